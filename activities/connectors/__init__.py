@@ -1,0 +1,1 @@
+"""Connectors: pure request builders and fact mappers, with a manifest each."""

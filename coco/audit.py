@@ -1,0 +1,87 @@
+"""The audit chain: each entry carries the hash of the one before it.
+
+The chain is per user. `entry_hash` covers every field of the entry and the previous hash, so an edit, a removal or a
+reordering breaks it at a place that `verify_chain` names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from coco.canonical import digest
+from coco.requests import Frozen
+
+GENESIS = "0" * 64
+
+
+class AuditKind(StrEnum):
+    """What an entry records. Persisted; never renamed."""
+
+    SIGN_UP = "sign_up"
+    SIGN_IN = "sign_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGN_OUT = "sign_out"
+    CONNECTION_ADDED = "connection_added"
+    CONNECTION_CHANGED = "connection_changed"
+    WORKFLOW_CREATED = "workflow_created"
+    RUN_STARTED = "run_started"
+    RUN_CANCELLED = "run_cancelled"
+    RUN_FINISHED = "run_finished"
+    QUESTION_ANSWERED = "question_answered"
+    ACTION_APPROVED = "action_approved"
+    ACTION_REJECTED = "action_rejected"
+    ACTION_EDITED = "action_edited"
+    ACTION_DONE = "action_done"
+    ACTION_FAILED = "action_failed"
+    ACTION_DRIFTED = "action_drifted"
+    ACTION_OUTCOME_UNKNOWN = "action_outcome_unknown"
+    ACTION_SETTLED = "action_settled"
+    REQUEST_REFUSED = "request_refused"
+
+
+class AuditEntry(Frozen):
+    """One entry as it is hashed."""
+
+    user_id: UUID
+    seq: int
+    """1, 2, 3, … without gaps, per user."""
+    at: datetime
+    kind: AuditKind
+    actor: str
+    """Who: `user:<id>`, `guardrail:<id>@<version>` or `system`."""
+    run_id: UUID | None = None
+    action_id: UUID | None = None
+    body: dict[str, Any]
+    prev_hash: str
+
+
+def entry_hash(entry: AuditEntry) -> str:
+    """SHA-256 over the canonical JSON of the entry, the previous hash included."""
+    fields = entry.model_dump(mode="json")
+    fields["at"] = entry.at.isoformat(timespec="microseconds")
+    return digest(fields)
+
+
+class ChainBreak(Frozen):
+    """The first entry at which a chain does not hold, and why."""
+
+    seq: int
+    problem: str
+
+
+def verify_chain(entries: Iterable[tuple[AuditEntry, str]]) -> ChainBreak | None:
+    """Walks (entry, stored hash) pairs in order of `seq`; None when the chain holds."""
+    expected_seq, previous = 1, GENESIS
+    for entry, stored in entries:
+        if entry.seq != expected_seq:
+            return ChainBreak(seq=expected_seq, problem=f"entry {expected_seq} is missing")
+        if entry.prev_hash != previous:
+            return ChainBreak(seq=entry.seq, problem="does not follow the entry before it")
+        if entry_hash(entry) != stored:
+            return ChainBreak(seq=entry.seq, problem="its content was changed")
+        expected_seq, previous = expected_seq + 1, stored
+    return None

@@ -1,0 +1,38 @@
+"""Names that are persisted in Temporal or on disk, in one place: changing one breaks running workflows."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID
+
+CONTROL_QUEUE = "coco-control"
+RUN_WORKFLOW = "coco.run"
+WAKE_SIGNAL = "wake"
+STATE_QUERY = "state"
+
+SEARCH_USER = "CocoUser"
+SEARCH_WORKFLOW = "CocoWorkflow"
+SEARCH_STATE = "CocoState"
+
+_RUN_ID = re.compile(r"^run:([0-9a-f-]{36}):([0-9a-f-]{36})$")
+
+
+def sandbox_queue(user_id: UUID | str) -> str:
+    """The task queue of one user's sandbox."""
+    return f"sandbox:{UUID(str(user_id))}"
+
+
+def temporal_workflow_id(user_id: UUID | str, run_id: UUID | str) -> str:
+    """The Temporal workflow id of a run. Carries the user, since the payload codec picks the key by it."""
+    return f"run:{UUID(str(user_id))}:{UUID(str(run_id))}"
+
+
+def parse_workflow_id(workflow_id: str) -> tuple[UUID, UUID] | None:
+    """(user id, run id) of a Temporal workflow id made here, or None for any other."""
+    match = _RUN_ID.match(workflow_id)
+    if match is None:
+        return None
+    try:
+        return UUID(match[1]), UUID(match[2])
+    except ValueError:
+        return None
