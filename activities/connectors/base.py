@@ -1,7 +1,8 @@
 """What a connector is: a manifest, and pure functions from arguments to requests and from responses to facts.
 
 Nothing here does I/O. The same functions run in the sandbox (to plan), on the control side (to build the action that
-the card shows) and in the gateway (to classify what passes, and to compare prior values), so none has to believe another.
+the card shows) and in the gateway (to classify what passes, and to compare prior values), so none has to believe
+another.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Operation(ABC, Generic[A]):
             return self.arguments.model_validate(dict(arguments))
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: {item['msg']}" for item in error.errors()
+                f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: {item['msg']}"
+                for item in error.errors()
             )
             raise InvalidInput(f"{self.name}: {problems}") from error
 
@@ -109,6 +111,16 @@ class GatedOperation(Operation[A]):
     def preview(self, connection: ConnectionInfo, arguments: A, prior: dict[str, Any] | None) -> Preview:
         """What the person sees. Computed from the same arguments as the request."""
 
+    def preview_of_read(
+        self,
+        connection: ConnectionInfo,
+        arguments: A,
+        prior: dict[str, Any] | None,
+        prior_response: ProviderResponse | None,
+    ) -> Preview:
+        """The preview that `build` puts on the action: as `preview`, and may name the record from the attested read."""
+        return self.preview(connection, arguments, prior)
+
     def applied(self, arguments: A, now: dict[str, Any] | None) -> bool | None:
         """Read-back after an unknown outcome: True when `now` (as `prior` gives it) shows the change.
 
@@ -140,7 +152,7 @@ class GatedOperation(Operation[A]):
             operation=self.name,
             request=self.request(connection, parsed),
             prior=prior,
-            preview=self.preview(connection, parsed, prior.value if prior else None),
+            preview=self.preview_of_read(connection, parsed, prior.value if prior else None, prior_response),
             reversibility=self.reversibility,
             credits=self.credits,
         )

@@ -1,0 +1,56 @@
+"""Gated: archiving a record. HubSpot keeps archived records restorable for 90 days."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activities.connectors.base import ConnectionInfo
+from activities.connectors.hubspot.arguments import ArchiveArguments
+from activities.connectors.hubspot.changes import RecordChange
+from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
+from activities.connectors.hubspot.objects import CONTACTS, DEALS, plain
+from activities.connectors.hubspot.wire import http_request, item
+from coco.requests import PreparedRequest
+
+
+class Archive(RecordChange[ArchiveArguments]):
+    """DELETE of one record. Its prior is the record's everyday properties: what would be missed."""
+
+    arguments = ArchiveArguments
+
+    def record_id(self, arguments: ArchiveArguments) -> str:
+        return arguments.id
+
+    def concerned(self, arguments: ArchiveArguments) -> tuple[str, ...]:
+        return self.kind.read_along
+
+    def request(self, connection: ConnectionInfo, arguments: ArchiveArguments) -> PreparedRequest:
+        return http_request("DELETE", item(self.kind.path, arguments.id))
+
+    def describe(
+        self, arguments: ArchiveArguments, prior: dict[str, Any], name: str
+    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        summary = f"Archive the {self.kind.singular} {name} (restorable in HubSpot for 90 days)"
+        return plain(summary, 500), {field: value for field, value in prior.items() if value is not None}, {}
+
+    def applied(self, arguments: ArchiveArguments, now: dict[str, Any] | None) -> bool | None:
+        # The card was built from a record that existed, so one that is gone was archived: by this, or to the same end.
+        return True if now is None else None
+
+
+class ArchiveContact(Archive):
+    name = "contacts.archive"
+    title = "Archive a contact"
+    kind = CONTACTS
+    route = CONTACTS.gated_route("DELETE", CONTACTS.item_path, name)
+    credits = CREDITS[name]
+    reversibility = REVERSIBILITY[name]
+
+
+class ArchiveDeal(Archive):
+    name = "deals.archive"
+    title = "Archive a deal"
+    kind = DEALS
+    route = DEALS.gated_route("DELETE", DEALS.item_path, name)
+    credits = CREDITS[name]
+    reversibility = REVERSIBILITY[name]

@@ -1,0 +1,27 @@
+"""What each HubSpot action costs, in credits, and what can be done about it afterwards. One table, data only."""
+
+from __future__ import annotations
+
+from coco.actions import Reversibility
+
+CREDITS: dict[str, int] = {
+    "contacts.create": 2,
+    "contacts.update": 1,
+    "contacts.archive": 2,
+    "deals.create": 2,
+    "deals.update": 1,
+    "deals.move_stage": 1,
+    "deals.archive": 2,
+    "companies.update": 1,
+}
+
+REVERSIBILITY: dict[str, Reversibility] = {
+    "contacts.create": Reversibility.REVERSIBLE,  # archive it again
+    "contacts.update": Reversibility.REVERSIBLE,
+    "contacts.archive": Reversibility.COMPENSABLE,  # HubSpot's recycling bin keeps it for 90 days
+    "deals.create": Reversibility.REVERSIBLE,
+    "deals.update": Reversibility.REVERSIBLE,
+    "deals.move_stage": Reversibility.REVERSIBLE,
+    "deals.archive": Reversibility.COMPENSABLE,
+    "companies.update": Reversibility.REVERSIBLE,
+}

@@ -1,0 +1,131 @@
+"""Requests and responses of the CRM v3 API: canonical bytes out, checked records in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+from urllib.parse import quote, urlencode
+
+from pydantic import ValidationError
+
+from activities.connectors.base import json_of
+from coco.canonical import canonical, parse_json
+from coco.errors import InvalidInput
+from coco.requests import PreparedRequest, ProviderResponse
+
+_JSON_HEADERS = (("content-type", "application/json"),)
+
+
+def http_request(
+    method: Literal["GET", "POST", "PATCH", "DELETE"],
+    path: str,
+    *,
+    query: Iterable[tuple[str, str]] = (),
+    body: Mapping[str, Any] | None = None,
+) -> PreparedRequest:
+    """The exact request; the body is canonical JSON, so equal values are equal bytes. Raises InvalidInput."""
+    encoded = urlencode(list(query), quote_via=quote, safe=",")
+    try:
+        return PreparedRequest(
+            protocol="http",
+            method=method,
+            target=f"{path}?{encoded}" if encoded else path,
+            headers=_JSON_HEADERS if body is not None else (),
+            body="" if body is None else canonical(body).decode("utf-8"),
+        )
+    except ValidationError as error:
+        raise InvalidInput(f"no request can be made of this: {error.errors()[0]['msg']}") from error
+
+
+def item(collection: str, record_id: str) -> str:
+    """Path of one record. Ids are digits by their type; encoded all the same."""
+    return f"{collection}/{quote(record_id, safe='')}"
+
+
+def joined(names: Iterable[str]) -> str:
+    """Property names as the API takes them: sorted, each once, comma-separated."""
+    return ",".join(sorted(set(names)))
+
+
+def record_of(value: Any) -> dict[str, Any]:
+    """`{id, properties, associations, archived, updatedAt, url}` of one record. Raises InvalidInput."""
+    if not isinstance(value, dict) or not isinstance(value.get("id"), str):
+        raise InvalidInput("HubSpot answered something that is not a record: it has no id")
+    properties = value.get("properties")
+    if not isinstance(properties, dict) or not all(v is None or isinstance(v, str) for v in properties.values()):
+        raise InvalidInput(f"HubSpot's record {value['id']} has no readable properties")
+    return {
+        "id": value["id"],
+        # An unset property comes as null or as empty text; one spelling, so that neither counts as a change.
+        "properties": {name: text or None for name, text in properties.items()},
+        "associations": _associations(value.get("associations")),
+        "archived": value.get("archived") is True,
+        "updatedAt": value.get("updatedAt"),
+        "url": value.get("url"),
+    }
+
+
+def _associations(value: Any) -> dict[str, list[str]]:
+    """Ids by kind, each once and in order. Kinds may be spelled `companies` or by a label; both are kept."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidInput("HubSpot answered associations that are not an object")
+    found: dict[str, list[str]] = {}
+    for kind, collection in value.items():
+        entries = collection.get("results") if isinstance(collection, dict) else None
+        if not isinstance(entries, list) or not all(
+            isinstance(entry, dict) and isinstance(entry.get("id"), str) for entry in entries
+        ):
+            raise InvalidInput(f"HubSpot's associations to {kind} cannot be read")
+        found[kind] = list(dict.fromkeys(entry["id"] for entry in entries))
+    return found
+
+
+def page_of(response: ProviderResponse) -> dict[str, Any]:
+    """`{results: [record], after: str | None, total: int | None}` of a page. Raises InvalidInput."""
+    value = json_of(response)
+    if not isinstance(value, dict) or not isinstance(value.get("results"), list):
+        raise InvalidInput("HubSpot answered something that is not a page of records")
+    paging = value.get("paging")
+    following = paging.get("next") if isinstance(paging, dict) else None
+    after = following.get("after") if isinstance(following, dict) else None
+    total = value.get("total")
+    return {
+        "results": [record_of(entry) for entry in value["results"]],
+        "after": after if isinstance(after, str) and after else None,
+        "total": total if isinstance(total, int) else None,
+    }
+
+
+def existing_record(response: ProviderResponse, record_id: str) -> dict[str, Any] | None:
+    """The record of that id, or None where there is none (404, or archived).
+
+    Raises InvalidInput for any other answer and for another record's: an edit may have changed the id since the read.
+    """
+    if response.status == 404:
+        return None
+    record = record_of(json_of(response))
+    if record["id"] != record_id:
+        raise InvalidInput(f"the value read is of record {record['id']}, not of {record_id}; read that one first")
+    return None if record["archived"] else record
+
+
+def outcome_of(response: ProviderResponse, fallback_id: str | None = None) -> dict[str, Any]:
+    """What the log keeps of a write: id, updatedAt, url, where the answer names them.
+
+    The write has happened, so an answer that cannot be read is no reason to fail; a status outside 2xx is.
+    """
+    if not 200 <= response.status < 300:
+        raise InvalidInput(f"the provider answered {response.status}")
+    kept: dict[str, Any] = {} if fallback_id is None else {"id": fallback_id}
+    try:
+        value = parse_json(response.body_bytes()) if response.body else {}
+    except InvalidInput:
+        return kept
+    if isinstance(value, dict):
+        for name in ("id", "updatedAt", "url"):
+            text = value.get(name)
+            if isinstance(text, str) and (name != "url" or text.startswith(("https://", "http://"))):
+                kept[name] = text[:500]
+    return kept

@@ -1,0 +1,10 @@
+"""E-mail over SMTP: drafts are free and stay inside, sending is gated."""
+
+from __future__ import annotations
+
+from activities.connectors.base import Connector
+from activities.connectors.smtp.send import SendEmail
+
+__all__ = ["SMTP"]
+
+SMTP = Connector("smtp", "E-mail (SMTP)", (SendEmail(),), protocol="smtp", auth="password")

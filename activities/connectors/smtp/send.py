@@ -1,0 +1,63 @@
+"""Gated: sending one message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activities.connectors.base import ConnectionInfo, GatedOperation, Route
+from activities.connectors.smtp.arguments import SendArguments
+from activities.connectors.smtp.message import message_request, sender
+from coco.actions import Preview, Reversibility
+from coco.errors import InvalidInput
+from coco.requests import PreparedRequest, ProviderResponse
+
+CREDITS = {"email.send": 5}
+
+
+class SendEmail(GatedOperation[SendArguments]):
+    """One plain-text message. Nothing takes it back, and no read tells whether it arrived."""
+
+    name = "email.send"
+    title = "Send an e-mail"
+    arguments = SendArguments
+    route = Route(method="SEND", path="/message", access="gated", operation=name, scopes=("send",))
+    credits = CREDITS[name]
+    reversibility = Reversibility.IRREVERSIBLE
+
+    def request(self, connection: ConnectionInfo, arguments: SendArguments) -> PreparedRequest:
+        return message_request(connection, arguments)
+
+    def preview(self, connection: ConnectionInfo, arguments: SendArguments, prior: dict[str, Any] | None) -> Preview:
+        others = len(arguments.to) + len(arguments.cc) - 1
+        more = f" and {others} more" if others else ""
+        after: dict[str, Any] = {
+            "from": str(sender(connection)),
+            "to": list(arguments.to),
+            "subject": arguments.subject,
+        }
+        if arguments.cc:
+            after["cc"] = list(arguments.cc)
+        if arguments.reply_to:
+            after["reply_to"] = arguments.reply_to
+        if arguments.in_reply_to:
+            after["in_reply_to"] = arguments.in_reply_to
+        return Preview(
+            summary=f"Send “{_short(arguments.subject)}” to {arguments.to[0]}{more}",
+            record=f"{arguments.to[0]}{more}",
+            after=after,
+            body=arguments.body,
+        )
+
+    def result(self, arguments: SendArguments, response: ProviderResponse) -> dict[str, Any]:
+        """The Message-ID, which the deliverer keeps as the answer's `message-id` header, and the server's reply."""
+        if not 200 <= response.status < 300:
+            raise InvalidInput(f"the mail server answered {response.status}")
+        kept: dict[str, Any] = {"key": arguments.key, "reply": response.body[:500]}
+        for name, value in response.headers:
+            if name == "message-id":
+                kept["message_id"] = value
+        return kept
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else text[:119] + "…"
