@@ -141,12 +141,15 @@ class ProviderResponse(Frozen):
 
     @classmethod
     def of(cls, status: int, headers: list[tuple[str, str]], body: bytes) -> ProviderResponse:
-        """Keeps UTF-8 bodies readable and everything else as base64."""
+        """Keeps UTF-8 bodies readable and everything else (NUL included, which Postgres text cannot hold) as base64."""
         try:
-            return cls(status=status, headers=tuple(headers), body=body.decode("utf-8"))
+            text = body.decode("utf-8")
+            if "\0" not in text:
+                return cls(status=status, headers=tuple(headers), body=text)
         except UnicodeDecodeError:
-            encoded = base64.b64encode(body).decode("ascii")
-            return cls(status=status, headers=tuple(headers), body=encoded, encoding="base64")
+            pass
+        encoded = base64.b64encode(body).decode("ascii")
+        return cls(status=status, headers=tuple(headers), body=encoded, encoding="base64")
 
     def digest(self) -> str:
         return digest(self.model_dump(mode="json"))

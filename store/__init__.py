@@ -1,0 +1,1 @@
+"""Postgres: tables, migrations, and the statements that read and write them."""

@@ -1,0 +1,48 @@
+"""Connections to Postgres: one engine per process and role, one transaction per unit of work.
+
+`Database.user(user_id)` is the ordinary way in: row-level security then shows that user's rows and no others.
+`Database.system()` sets no user: only tables and functions meant for it answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+
+def sqlalchemy_url(dsn: str) -> str:
+    """A `postgresql://` or `postgres://` address as SQLAlchemy wants it for psycopg 3."""
+    for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+        if dsn.startswith(prefix):
+            return "postgresql+psycopg://" + dsn.removeprefix(prefix)
+    raise ValueError("DATABASE_URL must start with postgresql://")
+
+
+class Database:
+    """A pool of connections as one role. Lives as long as its process; `close()` gives the connections back."""
+
+    def __init__(self, dsn: str, *, pool_size: int = 5, max_overflow: int = 10) -> None:
+        self.dsn = dsn
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(dsn), pool_size=pool_size, max_overflow=max_overflow, pool_pre_ping=True
+        )
+
+    @asynccontextmanager
+    async def user(self, user_id: UUID) -> AsyncIterator[AsyncSession]:
+        """One transaction that sees only this user's rows; commits at the end, rolls back on an exception."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            await session.execute(text("SELECT set_config('coco.user_id', :u, true)"), {"u": str(user_id)})
+            yield session
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[AsyncSession]:
+        """One transaction for no user in particular."""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()

@@ -1,0 +1,424 @@
+"""The tables. Every one but the migration's own carries `user_id` and is kept apart by row-level security.
+
+Which process may write which table is a matter of database roles, not of good behaviour: see `store.roles`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Identity, Index, LargeBinary, Text
+from sqlalchemy import DateTime as SaDateTime
+from sqlalchemy import text as sa_text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel, UniqueConstraint
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _time(*, nullable: bool = False, index: bool = False) -> Any:
+    return Column(SaDateTime(timezone=True), nullable=nullable, index=index)
+
+
+def _json(*, nullable: bool = False) -> Any:
+    return Column(JSONB(none_as_null=True), nullable=nullable)
+
+
+class User(SQLModel, table=True):
+    """A person with an account."""
+
+    __tablename__ = "users"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    email: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    """Lower case."""
+    name: str = ""
+    password_hash: str
+    """argon2id."""
+    is_operator: bool = False
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Session(SQLModel, table=True):
+    """A sign-in. Its refresh token is kept as SHA-256 only, and is replaced at every use."""
+
+    __tablename__ = "sessions"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    refresh_sha256: str = Field(unique=True)
+    previous_sha256: str | None = Field(default=None, index=True)
+    """The token before: its use again means theft and ends the session."""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    expires_at: datetime = Field(sa_column=_time())
+    revoked_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class UserKey(SQLModel, table=True):
+    """A user's keys, wrapped with the deployment's master key: `payload` for Temporal, `keystore` for the sandbox."""
+
+    __tablename__ = "user_keys"
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    purpose: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    wrapped: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Connection(SQLModel, table=True):
+    """A provider account. Holds no credential: that is sealed to the user's sandbox."""
+
+    __tablename__ = "connections"
+    __table_args__ = (UniqueConstraint("id", "user_id"),)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    connector: str
+    title: str
+    state: str = "active"
+    """active | read_only | needs_reconnection | revoked"""
+    base_url: str
+    """`http(s)://host[:port][/prefix]`, or `smtp(s)://host:port`."""
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    last_used_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class SealedCredential(SQLModel, table=True):
+    """A credential sealed to the user's sandbox (NaCl sealed box); nobody else can open it."""
+
+    __tablename__ = "sealed_credentials"
+    __table_args__ = (ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    connection_id: UUID = Field(index=True)
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Workflow(SQLModel, table=True):
+    """What a user set up: a playbook, its parameters, its trust level."""
+
+    __tablename__ = "workflows"
+    __table_args__ = (UniqueConstraint("id", "user_id"),)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    title: str
+    playbook: str
+    params: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    connections: list[str] = Field(default_factory=list, sa_column=_json())
+    """Ids of the connections it may use."""
+    trust_level: str = "approve_each"
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    archived_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class Run(SQLModel, table=True):
+    """One execution of a workflow."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    workflow_id: UUID = Field(index=True)
+    goal: str = ""
+    state: str = "starting"
+    """starting | planning | asking | waiting | working | attention | done | cancelled | failed"""
+    reason: str = ""
+    """Why it is in this state, in a person's words."""
+    card: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
+    """The plan card's fixed part (coco.plans.PlanCard)."""
+    revision: int = 0
+    """How many plans were accepted."""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time(index=True))
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    cancel_requested_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class PlanDraftRow(SQLModel, table=True):
+    """A plan as the sandbox handed it in; nothing in it is believed before the control side has checked it."""
+
+    __tablename__ = "plan_drafts"
+    __table_args__ = (ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),)
+    run_id: UUID = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    body: dict[str, Any] = Field(sa_column=_json())
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class QuestionRow(SQLModel, table=True):
+    """A clarifying question of a run, and its answer."""
+
+    __tablename__ = "questions"
+    __table_args__ = (
+        UniqueConstraint("run_id", "key"),
+        ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    run_id: UUID
+    key: str
+    text: str
+    options: list[str] = Field(default_factory=list, sa_column=_json())
+    asked_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    answer: str | None = None
+    answered_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class ReadRow(SQLModel, table=True):
+    """A read the gateway carried and attests: the request, the response, the time."""
+
+    __tablename__ = "reads"
+    __table_args__ = (
+        ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
+        ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    run_id: UUID = Field(index=True)
+    connection_id: UUID = Field(index=True)
+    request: dict[str, Any] = Field(sa_column=_json())
+    request_digest: str
+    response: dict[str, Any] = Field(sa_column=_json())
+    response_digest: str
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class ActionRow(SQLModel, table=True):
+    """A proposed action and where it stands. `body` never changes: an edit is another row."""
+
+    __tablename__ = "actions"
+    __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        UniqueConstraint("run_id", "key", "version"),
+        ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
+        ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),
+        Index("ix_actions_user_state", "user_id", "state"),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    """Also the approval id: every action has its own."""
+    user_id: UUID
+    run_id: UUID = Field(index=True)
+    workflow_id: UUID
+    connection_id: UUID
+    key: str
+    """The proposal's key; versions of one proposal share it."""
+    version: int = 1
+    position: int = 0
+    supersedes: UUID | None = None
+    origin: str = "plan"
+    """plan | edit | drift: where this version came from."""
+    operation: str
+    arguments: dict[str, Any] = Field(sa_column=_json())
+    body: dict[str, Any] = Field(sa_column=_json())
+    """The action (coco.actions.Action)."""
+    digest: str
+    prior_read_id: UUID | None = None
+    why: str = ""
+    shown_before: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
+    """For origin drift: the prior value that the earlier card showed (the first of the three values)."""
+    state: str = "pending"
+    outcome: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
+    """What the log keeps of the result, or why there is none."""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class DecisionRow(SQLModel, table=True):
+    """What a person said. Written by the API role alone."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        UniqueConstraint("action_id", "stage"),
+        ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),
+        ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    run_id: UUID = Field(index=True)
+    action_id: UUID
+    verdict: str
+    stage: str
+    """`gate` for approve, reject and edit; `settle` for happened and did_not_happen: one of each per action."""
+    digest: str
+    """The digest of the action as it was shown."""
+    reason: str = ""
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class GrantRow(SQLModel, table=True):
+    """A minted grant. Inserted by the control role, marked spent by the gateway role."""
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),
+        CheckConstraint("(decision_id IS NULL) <> (guardrail_id IS NULL)", name="granted_by_one"),
+    )
+    jti: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    run_id: UUID
+    action_id: UUID = Field(index=True)
+    digest: str
+    prior_digest: str
+    decision_id: UUID | None = Field(default=None, foreign_key="decisions.id")
+    guardrail_id: UUID | None = None
+    guardrail_version: int | None = None
+    credits: int
+    issued_at: datetime = Field(sa_column=_time())
+    expires_at: datetime = Field(sa_column=_time())
+    spent_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class EffectRow(SQLModel, table=True):
+    """What became of an action's one sending. The unspent-to-spent step and this row are the at-most-once record."""
+
+    __tablename__ = "effects"
+    __table_args__ = (ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),)
+    action_id: UUID = Field(primary_key=True)
+    """One effect per action, whatever number of grants were minted for it."""
+    user_id: UUID = Field(index=True)
+    jti: UUID = Field(foreign_key="grants.jti")
+    state: str = "sending"
+    """sending | done | failed | unknown"""
+    request_digest: str
+    response: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    started_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class DriftRow(SQLModel, table=True):
+    """A comparison that failed: the record's value just before the sending that did not take place."""
+
+    __tablename__ = "drifts"
+    __table_args__ = (ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),)
+    action_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    read_id: UUID = Field(foreign_key="reads.id")
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Refusal(SQLModel, table=True):
+    """A request that the gateway refused."""
+
+    __tablename__ = "refusals"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    front: str
+    """egress | temporal"""
+    code: str
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Wakeup(SQLModel, table=True):
+    """The outbox: a signal that a run is owed. Sent again until Temporal has acknowledged it."""
+
+    __tablename__ = "wakeups"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    run_id: UUID
+    kind: str
+    """start | wake"""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    next_attempt_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    attempts: int = 0
+    delivered_at: datetime | None = Field(default=None, sa_column=_time(nullable=True, index=True))
+
+
+class AuditRow(SQLModel, table=True):
+    """An audit entry; append-only and hash-chained per user (coco.audit)."""
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_action", "action_id"),
+        Index("ix_audit_once", "user_id", "kind", "action_id", unique=True, postgresql_where=sa_text("once")),
+    )
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    at: datetime = Field(sa_column=_time())
+    kind: str
+    actor: str
+    run_id: UUID | None = None
+    action_id: UUID | None = None
+    body: dict[str, Any] = Field(sa_column=_json())
+    prev_hash: str
+    hash: str
+    once: bool = False
+    """True where at most one entry of this kind may exist for the action (its result)."""
+
+
+class CreditAccount(SQLModel, table=True):
+    """A user's balance. The ledger explains it; the check keeps it at zero or above."""
+
+    __tablename__ = "credit_accounts"
+    __table_args__ = (
+        CheckConstraint("balance >= 0", name="balance_not_negative"),
+        CheckConstraint("reserved >= 0 AND reserved <= balance", name="reserved_within_balance"),
+    )
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    balance: int = 0
+    reserved: int = 0
+
+
+class CreditEntry(SQLModel, table=True):
+    """One line of the ledger."""
+
+    __tablename__ = "credit_entries"
+    __table_args__ = (UniqueConstraint("user_id", "kind", "ref"),)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    kind: str
+    """sign_up | debit"""
+    amount: int
+    """Signed: a debit is negative."""
+    ref: str
+    """What it is for: an action's id; makes a repeated debit one."""
+    items: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
+    """The amount itemised: [{"item": text, "credits": int}]."""
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class CreditReservation(SQLModel, table=True):
+    """Credits set aside when a grant is minted, settled or released by the result."""
+
+    __tablename__ = "credit_reservations"
+    __table_args__ = (ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),)
+    action_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    amount: int
+    state: str = "held"
+    """held | settled | released"""
+
+
+class Event(SQLModel, table=True):
+    """Something a watching page wants to know; the WebSocket feed reads these."""
+
+    __tablename__ = "events"
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    run_id: UUID | None = Field(default=None, index=True)
+    kind: str
+    body: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class SandboxRow(SQLModel, table=True):
+    """A user's sandbox: what is wanted of it, and the SHA-256 of its current bearer token."""
+
+    __tablename__ = "sandboxes"
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    state: str = "stopped"
+    """stopped | wanted | running"""
+    token_sha256: str | None = None
+    """Of the current start; replaced at each."""
+    generation: int = 0
+    public_key: str | None = None
+    """The sandbox's public key for sealing credentials (hex)."""
+    last_active_at: datetime = Field(default_factory=utc_now, sa_column=_time())
