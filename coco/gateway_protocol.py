@@ -1,0 +1,146 @@
+"""What the sandbox and the gateway say to each other: JSON messages over gRPC on the user's own socket.
+
+Method names live under `SERVICE`; each takes one message and returns one, as UTF-8 JSON. Every call carries
+`authorization: Bearer <token>`. A refusal is a gRPC status with the error code of `coco.errors` in its details.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from coco.plans import PlanDraft
+from coco.requests import Frozen, PreparedRequest, ProviderResponse
+
+SERVICE = "coco.gateway.v1.Gateway"
+SOCKET = "/run/coco/gateway.sock"
+TOKEN_FILE = "/run/coco/token"  # noqa: S105  (a path)
+CODE_METADATA = "coco-code"
+"""Trailing metadata that carries the error code of a refusal."""
+
+
+class Credential(Frozen):
+    """A provider credential, on its way from the sandbox's memory to one request. Never stored or logged."""
+
+    scheme: Literal["bearer", "password", "none"]
+    secret: Annotated[str, Field(max_length=8192, repr=False)] = ""
+    username: Annotated[str, Field(max_length=320)] = ""
+
+
+class BootRequest(Frozen):
+    """`Boot`: the first call of a started sandbox."""
+
+
+class BootReply(Frozen):
+    """What a sandbox needs to work; lives in its memory only."""
+
+    user_id: UUID
+    namespace: str
+    task_queue: str
+    payload_keys: Annotated[dict[int, str], Field(repr=False)]
+    """Version -> base64 of 32 bytes."""
+    keystore_keys: Annotated[dict[int, str], Field(repr=False)]
+
+
+class PublishKeyRequest(Frozen):
+    """`PublishKey`: the sandbox's public key for sealing credentials (32 bytes, hex)."""
+
+    public_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Empty(Frozen):
+    """A reply that says only that it was done."""
+
+
+class SealedItem(Frozen):
+    id: UUID
+    connection_id: UUID
+    sealed: str
+    """Base64."""
+
+
+class SealedReply(Frozen):
+    """`Sealed`: every sealed credential of this user, newest last."""
+
+    items: tuple[SealedItem, ...]
+
+
+class RunRequest(Frozen):
+    """`Context`: what a run is about."""
+
+    run_id: UUID
+
+
+class ContextConnection(Frozen):
+    id: UUID
+    connector: str
+    title: str
+    state: str
+    settings: dict[str, Any]
+
+
+class ContextReply(Frozen):
+    run_id: UUID
+    playbook: str
+    params: dict[str, Any]
+    goal: str
+    revision: int
+    """The revision that the next plan will get."""
+    connections: tuple[ContextConnection, ...]
+    answers: dict[str, str]
+    now: datetime
+
+
+class ReadRequest(Frozen):
+    """`Read`: a free request, carried and attested."""
+
+    run_id: UUID
+    connection_id: UUID
+    request: PreparedRequest
+    credential: Credential
+
+
+class ReadReply(Frozen):
+    read_id: UUID
+    response: ProviderResponse
+
+
+class SubmitPlanRequest(Frozen):
+    """`SubmitPlan`: hands in a plan. The same revision may be handed in again; the first one stays."""
+
+    run_id: UUID
+    revision: int
+    draft: PlanDraft
+
+
+class FetchActionRequest(Frozen):
+    """`FetchAction`: the exact action to perform."""
+
+    action_id: UUID
+
+
+class FetchActionReply(Frozen):
+    action_id: UUID
+    connection_id: UUID
+    connector: str
+    request: PreparedRequest
+
+
+class SendRequest(Frozen):
+    """`Send`: a gated request with its grant."""
+
+    grant: Annotated[str, Field(max_length=4096, repr=False)]
+    action_id: UUID
+    connection_id: UUID
+    request: PreparedRequest
+    credential: Credential
+
+
+class SendReply(Frozen):
+    """What became of it. `done` and `failed` are certain; `unknown` goes to a person; `drifted` means not sent."""
+
+    state: Literal["done", "failed", "unknown", "drifted"]
+    response: ProviderResponse | None = None
