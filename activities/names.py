@@ -1,0 +1,103 @@
+"""Names and messages of the activities: all that workflows know of them. Persisted in histories; never renamed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from coco.requests import Frozen
+
+PLAN = "coco.plan"
+"""In the sandbox: read, reason, hand in a plan."""
+PERFORM = "coco.perform"
+"""In the sandbox: carry out one action with its grant."""
+ENSURE_SANDBOX = "coco.ensure_sandbox"
+ACCEPT_PLAN = "coco.accept_plan"
+LOAD_RUN = "coco.load_run"
+MINT_GRANT = "coco.mint_grant"
+RECORD_RESULT = "coco.record_result"
+SET_STATE = "coco.set_state"
+FINISH_RUN = "coco.finish_run"
+
+GATED = frozenset({PERFORM})
+"""Activities that the outbound interceptor lets start only with a grant in their input."""
+
+
+class PlanInput(Frozen):
+    run_id: UUID
+    revision: int
+
+
+class PlanOutput(Frozen):
+    """Counts only: the plan itself was handed to the gateway."""
+
+    run_id: UUID
+    revision: int
+    questions: int
+    proposals: int
+
+
+class PerformInput(Frozen):
+    action_id: UUID
+    grant: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
+
+
+class PerformOutput(Frozen):
+    """The sandbox's word on how it went; the control side reads the gateway's own record instead."""
+
+    action_id: UUID
+    state: Literal["done", "failed", "unknown", "drifted"]
+
+
+class UserRun(Frozen):
+    """Which run of which user a trusted activity is about."""
+
+    user_id: UUID
+    run_id: UUID
+
+
+class AcceptPlanInput(UserRun):
+    revision: int
+
+
+class RunView(Frozen):
+    """What a run decides its next step by: read fresh from Postgres, never carried in signals."""
+
+    cancelled: bool
+    revision: int
+    """The plan revision accepted last; 0 before the first."""
+    open_questions: int
+    unplanned_answers: bool
+    """Every question is answered and the accepted plan came before the answers."""
+    pending: tuple[UUID, ...]
+    approved: tuple[UUID, ...]
+    unknown: tuple[UUID, ...]
+
+
+class ActionRef(UserRun):
+    action_id: UUID
+
+
+class MintOutput(Frozen):
+    """A grant, or why there is none. `recorded` says that the action needs no sending any more."""
+
+    grant: Annotated[str, Field(repr=False)] = ""
+    recorded: bool = False
+    refused: str = ""
+
+
+class RecordOutput(Frozen):
+    state: str
+    """The action's state after recording."""
+
+
+class SetStateInput(UserRun):
+    state: str
+    reason: str = ""
+
+
+class FinishInput(UserRun):
+    state: Literal["done", "cancelled", "failed"]
+    reason: str = ""
