@@ -69,11 +69,11 @@ class RunView(Frozen):
     revision: int
     """The plan revision accepted last; 0 before the first."""
     open_questions: int
-    unplanned_answers: bool
-    """Every question is answered and the accepted plan came before the answers."""
     pending: tuple[UUID, ...]
     approved: tuple[UUID, ...]
     unknown: tuple[UUID, ...]
+    settled: tuple[UUID, ...]
+    """Unknown outcomes that a person has settled and nobody has recorded yet."""
 
 
 class ActionRef(UserRun):
@@ -88,9 +88,18 @@ class MintOutput(Frozen):
     refused: str = ""
 
 
+class RecordInput(ActionRef):
+    failure: str = ""
+    """Why the sandbox could not have it sent, as an error code; counts only where the gateway shows no sending."""
+
+
 class RecordOutput(Frozen):
     state: str
-    """The action's state after recording."""
+    """The action's state after recording; `sending` where the gateway has not finished."""
+
+
+class AcceptOutput(Frozen):
+    open_questions: int
 
 
 class SetStateInput(UserRun):

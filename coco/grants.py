@@ -123,3 +123,11 @@ def check_covers(
     expected = (user, workflow, run, action, digest, prior)
     if (claims.user, claims.workflow, claims.run, claims.action, claims.digest, claims.prior) != expected:
         raise Refused("the grant is for another request", code=Code.GRANT_MISMATCH)
+
+
+def names_action(token: str, action: UUID) -> bool:
+    """Whether a token claims to be for `action`. No check of its signature: an author's guard, not the gate."""
+    try:
+        return bool(jwt.get_unverified_claims(token).get("action") == str(action))
+    except JOSEError:
+        return False

@@ -110,11 +110,9 @@ async def _locked_for_decision(session: AsyncSession, user_id: UUID, action_id: 
     row = await own(session, ActionRow, action_id, user_id, "action")
     run = await get_run(session, user_id, row.run_id, lock=True)
     row = await own(session, ActionRow, action_id, user_id, "action", lock=True)
-    settles = row.state == ActionState.OUTCOME_UNKNOWN
-    if row.state == ActionState.PENDING and (run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES):
+    ended = run.state in FINAL_RUN_STATES
+    if row.state == ActionState.PENDING and (ended or run.cancel_requested_at is not None):
         raise Conflict("Nothing was changed: its run was cancelled or has ended.")
-    if settles and run.state in FINAL_RUN_STATES and run.state != "cancelled":
-        raise Conflict("Nothing was changed: its run has ended.")
     return row
 
 
@@ -163,6 +161,6 @@ async def _write(session: AsyncSession, row: ActionRow, verdict: Verdict, shown_
 
 async def _settled(session: AsyncSession, action_id: UUID) -> bool:
     found = await session.execute(
-        select(DecisionRow.id).where(col(DecisionRow.action_id) == action_id, col(DecisionRow.stage) == "settle")
+        select(col(DecisionRow.id)).where(col(DecisionRow.action_id) == action_id, col(DecisionRow.stage) == "settle")
     )
     return found.first() is not None

@@ -72,7 +72,7 @@ async def cancel(session: AsyncSession, user_id: UUID, run_id: UUID, *, actor: s
     if run.state in FINAL_RUN_STATES:
         raise Conflict(f"Nothing was changed: the run is already {run.state}.")
     await session.execute(update(Run).where(col(Run.id) == run_id).values(cancel_requested_at=utc_now()))
-    begun = select(EffectRow.action_id).where(col(EffectRow.user_id) == user_id)
+    begun = select(col(EffectRow.action_id)).where(col(EffectRow.user_id) == user_id)
     cancelled = (
         await session.execute(
             update(ActionRow)

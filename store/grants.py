@@ -1,0 +1,108 @@
+"""Minting: a grant row for an approved action, inserted by the control role against the decision that covers it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from coco.actions import Action, ActionState
+from coco.decisions import Verdict
+from coco.errors import Code, Refused
+from coco.grants import GrantClaims, GrantedBy
+from store import credits
+from store.owned import own
+from store.runs import get_run
+from store.tables import ActionRow, DecisionRow, EffectRow, GrantRow
+
+MIN_LEFT = timedelta(seconds=60)
+"""A grant with less than this left is not handed out again."""
+
+
+async def mint(
+    session: AsyncSession, user_id: UUID, run_id: UUID, action_id: UUID, lifetime: int
+) -> GrantClaims | None:
+    """The claims of a grant for an approved action: a new one, or the live one that is there already.
+
+    Where a sending has begun, its own grant is returned, so that asking again can only replay. None where the
+    gateway's record is complete and nothing needs sending. Raises NotFound, or Refused: RUN_CANCELLED, FORBIDDEN
+    (no approval covers the action as it is), CREDITS.
+    """
+    run = await get_run(session, user_id, run_id, lock=True)
+    action = await own(session, ActionRow, action_id, user_id, "action", lock=True)
+    effect = await session.get(EffectRow, action_id)
+    if effect is not None:
+        if effect.state != "sending":
+            return None
+        row = await session.get_one(GrantRow, effect.jti)
+        return _claims(row, action)
+    if run.cancel_requested_at is not None:
+        raise Refused("the run was cancelled", code=Code.RUN_CANCELLED)
+    decision = (
+        await session.execute(
+            select(DecisionRow).where(
+                col(DecisionRow.action_id) == action_id,
+                col(DecisionRow.user_id) == user_id,
+                col(DecisionRow.verdict) == Verdict.APPROVE.value,
+            )
+        )
+    ).scalar_one_or_none()
+    body = Action.model_validate(action.body)
+    covered = decision is not None and decision.digest == action.digest == body.digest()
+    if decision is None or not covered or action.state != ActionState.APPROVED or action.run_id != run_id:
+        raise Refused("no approval covers this action", code=Code.FORBIDDEN)
+    now = datetime.now(UTC).replace(microsecond=0)
+    live = (
+        await session.execute(
+            select(GrantRow)
+            .where(col(GrantRow.action_id) == action_id, col(GrantRow.spent_at).is_(None))
+            .where(col(GrantRow.expires_at) > now + MIN_LEFT)
+            .order_by(col(GrantRow.issued_at))
+        )
+    ).scalars()
+    row = live.first() or await _insert(session, action, body, decision, now, lifetime)
+    return _claims(row, action)
+
+
+async def _insert(
+    session: AsyncSession, action: ActionRow, body: Action, decision: DecisionRow, now: datetime, lifetime: int
+) -> GrantRow:
+    await credits.reserve(session, action.user_id, action.id, body.credits)
+    row = GrantRow(
+        user_id=action.user_id,
+        run_id=action.run_id,
+        action_id=action.id,
+        digest=action.digest,
+        prior_digest=body.prior_digest(),
+        decision_id=decision.id,
+        credits=body.credits,
+        issued_at=now,
+        expires_at=now + timedelta(seconds=lifetime),
+    )
+    session.add(row)
+    await session.flush()
+    return row
+
+
+def _claims(row: GrantRow, action: ActionRow) -> GrantClaims:
+    if row.decision_id is not None:
+        by = GrantedBy(kind="decision", id=row.decision_id)
+    else:
+        assert row.guardrail_id is not None
+        by = GrantedBy(kind="guardrail", id=row.guardrail_id, version=row.guardrail_version)
+    return GrantClaims(
+        jti=row.jti,
+        user=row.user_id,
+        workflow=action.workflow_id,
+        run=row.run_id,
+        action=row.action_id,
+        digest=row.digest,
+        prior=row.prior_digest,
+        by=by,
+        credits=row.credits,
+        iat=int(row.issued_at.timestamp()),
+        exp=int(row.expires_at.timestamp()),
+    )

@@ -1,0 +1,357 @@
+"""The one workflow: plan in the sandbox, show the card, wait, perform what was approved, record.
+
+Postgres holds the truth about decisions; the `wake` signal says only "look again". So a signal that is lost, doubled,
+late, early or forged changes nothing. There is no timer that approves, and none that executes while the user is away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities import names
+    from activities.names import (
+        AcceptOutput,
+        AcceptPlanInput,
+        ActionRef,
+        FinishInput,
+        MintOutput,
+        PerformInput,
+        PerformOutput,
+        PlanInput,
+        PlanOutput,
+        RecordInput,
+        RecordOutput,
+        RunView,
+        SetStateInput,
+        UserRun,
+    )
+    from coco.names import (
+        CONTROL_QUEUE,
+        RUN_WORKFLOW,
+        SEARCH_STATE,
+        STATE_QUERY,
+        WAKE_SIGNAL,
+        parse_workflow_id,
+        sandbox_queue,
+    )
+    from coco.requests import Frozen
+
+STATE = SearchAttributeKey.for_keyword(SEARCH_STATE)
+
+MAX_PLANS = 5
+"""Rounds of questions before a run gives up."""
+MAX_TRIES = 20
+"""Times an approved action is handed to the sandbox before it counts as not carried out."""
+
+
+class RunInput(Frozen):
+    """How a run behaves; what it is about comes from its workflow id and from Postgres."""
+
+    continue_after_events: int = 10_000
+    """History length at which it continues as new (the server's own suggestion counts as well)."""
+    pickup_seconds: int = 60
+    """How long a task may wait for a sandbox before the sandbox is looked after again."""
+    plan_seconds: int = 600
+    perform_seconds: int = 180
+    heartbeat_seconds: int = 15
+
+
+class RunResult(Frozen):
+    state: str
+
+
+@workflow.defn(name=RUN_WORKFLOW)
+class RunWorkflow:
+    """State lives in Postgres; what is kept here is what this execution is doing right now."""
+
+    @workflow.init
+    def __init__(self, tuning: RunInput) -> None:
+        parsed = parse_workflow_id(workflow.info().workflow_id)
+        if parsed is None:
+            raise ApplicationError("this workflow id is not one that Coco made", non_retryable=True)
+        self._user_id, self._run_id = parsed
+        self._tuning = tuning
+        self._wakes = 0
+        self._seen = 0
+        self._performing: dict[UUID, asyncio.Task[None]] = {}
+        self._state = ""
+
+    @workflow.signal(name=WAKE_SIGNAL)
+    def wake(self) -> None:
+        """Look again. Carries nothing, since nothing in a signal would be believed."""
+        self._wakes += 1
+
+    @workflow.query(name=STATE_QUERY)
+    def state(self) -> str:
+        return self._state
+
+    @workflow.run
+    async def run(self, tuning: RunInput) -> RunResult:
+        try:
+            return await self._drive()
+        except asyncio.CancelledError:
+            # An operator cancelled in Temporal: same as the owner's cancel, and recorded as such.
+            await self._end_cancelled_by_operator()
+            raise
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                await self._end_cancelled_by_operator()
+                raise
+            await self._finish("failed", "It stopped on an internal error; operators see more in the run's history.")
+            raise ApplicationError("the run failed", non_retryable=True) from error
+
+    async def _drive(self) -> RunResult:
+        view = await self._look()
+        planned = view.revision > 0
+        while not planned or view.open_questions:
+            if view.cancelled:
+                return await self._finish("cancelled", "")
+            if view.open_questions:
+                await self._show("asking", "It has a question for you.")
+                view = await self._next_view()
+                planned = False
+                continue
+            if view.revision >= MAX_PLANS:
+                return await self._finish("failed", "It kept asking questions without making a plan.")
+            if not await self._plan(view.revision + 1):
+                return await self._finish("cancelled", "")
+            planned = True
+            view = await self._look()
+        return await self._act(view)
+
+    # -- planning ----------------------------------------------------------------------------------------------
+
+    async def _plan(self, revision: int) -> bool:
+        """Plans once in the sandbox and has it accepted. False when the run was cancelled meanwhile."""
+        await self._show("planning", "")
+        task = asyncio.create_task(self._plan_in_sandbox(revision))
+        try:
+            while not task.done():
+                await workflow.wait_condition(lambda: task.done() or self._wakes > self._seen)
+                if not task.done() and (await self._look()).cancelled:
+                    return False
+            failure = await task
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        if failure:
+            await self._finish("failed", failure)
+            raise ApplicationError("planning failed", non_retryable=True)
+        await workflow.execute_activity(
+            names.ACCEPT_PLAN,
+            AcceptPlanInput(user_id=self._user_id, run_id=self._run_id, revision=revision),
+            result_type=AcceptOutput,
+            task_queue=CONTROL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=120),
+            retry_policy=_TRUSTED_RETRY,
+        )
+        return True
+
+    async def _plan_in_sandbox(self, revision: int) -> str:
+        """Why planning failed for good, or nothing."""
+        for attempt in range(MAX_TRIES):
+            await self._ensure_sandbox()
+            try:
+                await workflow.execute_activity(
+                    names.PLAN,
+                    PlanInput(run_id=self._run_id, revision=revision),
+                    result_type=PlanOutput,
+                    task_queue=sandbox_queue(self._user_id),
+                    schedule_to_start_timeout=timedelta(seconds=self._tuning.pickup_seconds),
+                    start_to_close_timeout=timedelta(seconds=self._tuning.plan_seconds),
+                    heartbeat_timeout=timedelta(seconds=self._tuning.heartbeat_seconds),
+                    retry_policy=_ONCE,
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                cause = error.cause
+                if isinstance(cause, ApplicationError) and cause.non_retryable:
+                    return cause.message or "Planning failed."
+                await workflow.sleep(_back_off(attempt))
+            else:
+                return ""
+        return "The sandbox could not finish planning."
+
+    # -- acting ------------------------------------------------------------------------------------------------
+
+    async def _act(self, view: RunView) -> RunResult:
+        while True:
+            # Cancellation stops what has not begun; whatever has, is seen through and recorded.
+            for action_id in view.approved:
+                if action_id not in self._performing:
+                    self._performing[action_id] = asyncio.create_task(self._perform(action_id))
+            for action_id in view.settled:
+                await self._record(action_id, "")
+            self._forget_finished()
+            if view.settled:
+                view = await self._look()
+                continue
+            if not self._performing and not view.unknown and not view.approved:
+                if view.cancelled:
+                    return await self._finish("cancelled", "")
+                if not view.pending:
+                    return await self._finish("done", "")
+            await self._show(*self._standing(view))
+            if not self._performing and self._should_continue():
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                workflow.continue_as_new(self._tuning)
+            view = await self._next_view()
+
+    def _standing(self, view: RunView) -> tuple[str, str]:
+        if view.unknown:
+            return "attention", "It is not known whether an action took place. Please say."
+        if self._performing:
+            return "working", ""
+        return "waiting", "Actions wait for your approval."
+
+    async def _perform(self, action_id: UUID) -> None:
+        """Carries one approved action to a recorded result."""
+        failure = ""
+        for attempt in range(MAX_TRIES):
+            minted: MintOutput = await workflow.execute_activity(
+                names.MINT_GRANT,
+                ActionRef(user_id=self._user_id, run_id=self._run_id, action_id=action_id),
+                result_type=MintOutput,
+                task_queue=CONTROL_QUEUE,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=_TRUSTED_RETRY,
+            )
+            failure = minted.refused
+            if minted.grant:
+                failure = await self._perform_in_sandbox(action_id, minted.grant)
+            state = await self._record(action_id, failure)
+            if state not in {"approved", "sending"}:
+                return
+            await workflow.sleep(_back_off(attempt))
+        await self._record(action_id, failure or "unavailable")
+
+    async def _perform_in_sandbox(self, action_id: UUID, grant: str) -> str:
+        """The code of a refusal that trying again would not change, or nothing."""
+        await self._ensure_sandbox()
+        try:
+            await workflow.execute_activity(
+                names.PERFORM,
+                PerformInput(action_id=action_id, grant=grant),
+                result_type=PerformOutput,
+                task_queue=sandbox_queue(self._user_id),
+                schedule_to_start_timeout=timedelta(seconds=self._tuning.pickup_seconds),
+                start_to_close_timeout=timedelta(seconds=self._tuning.perform_seconds),
+                heartbeat_timeout=timedelta(seconds=self._tuning.heartbeat_seconds),
+                # One try: whether another is safe is for the gateway's record to say, not for a retry policy.
+                retry_policy=_ONCE,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.non_retryable:
+                return cause.type or "failed"
+            if not isinstance(cause, ApplicationError | TimeoutError):
+                workflow.logger.warning("an action's sandbox task ended unexpectedly")
+        return ""
+
+    async def _record(self, action_id: UUID, failure: str) -> str:
+        output: RecordOutput = await workflow.execute_activity(
+            names.RECORD_RESULT,
+            RecordInput(user_id=self._user_id, run_id=self._run_id, action_id=action_id, failure=failure),
+            result_type=RecordOutput,
+            task_queue=CONTROL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=60),
+            retry_policy=_TRUSTED_RETRY,
+        )
+        return output.state
+
+    # -- waiting and telling -----------------------------------------------------------------------------------
+
+    async def _next_view(self) -> RunView:
+        """What Postgres says after the next wake-up or finished action."""
+        await workflow.wait_condition(
+            lambda: self._wakes > self._seen or any(task.done() for task in self._performing.values())
+        )
+        self._forget_finished()
+        return await self._look()
+
+    def _forget_finished(self) -> None:
+        for action_id in [key for key, task in self._performing.items() if task.done()]:
+            # Its exception, if any, belongs to the run.
+            self._performing.pop(action_id).result()
+
+    async def _look(self) -> RunView:
+        self._seen = self._wakes
+        view: RunView = await workflow.execute_activity(
+            names.LOAD_RUN,
+            UserRun(user_id=self._user_id, run_id=self._run_id),
+            result_type=RunView,
+            task_queue=CONTROL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=_TRUSTED_RETRY,
+        )
+        return view
+
+    async def _ensure_sandbox(self) -> None:
+        await workflow.execute_activity(
+            names.ENSURE_SANDBOX,
+            UserRun(user_id=self._user_id, run_id=self._run_id),
+            task_queue=CONTROL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=120),
+            retry_policy=_TRUSTED_RETRY,
+        )
+
+    async def _show(self, state: str, reason: str) -> None:
+        if state == self._state:
+            return
+        self._state = state
+        workflow.upsert_search_attributes([STATE.value_set(state)])
+        await workflow.execute_activity(
+            names.SET_STATE,
+            SetStateInput(user_id=self._user_id, run_id=self._run_id, state=state, reason=reason),
+            task_queue=CONTROL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=_TRUSTED_RETRY,
+        )
+
+    async def _finish(self, state: str, reason: str) -> RunResult:
+        self._state = state
+        workflow.upsert_search_attributes([STATE.value_set(state)])
+        await workflow.execute_activity(
+            names.FINISH_RUN,
+            FinishInput.model_validate(
+                {"user_id": self._user_id, "run_id": self._run_id, "state": state, "reason": reason}
+            ),
+            task_queue=CONTROL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=_TRUSTED_RETRY,
+        )
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return RunResult(state=state)
+
+    async def _end_cancelled_by_operator(self) -> None:
+        for task in self._performing.values():
+            task.cancel()
+        await asyncio.gather(*self._performing.values(), return_exceptions=True)
+        await self._finish("cancelled", "An operator cancelled it.")
+
+    def _should_continue(self) -> bool:
+        info = workflow.info()
+        return (
+            info.is_continue_as_new_suggested()
+            or info.get_current_history_length() >= self._tuning.continue_after_events
+        )
+
+
+_TRUSTED_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
+_ONCE = RetryPolicy(maximum_attempts=1)
+
+
+def _back_off(attempt: int) -> timedelta:
+    """1, 2, 4, … seconds, at most a minute."""
+    return timedelta(seconds=min(60, 2**attempt))
