@@ -152,3 +152,13 @@ def _write(folder: Path, settings: dict[str, str], optional: set[str]) -> None:
         if file in optional and not path.exists():
             continue  # a kernel without swap accounting has no swap limit to set
         path.write_text(value, "ascii")
+
+
+def existing(name: str, root: Path = Path("/sys/fs/cgroup")) -> Cgroup | None:
+    """The group `coco/<name>` as it is now, or None."""
+    if not re.fullmatch(r"[a-z0-9-]{1,128}", name):
+        raise ValueError(f"not a name for a control group: {name!r}")
+    version = 2 if (root / "cgroup.controllers").exists() else 1
+    trees = [root] if version == 2 else [root / controller for controller in _CONTROLLERS]
+    folders = tuple(folder for tree in trees if (folder := tree / "coco" / name).is_dir())
+    return Cgroup(folders, version) if folders else None
