@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from email import message_from_bytes, policy
-from email.errors import HeaderParseError, MessageError
-from email.headerregistry import Address as HeaderAddress
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import getaddresses
 
@@ -12,35 +11,43 @@ from pydantic import ValidationError
 
 from activities.connectors.base import ConnectionInfo
 from activities.connectors.smtp.arguments import SendArguments, checked_address, one_line
+from activities.connectors.smtp.headers import ExactHeaders
 from coco.canonical import digest
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest
 
-_WIRE = policy.SMTP.clone(cte_type="7bit", max_line_length=78)
+_WIRE = ExactHeaders(linesep="\r\n", cte_type="7bit", max_line_length=78)
 # 7-bit: a server without 8BITMIME need not re-encode what was approved.
 
 
-def sender(connection: ConnectionInfo) -> HeaderAddress:
-    """The connection's own address and name. Raises InvalidInput where its settings hold none that is valid."""
+def sender(connection: ConnectionInfo) -> tuple[str, str]:
+    """(name, address) that the connection sends as. Raises InvalidInput where its settings hold none that is valid."""
     address, name = connection.settings.get("from_address"), connection.settings.get("from_name", "")
     if not isinstance(address, str) or not isinstance(name, str) or len(name) > 100:
         raise InvalidInput(f"The mailbox {connection.title!r} has no usable from_address; set it in its settings.")
     try:
-        return HeaderAddress(display_name=one_line(name), addr_spec=checked_address(address))
-    except (ValueError, HeaderParseError) as error:
+        return one_line(name), checked_address(address)
+    except ValueError as error:
         raise InvalidInput(f"The mailbox {connection.title!r} cannot send as it is set up: {error}") from error
+
+
+def shown_sender(connection: ConnectionInfo) -> str:
+    """The sender as a card and a From header show it."""
+    name, address = sender(connection)
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" <{address}>' if name else address
 
 
 def message_id(connection: ConnectionInfo, arguments: SendArguments) -> str:
     """`<digest@sender's domain>`: the digest of the arguments and the connection, so a copy is known for one."""
     told = digest({"connection": str(connection.id), "arguments": arguments.model_dump(mode="json")})
-    return f"<{told}@{sender(connection).domain}>"
+    return f"<{told}@{sender(connection)[1].rpartition('@')[2]}>"
 
 
 def message_of(connection: ConnectionInfo, arguments: SendArguments) -> EmailMessage:
     """The message. It carries no Date: the submission server adds one (RFC 6409, section 8.2)."""
     message = EmailMessage(policy=_WIRE)
-    message["From"] = sender(connection)
+    message["From"] = shown_sender(connection)
     message["To"] = ", ".join(arguments.to)
     if arguments.cc:
         message["Cc"] = ", ".join(arguments.cc)
@@ -70,21 +77,22 @@ def message_request(connection: ConnectionInfo, arguments: SendArguments) -> Pre
             method="SEND",
             target="/message",
             headers=(
-                ("mail-from", sender(connection).addr_spec),
+                ("mail-from", sender(connection)[1]),
                 *(("rcpt-to", address) for address in (*arguments.to, *arguments.cc)),
             ),
             body=data.decode("ascii"),
         )
     except (ValidationError, MessageError, UnicodeError, ValueError) as error:
         raise InvalidInput(f"email.send: no message can be made of this: {error}") from error
-    _check_round_trip(data, arguments)
+    _check_round_trip(data, connection, arguments)
     return request
 
 
-def _check_round_trip(data: bytes, arguments: SendArguments) -> None:
+def _check_round_trip(data: bytes, connection: ConnectionInfo, arguments: SendArguments) -> None:
     """What the card shows is what a reader's mail program will show, or it is not sent."""
     seen = message_from_bytes(data, policy=policy.SMTP)
     found = {
+        "from": getaddresses([str(seen["From"])]) == [sender(connection)],
         "subject": str(seen["Subject"]) == arguments.subject,
         "to": _addresses(seen, "To") == list(arguments.to),
         "cc": _addresses(seen, "Cc") == list(arguments.cc),

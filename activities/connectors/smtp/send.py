@@ -6,7 +6,7 @@ from typing import Any
 
 from activities.connectors.base import ConnectionInfo, GatedOperation, Route
 from activities.connectors.smtp.arguments import SendArguments
-from activities.connectors.smtp.message import message_request, sender
+from activities.connectors.smtp.message import message_request, shown_sender
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -31,7 +31,7 @@ class SendEmail(GatedOperation[SendArguments]):
         others = len(arguments.to) + len(arguments.cc) - 1
         more = f" and {others} more" if others else ""
         after: dict[str, Any] = {
-            "from": str(sender(connection)),
+            "from": shown_sender(connection),
             "to": list(arguments.to),
             "subject": arguments.subject,
         }
