@@ -20,6 +20,8 @@ MINT_GRANT = "coco.mint_grant"
 RECORD_RESULT = "coco.record_result"
 SET_STATE = "coco.set_state"
 FINISH_RUN = "coco.finish_run"
+CANCEL_RUN = "coco.cancel_run"
+"""What an operator's cancel in Temporal becomes."""
 
 GATED = frozenset({PERFORM})
 """Activities that the outbound interceptor lets start only with a grant in their input."""

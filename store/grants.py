@@ -13,7 +13,7 @@ from coco.actions import Action, ActionState
 from coco.decisions import Verdict
 from coco.errors import Code, Refused
 from coco.grants import GrantClaims, GrantedBy
-from store import credits
+from store.credits import reserve
 from store.owned import own
 from store.runs import get_run
 from store.tables import ActionRow, DecisionRow, EffectRow, GrantRow
@@ -70,7 +70,7 @@ async def mint(
 async def _insert(
     session: AsyncSession, action: ActionRow, body: Action, decision: DecisionRow, now: datetime, lifetime: int
 ) -> GrantRow:
-    await credits.reserve(session, action.user_id, action.id, body.credits)
+    await reserve(session, action.user_id, action.id, body.credits)
     row = GrantRow(
         user_id=action.user_id,
         run_id=action.run_id,

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
     from activities import names
@@ -94,18 +95,16 @@ class RunWorkflow:
 
     @workflow.run
     async def run(self, tuning: RunInput) -> RunResult:
-        try:
-            return await self._drive()
-        except asyncio.CancelledError:
-            # An operator cancelled in Temporal: same as the owner's cancel, and recorded as such.
-            await self._end_cancelled_by_operator()
-            raise
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                await self._end_cancelled_by_operator()
-                raise
-            await self._finish("failed", "It stopped on an internal error; operators see more in the run's history.")
-            raise ApplicationError("the run failed", non_retryable=True) from error
+        while True:
+            try:
+                return await self._drive()
+            except (asyncio.CancelledError, ActivityError) as error:
+                if is_cancelled_exception(error):
+                    # An operator cancelled in Temporal: the same as the owner's cancel, seen through the same way.
+                    await self._trusted(names.CANCEL_RUN)
+                    continue
+                await self._finish("failed", "It stopped on an internal error; an operator can see more.")
+                raise ApplicationError("the run failed", non_retryable=True) from error
 
     async def _drive(self) -> RunResult:
         view = await self._look()
@@ -255,7 +254,7 @@ class RunWorkflow:
             cause = error.cause
             if isinstance(cause, ApplicationError) and cause.non_retryable:
                 return cause.type or "failed"
-            if not isinstance(cause, ApplicationError | TimeoutError):
+            if not isinstance(cause, ApplicationError | ActivityTimeout):
                 workflow.logger.warning("an action's sandbox task ended unexpectedly")
         return ""
 
@@ -298,8 +297,11 @@ class RunWorkflow:
         return view
 
     async def _ensure_sandbox(self) -> None:
+        await self._trusted(names.ENSURE_SANDBOX)
+
+    async def _trusted(self, activity: str) -> None:
         await workflow.execute_activity(
-            names.ENSURE_SANDBOX,
+            activity,
             UserRun(user_id=self._user_id, run_id=self._run_id),
             task_queue=CONTROL_QUEUE,
             start_to_close_timeout=timedelta(seconds=120),
@@ -333,12 +335,6 @@ class RunWorkflow:
         )
         await workflow.wait_condition(workflow.all_handlers_finished)
         return RunResult(state=state)
-
-    async def _end_cancelled_by_operator(self) -> None:
-        for task in self._performing.values():
-            task.cancel()
-        await asyncio.gather(*self._performing.values(), return_exceptions=True)
-        await self._finish("cancelled", "An operator cancelled it.")
 
     def _should_continue(self) -> bool:
         info = workflow.info()

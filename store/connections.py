@@ -1,0 +1,141 @@
+"""Connections: provider accounts, their state, and credentials sealed to the user's sandbox."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from coco.audit import AuditKind
+from coco.errors import Conflict, InvalidInput
+from store import audit, events
+from store.owned import own
+from store.tables import Connection, SandboxRow, SealedCredential, utc_now
+
+State = Literal["active", "read_only", "revoked"]
+"""The states a person sets; `needs_reconnection` is the gateway's finding."""
+
+_HOST = re.compile(r"^[A-Za-z0-9.-]{1,253}$|^\[[0-9a-fA-F:]{2,45}\]$")
+
+
+def checked_base_url(base_url: str, protocol: Literal["http", "smtp"]) -> str:
+    """A provider's address in the form the gateway uses it. Raises InvalidInput."""
+    parts = urlsplit(base_url.strip())
+    host = parts.netloc.rpartition(":")[0] if re.search(r":\d+$", parts.netloc) else parts.netloc
+    wanted = {"http": ("http", "https"), "smtp": ("smtp", "smtps")}[protocol]
+    example = "https://api.example.com" if protocol == "http" else "smtps://mail.example.com:465"
+    if parts.scheme not in wanted or not _HOST.match(host) or parts.query or parts.fragment or "@" in parts.netloc:
+        raise InvalidInput(f"base_url: give the provider's address, such as {example}, without user, query or fragment")
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise InvalidInput("base_url: the port is not a number between 1 and 65535") from error
+    if protocol == "smtp" and (port is None or parts.path not in {"", "/"}):
+        raise InvalidInput(f"base_url: a mail server is named with its port and no path, such as {example}")
+    if port == 0:
+        raise InvalidInput("base_url: the port is not a number between 1 and 65535")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+async def listed(session: AsyncSession, user_id: UUID) -> list[Connection]:
+    """A user's connections, oldest first."""
+    query = select(Connection).where(col(Connection.user_id) == user_id)
+    return list((await session.execute(query.order_by(col(Connection.created_at), col(Connection.id)))).scalars())
+
+
+async def get(session: AsyncSession, user_id: UUID, connection_id: UUID) -> Connection:
+    """One connection. Raises NotFound."""
+    return await own(session, Connection, connection_id, user_id, "connection")
+
+
+async def add(
+    session: AsyncSession,
+    user_id: UUID,
+    *,
+    connector: str,
+    title: str,
+    base_url: str,
+    settings: dict[str, Any],
+    sealed: bytes | None,
+    read_only: bool = False,
+) -> Connection:
+    """A new connection with its sealed credential, where it has one. Arguments are validated by the caller."""
+    row = Connection(
+        user_id=user_id,
+        connector=connector,
+        title=title,
+        base_url=base_url,
+        settings=settings,
+        state="read_only" if read_only else "active",
+    )
+    session.add(row)
+    await session.flush()
+    if sealed is not None:
+        await session.execute(
+            insert(SealedCredential).values(user_id=user_id, connection_id=row.id, sealed=sealed, created_at=utc_now())
+        )
+    await audit.append(
+        session,
+        user_id,
+        AuditKind.CONNECTION_ADDED,
+        actor=f"user:{user_id}",
+        body={
+            "connection": str(row.id),
+            "connector": connector,
+            "title": title,
+            "base_url": base_url,
+            "state": row.state,
+        },
+    )
+    await events.tell(session, user_id, "connection", body={"id": str(row.id), "state": row.state})
+    return row
+
+
+async def set_state(session: AsyncSession, user_id: UUID, connection_id: UUID, state: State) -> Connection:
+    """Makes a connection active, read-only or revoked; the same state again changes nothing.
+
+    Revoking also removes the sealed credential, so a revoked connection stays revoked: connect the account anew.
+    Raises NotFound, Conflict.
+    """
+    row = await own(session, Connection, connection_id, user_id, "connection", lock=True)
+    if row.state == state:
+        return row
+    if row.state == "revoked":
+        raise Conflict("Nothing was changed: this connection was revoked. Connect the account again.")
+    previous = row.state
+    await session.execute(update(Connection).where(col(Connection.id) == connection_id).values(state=state))
+    if state == "revoked":
+        await session.execute(
+            delete(SealedCredential).where(
+                col(SealedCredential.connection_id) == connection_id, col(SealedCredential.user_id) == user_id
+            )
+        )
+    await audit.append(
+        session,
+        user_id,
+        AuditKind.CONNECTION_CHANGED,
+        actor=f"user:{user_id}",
+        body={"connection": str(connection_id), "title": row.title, "state": {"from": previous, "to": state}},
+    )
+    await events.tell(session, user_id, "connection", body={"id": str(connection_id), "state": state})
+    return await own(session, Connection, connection_id, user_id, "connection")
+
+
+async def sealing_key(session: AsyncSession, user_id: UUID) -> str | None:
+    """The public key (hex) that credentials are sealed to; None while the sandbox has not started yet."""
+    found = await session.execute(select(col(SandboxRow.public_key)).where(col(SandboxRow.user_id) == user_id))
+    return found.scalar_one_or_none()
+
+
+async def want_sandbox(session: AsyncSession, user_id: UUID) -> None:
+    """Asks for the user's sandbox to be started."""
+    await session.execute(
+        update(SandboxRow)
+        .where(col(SandboxRow.user_id) == user_id, col(SandboxRow.state) == "stopped")
+        .values(state="wanted", last_active_at=utc_now())
+    )

@@ -1,0 +1,115 @@
+"""Recording what became of an action: state, credits, audit and event, in one transaction, once."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from coco.actions import Action, ActionState
+from coco.audit import AuditKind
+from coco.decisions import Verdict
+from store import audit, events
+from store.credits import release, settle
+from store.tables import ActionRow, DecisionRow, GrantRow, utc_now
+
+_KINDS = {
+    ActionState.DONE: AuditKind.ACTION_DONE,
+    ActionState.FAILED: AuditKind.ACTION_FAILED,
+    ActionState.DRIFTED: AuditKind.ACTION_DRIFTED,
+    ActionState.OUTCOME_UNKNOWN: AuditKind.ACTION_OUTCOME_UNKNOWN,
+    ActionState.CANCELLED: AuditKind.ACTION_FAILED,
+}
+
+
+async def close(
+    session: AsyncSession, action: ActionRow, state: ActionState, outcome: dict[str, Any], card: dict[str, Any] | None
+) -> None:
+    """Moves an approved (or unknown) action to what became of it.
+
+    Done debits its credits; an unknown outcome keeps them set aside; everything else gives them back. The audit entry
+    names who approved it and when, what changed with the prior value, what it cost, and the card it was on.
+    """
+    body = Action.model_validate(action.body)
+    items = [{"item": f"{body.connector} {body.operation}", "credits": body.credits}]
+    cost = 0
+    if state is ActionState.DONE:
+        cost = await settle(session, action.user_id, action.id, items)
+    elif state is not ActionState.OUTCOME_UNKNOWN:
+        await release(session, action.user_id, action.id)
+    await session.execute(
+        update(ActionRow)
+        .where(col(ActionRow.id) == action.id)
+        .values(state=state.value, outcome=outcome, updated_at=utc_now())
+    )
+    approval = await approval_of(session, action.id)
+    settled = await settled_as(session, action.id)
+    grant = (
+        (
+            await session.execute(
+                select(GrantRow)
+                .where(col(GrantRow.action_id) == action.id, col(GrantRow.spent_at).is_not(None))
+                .order_by(col(GrantRow.spent_at))
+            )
+        )
+        .scalars()
+        .first()
+    )
+    await audit.append(
+        session,
+        action.user_id,
+        _KINDS[state],
+        actor=f"user:{action.user_id}",
+        run_id=action.run_id,
+        action_id=action.id,
+        once=True,
+        body={
+            "operation": body.operation,
+            "connector": body.connector,
+            "connection": body.connection,
+            "summary": body.preview.summary,
+            "record": body.preview.record,
+            "digest": action.digest,
+            "request_digest": body.request.digest(),
+            "prior": body.prior.value if body.prior else None,
+            "before": body.preview.before,
+            "after": body.preview.after,
+            "message": body.preview.body,
+            "reversibility": body.reversibility.value,
+            "credits": {"total": cost, "items": items if cost else []},
+            "approved_by": f"user:{action.user_id}" if approval else None,
+            "approved_at": approval.at.isoformat() if approval else None,
+            "decision": str(approval.id) if approval else None,
+            "grant": str(grant.jti) if grant else None,
+            "settled": settled,
+            "outcome": outcome,
+            "why": action.why,
+            "card": card,
+        },
+    )
+    await events.tell(
+        session, action.user_id, "action", run_id=action.run_id, body={"id": str(action.id), "state": state.value}
+    )
+
+
+async def approval_of(session: AsyncSession, action_id: UUID) -> DecisionRow | None:
+    """The approving decision of an action."""
+    found = await session.execute(
+        select(DecisionRow).where(
+            col(DecisionRow.action_id) == action_id, col(DecisionRow.verdict) == Verdict.APPROVE.value
+        )
+    )
+    return found.scalar_one_or_none()
+
+
+async def settled_as(session: AsyncSession, action_id: UUID) -> str | None:
+    """`happened` or `did_not_happen` where a person has settled an unknown outcome."""
+    found = await session.execute(
+        select(col(DecisionRow.verdict)).where(
+            col(DecisionRow.action_id) == action_id, col(DecisionRow.stage) == "settle"
+        )
+    )
+    return found.scalar_one_or_none()

@@ -1,0 +1,78 @@
+"""The control worker: runs workflows and trusted activities, delivers wake-ups, keeps sandboxes.
+
+`python -m workers.control`. Any number may run; each exits cleanly on SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from temporalio.worker import Worker
+
+from activities.trusted import TrustedActivities
+from coco import deployment
+from coco.names import CONTROL_QUEUE
+from coco.settings import Settings
+from sandbox.container import detect
+from store.database import Database
+from store.roles import Role, role_dsn
+from workers.codec import data_converter
+from workers.dispatcher import Dispatcher
+from workers.keyring import KeyRing
+from workers.sandboxes import Sandboxes
+from workers.temporal import connect
+from workflows.gate import GateInterceptor
+from workflows.run import RunInput, RunWorkflow
+
+log = logging.getLogger(__name__)
+
+
+async def main(settings: Settings, tuning: RunInput) -> None:
+    """Until SIGTERM or SIGINT. Raises when Postgres, Temporal or a sandbox kind is not there at the start."""
+    if settings.database_url is None:
+        raise SystemExit("DATABASE_URL is not set; `coco up` sets it for the embedded default")
+    master = deployment.master_key(settings)
+    database = Database(role_dsn(settings.database_url.get_secret_value(), Role.CONTROL, master.text))
+    kind = await detect(None if settings.sandbox == "auto" else settings.sandbox)
+    log.info("sandboxes: %s", kind.kind)
+    client = await connect(settings, data_converter(KeyRing(database, master)))
+    sandboxes = Sandboxes(database, kind, settings)
+    trusted = TrustedActivities(
+        database, deployment.signing_key(settings), sandboxes.ensure, grant_seconds=settings.grant_seconds
+    )
+    dispatcher = Dispatcher(database, client, tuning)
+    worker = Worker(
+        client,
+        task_queue=CONTROL_QUEUE,
+        workflows=[RunWorkflow],
+        activities=trusted.all(),
+        interceptors=[GateInterceptor()],
+        max_concurrent_activities=20,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with worker:
+        owed = await dispatcher.owe_every_pending_run()
+        log.info("the control worker is ready; %d runs resume", owed)
+        beside = [asyncio.create_task(dispatcher.run()), asyncio.create_task(sandboxes.keep())]
+        waiting = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([*beside, waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*beside, waiting):
+            task.cancel()
+        for task in done - {waiting}:
+            task.result()
+    await database.close()
+
+
+def tuning_of(settings: Settings) -> RunInput:
+    """How runs behave; tests shorten it."""
+    return RunInput.model_validate_json(settings.run_tuning) if settings.run_tuning else RunInput()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configured = Settings()
+    asyncio.run(main(configured, tuning_of(configured)))

@@ -1,0 +1,134 @@
+"""Keeps users' sandboxes: started when there is work, with a fresh token each time, stopped when idle."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sandbox.gateway.admin import AdminClient
+from sandbox.gateway.token import write_token
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+from store.sandboxes import rotate_token
+
+from coco.settings import Settings
+from sandbox.container import Limits, Sandbox, SandboxSpec
+from store.database import Database
+from store.tables import SandboxRow, utc_now
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 1.0
+
+
+class Sandboxes:
+    """The control worker's hand on sandboxes. One sandbox per user, whatever number of runs wants it."""
+
+    def __init__(self, database: Database, kind: Sandbox, settings: Settings) -> None:
+        self._db = database
+        self._kind = kind
+        self._settings = settings
+        self._admin = AdminClient(settings.run_dir)
+        self._locks: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def ensure(self, user_id: UUID) -> None:
+        """Has the user's sandbox running; one that is alive is left alone.
+
+        Raises SandboxUnavailable where it cannot be started.
+        """
+        async with self._locks[user_id]:
+            gateway_dir = await self._admin.listen(user_id)
+            async with self._db.user(user_id) as session:
+                # Held across replicas until the row says running.
+                await session.execute(
+                    text("SELECT pg_advisory_xact_lock(hashtextextended('sandbox:' || :u, 0))"), {"u": str(user_id)}
+                )
+                row = await session.get(SandboxRow, user_id)
+                if row is not None and row.state == "running" and await self._kind.alive(str(user_id)):
+                    await self._mark(session, user_id, "running")
+                    return
+                await self._kind.stop(str(user_id))
+                token = await rotate_token(session, user_id)
+                await asyncio.to_thread(write_token, gateway_dir, token)
+                # Committed first: the sandbox calls the gateway as soon as it is up.
+                await self._mark(session, user_id, "running")
+            try:
+                await self._kind.start(self._spec(user_id, gateway_dir))
+            except BaseException:
+                async with self._db.user(user_id) as session:
+                    await self._mark(session, user_id, "stopped")
+                raise
+            log.info("started the sandbox of user %s", user_id)
+
+    async def keep(self) -> None:
+        """Until cancelled: starts the sandboxes that are wanted, stops those that are idle."""
+        while True:
+            try:
+                await self._sweep()
+            except Exception:
+                log.exception("looking after sandboxes failed; trying again")
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sweep(self) -> None:
+        idle_since = utc_now() - timedelta(seconds=self._settings.sandbox_idle_seconds)
+        async with self._db.system() as session:
+            wanted = (
+                await session.execute(select(col(SandboxRow.user_id)).where(col(SandboxRow.state) == "wanted"))
+            ).scalars()
+            idle = (
+                await session.execute(
+                    select(col(SandboxRow.user_id)).where(
+                        col(SandboxRow.state) == "running", col(SandboxRow.last_active_at) < idle_since
+                    )
+                )
+            ).scalars()
+            to_start, to_stop = list(wanted), list(idle)
+        for user_id in to_start:
+            try:
+                await self.ensure(user_id)
+            except Exception:
+                log.exception("the sandbox of user %s could not be started", user_id)
+        for user_id in to_stop:
+            await self._stop_idle(user_id, idle_since)
+
+    async def _stop_idle(self, user_id: UUID, idle_since: datetime) -> None:
+        async with self._locks[user_id]:
+            async with self._db.user(user_id) as session:
+                stopped = await session.execute(
+                    update(SandboxRow)
+                    .where(col(SandboxRow.user_id) == user_id, col(SandboxRow.state) == "running")
+                    .where(col(SandboxRow.last_active_at) < idle_since)
+                    .values(state="stopped", token_sha256=None)
+                    .returning(col(SandboxRow.user_id))
+                )
+                if stopped.first() is None:
+                    return
+            await self._kind.stop(str(user_id))
+            await self._admin.close(user_id)
+            log.info("stopped the idle sandbox of user %s", user_id)
+
+    def _spec(self, user_id: UUID, gateway_dir: Path) -> SandboxSpec:
+        settings = self._settings
+        return SandboxSpec(
+            user_id=str(user_id),
+            deployment=settings.deployment,
+            volume=(settings.state_dir / "volumes" / str(user_id)).resolve(),
+            gateway_dir=gateway_dir.resolve(),
+            limits=Limits(
+                memory_mb=settings.sandbox_memory_mb,
+                cpus=settings.sandbox_cpus,
+                pids=settings.sandbox_pids,
+                tmp_mb=settings.sandbox_tmp_mb,
+            ),
+        )
+
+    @staticmethod
+    async def _mark(session: AsyncSession, user_id: UUID, state: str) -> None:
+        await session.execute(
+            update(SandboxRow).where(col(SandboxRow.user_id) == user_id).values(state=state, last_active_at=utc_now())
+        )
