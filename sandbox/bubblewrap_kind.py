@@ -102,7 +102,8 @@ class BubblewrapSandbox:
         self._state = state_dir.resolve() / "bubblewrap" / deployment
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._tree: tuple[Path, str] | None = None
-        self._mounts: list[str] = []
+        self._mounts: Words = []
+        self._laying = threading.Lock()
 
     @classmethod
     async def connect(
@@ -218,15 +219,17 @@ class BubblewrapSandbox:
             yield
 
     def _files(self) -> tuple[Path, str]:
-        """The tree to mount and its digest; made at the first call, and again where the code has changed."""
-        try:
-            found = ensure_tree(self._state)
-        except (TreeUnavailable, OSError) as error:
-            raise SandboxUnavailable(f"the sandbox's files cannot be laid out: {error}") from error
-        if found != self._tree:
-            self._mounts = _interpreter_mounts(found[0])
-            self._tree = found
-        return found
+        """The tree to mount and its digest, made at the first call. The code that counts is that of then: files that
+        change later, as in a deployment, come in with the process that replaces this one."""
+        with self._laying:
+            if self._tree is None or not self._tree[0].is_dir():
+                try:
+                    tree, digest = ensure_tree(self._state)
+                    self._mounts = _interpreter_mounts(tree)
+                except (TreeUnavailable, OSError) as error:
+                    raise SandboxUnavailable(f"the sandbox's files cannot be laid out: {error}") from error
+                self._tree = tree, digest
+            return self._tree
 
     def _spawn(self, spec: SandboxSpec, command: tuple[str, ...], name: str, log_path: Path) -> Started:
         root = os.geteuid() == 0

@@ -34,7 +34,7 @@ from sandbox.container import (
     container_name,
     measure_volume,
 )
-from sandbox.image.build import ImageUnavailable, ensure_image
+from sandbox.image.build import ImageUnavailable, ensure_image, image_exists
 from sandbox.limits import MIB
 
 KIND = "docker"
@@ -89,6 +89,7 @@ class DockerSandbox:
         self._log = log
         self._base_image = base_image
         self._image: str | None = None
+        self._preparing = asyncio.Lock()
 
     @classmethod
     async def connect(
@@ -143,12 +144,18 @@ class DockerSandbox:
         return await asyncio.to_thread(self._run_once, self._own(spec), command, timeout, image)
 
     async def prepare(self) -> str:
-        """Build the image where it is not there yet, so that a first start need not wait for it; gives its tag."""
-        try:
-            self._image = await ensure_image(self._client, self._log, self._base_image)
-        except ImageUnavailable as error:
-            raise SandboxUnavailable(str(error)) from error
-        return self._image
+        """Build the image where it is not there yet, so that a first start need not wait for it; gives its tag.
+
+        The code that counts is that of this manager's first call: files that change later, as in a deployment, come
+        in with the process that replaces this one, and do not tear down sandboxes under it.
+        """
+        async with self._preparing:
+            if self._image is None or not await asyncio.to_thread(image_exists, self._client, self._image):
+                try:
+                    self._image = await ensure_image(self._client, self._log, self._base_image)
+                except ImageUnavailable as error:
+                    raise SandboxUnavailable(str(error)) from error
+            return self._image
 
     def _own(self, spec: SandboxSpec) -> SandboxSpec:
         if spec.deployment != self._deployment:
@@ -215,6 +222,8 @@ class DockerSandbox:
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "1m", "max-file": "2"}),
             init=True,
             cgroupns="private",
+            # Docker opens the ports below 1024 to everybody inside.
+            sysctls={"net.ipv4.ip_unprivileged_port_start": "1024"},
         )
         host_config["MaskedPaths"] = MASKED_PATHS
         host_config["ReadonlyPaths"] = READONLY_PATHS

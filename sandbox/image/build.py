@@ -23,9 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import docker.errors
 import platformdirs
-from docker import DockerClient
+from docker import DockerClient, errors
 
 from sandbox.image import tree
 from sandbox.image.base import DEFAULT, BaseUnavailable, ensure_base
@@ -73,29 +72,26 @@ def content(base_image: str | None = None) -> str:
 
 
 def _ensure(docker: DockerClient, tag: str, log: Callable[[str], None], base_image: str | None) -> str:
-    if _there(docker, tag):
+    if image_exists(docker, tag):
         return tag
     try:
         with _one_at_a_time():
-            if _there(docker, tag):
+            if image_exists(docker, tag):
                 return tag
             base = ensure_base(docker, base_image, log)
             packages = _packages(docker, base, log)
             _build(docker, tag, base, packages, log)
-    except (BaseUnavailable, docker.errors.DockerException, OSError) as error:
+    except (BaseUnavailable, errors.DockerException, OSError) as error:
         raise ImageUnavailable(f"the sandbox image cannot be built: {error}") from error
     return tag
 
 
-def _there(docker: DockerClient, tag: str) -> bool:
+def image_exists(docker: DockerClient, tag: str) -> bool:
     try:
         docker.images.get(tag)
-    except docker_errors.ImageNotFound:
+    except errors.ImageNotFound:
         return False
     return True
-
-
-docker_errors = docker.errors
 
 
 @contextmanager
@@ -170,7 +166,7 @@ def _build(docker: DockerClient, tag: str, base: str, packages: Path, log: Calla
                 forcerm=True,
                 labels={"coco.sandbox.base": base},
             )
-        except docker_errors.BuildError as error:
+        except errors.BuildError as error:
             output = "".join(line.get("stream", "") for line in error.build_log)
             raise ImageUnavailable(f"the sandbox image cannot be built: {error.msg}\n{output[-2000:]}") from error
     log(f"built {tag}")

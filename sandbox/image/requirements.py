@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOTS = (
     "cryptography",
+    "email-validator",
     "grpcio",
     "protobuf",
     "pydantic",
