@@ -1,0 +1,1 @@
+"""The English compiler: lexer, grammar, builder, and the problems it reports."""

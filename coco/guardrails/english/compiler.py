@@ -1,0 +1,259 @@
+"""English to the typed form, or to problems that say where and what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from lark import Token
+from pydantic import ValidationError
+
+from ..catalogue import Catalogue
+from ..declarations import default_catalogue
+from ..form import Form, Limits, Window, atoms, conjunction
+from ..reading import reading
+from .build import DEFAULT_WAIT_HOURS, Builder, Parts
+from .lexer import Lexer
+from .parser import NoParse, parse
+from .problems import Problem, Refused
+from .vocabulary import build_vocabulary
+from .words import describe
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Either a form with its reading, or problems. `notes` say where a narrower reading was taken."""
+
+    sentence: str
+    form: Form | None
+    reading: str
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        return self.form is not None
+
+
+@lru_cache(maxsize=8)
+def _lexer(catalogue: Catalogue) -> Lexer:
+    return Lexer(build_vocabulary(catalogue))
+
+
+def compile_sentence(sentence: str, catalogue: Catalogue | None = None) -> Compiled:
+    """Compile a rule written in English. Never raises for any text; what cannot be understood is a problem."""
+    catalogue = catalogue or default_catalogue()
+    tokens, refusals = _lexer(catalogue).tokens(sentence)
+    if not refusals and not any(token.type not in {"STOP", "COMMA", "COLON"} for token in tokens):
+        refusals = [Refused((0, len(sentence)), "there is no rule here", 'Archive contacts tagged "old".')]
+    parsed: list[list[Any]] = []
+    for statement in _statements(tokens):
+        if any(token.type == "PROBLEM" for token in statement):
+            continue
+        try:
+            parsed.append(parse(statement))
+        except NoParse as problem:
+            refusals.append(_unparsed(statement, problem, sentence))
+    if refusals:
+        return _refused(sentence, refusals, catalogue)
+    try:
+        form, notes = _one_meaning(parsed, sentence, catalogue)
+    except Refused as problem:
+        return _refused(sentence, [problem], catalogue)
+    return Compiled(sentence, form, reading(form, catalogue), (), notes)
+
+
+def _refused(sentence: str, refusals: list[Refused], catalogue: Catalogue) -> Compiled:
+    problems = dict.fromkeys(refusal.problem(sentence) for refusal in refusals)
+    return Compiled(sentence, None, "", tuple(sorted(problems, key=lambda problem: problem.span)))
+
+
+def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
+    current: list[Token] = []
+    depth = 0
+    for token in tokens:
+        depth += {"LPAR": 1, "RPAR": -1}.get(token.type, 0)
+        if token.type == "STOP" and depth <= 0:
+            if current:
+                yield _trimmed(current)
+            current = []
+        else:
+            current.append(token)
+    if current:
+        yield _trimmed(current)
+
+
+def _trimmed(tokens: list[Token]) -> list[Token]:
+    while len(tokens) > 1 and tokens[-1].type == "COMMA":
+        tokens = tokens[:-1]
+    return tokens
+
+
+def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
+    if problem.index < len(tokens):
+        token = tokens[problem.index]
+        span = (token.start_pos or 0, token.end_pos or 0)
+        said = sentence[span[0] : span[1]]
+        before = (
+            sentence[tokens[problem.index - 1].start_pos or 0 : tokens[problem.index - 1].end_pos or 0]
+            if problem.index
+            else ""
+        )
+        where = f' after "{before}"' if before else " at the start of a statement"
+        message = f'"{said}" does not fit{where}; here could stand: {describe(problem.expected)}'
+        return Refused(span, message, "")
+    last = tokens[-1]
+    span = (last.start_pos or 0, last.end_pos or 0)
+    return Refused(span, f"the statement breaks off; next could come: {describe(problem.expected)}", "")
+
+
+def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -> tuple[Form, tuple[str, ...]]:
+    """The single form that all derivations agree on. Raises Refused for none, or for two."""
+    forms: dict[Form, tuple[str, ...]] = {}
+    failures: list[Refused] = []
+    for choice in _choices(_grants_first(parsed)):
+        try:
+            form, notes = _build(choice, sentence, catalogue)
+        except Refused as problem:
+            failures.append(problem)
+            continue
+        forms.setdefault(form, notes)
+        if len(forms) > 1:
+            break
+    if len(forms) > 1:
+        first, second = (reading(form, catalogue) for form in list(forms)[:2])
+        raise Refused((0, len(sentence)), f"this can be read in two ways: ({'1'}) {first} ({'2'}) {second}", first)
+    if not forms:
+        raise failures[0]
+    return next(iter(forms.items()))
+
+
+def _grants_first(parsed: list[list[Any]]) -> list[list[Any]]:
+    """The statement that names the operation is built first: the others speak of its records."""
+    return sorted(parsed, key=lambda trees: str(trees[0].children[0].data) not in {"grant", "passive", "gerund"})
+
+
+def _choices(parsed: list[list[Any]], limit: int = 64) -> Iterator[list[Any]]:
+    import itertools
+
+    return itertools.islice((list(choice) for choice in itertools.product(*parsed)), limit)
+
+
+def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form, tuple[str, ...]]:
+    parts = Parts()
+    for tree in trees:
+        Builder(catalogue, sentence, parts).statement(tree)
+    whole = (0, len(sentence))
+    if not parts.operations or parts.target is None:
+        raise Refused(
+            whole,
+            "no operation: say what may be done. The operations are: enrich, archive, update, delete, tag, assign, "
+            "move (deals to a stage), draft, send, create a task, add a note",
+            "Archive contacts …",
+        )
+    mode, wait, offline, excluded = _mode(parts, catalogue)
+    if parts.new_span is not None and parts.within is None:
+        created = f"{parts.target}.created_at"
+        conditions = conjunction(parts.conditions)
+        if not any(atom.fact == created for atom in atoms(conditions)):
+            raise Refused(
+                parts.new_span, '"new" has no length; say how new', f"{parts.target}s created in the last 24 hours"
+            )
+    predicate = conjunction(parts.conditions)
+    unconditional = predicate == conjunction([]) and parts.within is None
+    if unconditional and not parts.universal:
+        raise Refused(
+            parts.operation_span,
+            f'this would cover every {parts.target}. Add a condition, or say "all" if that is meant',
+            f"{sentence[slice(*parts.operation_span)].strip()} all {parts.target}s",
+        )
+    for name in parts.excluded:
+        if name in {covered.operation for covered in parts.operations}:
+            raise Refused(
+                parts.operation_span, f"a contradiction: the sentence both covers {name} and says never to do it", ""
+            )
+    try:
+        form = Form(
+            target=parts.target,
+            operations=tuple(parts.operations),
+            excluded=tuple(sorted({*excluded, *parts.excluded})),
+            connector=parts.connector,
+            predicate=predicate,
+            mode=mode,
+            wait_hours=wait,
+            run_when_offline=offline,
+            window=Window(within=parts.within, weekly=parts.weekly),
+            limits=Limits(
+                actions=tuple(sorted(parts.actions.items())),
+                credits=tuple(sorted(parts.credits.items())),
+                credits_per_action=parts.credits_per_action,
+            ),
+        )
+    except ValidationError as problem:
+        raise Refused(whole, f"a number here is out of range: {problem.errors()[0]['msg']}") from None
+    return form, tuple(parts.notes)
+
+
+def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, list[str]]:
+    kinds = {catalogue.operations[covered.operation].kind for covered in parts.operations}
+    said = parts.modes
+    draft = "draft_only" in said
+    notify = "notify_first" in said
+    if "wait" in said and not notify:
+        raise Refused(
+            said["wait"],
+            "wait for what? To be told first and then wait, say both",
+            "Notify me first and wait 24 hours.",
+        )
+    if "stop" in said and not notify:
+        raise Refused(said["stop"], "to stop it you must be told first; say so", "Notify me first.")
+    if "offline" in said and not notify:
+        raise Refused(said["offline"], "this only matters where you are notified first; say so", "Notify me first.")
+    if draft and notify:
+        raise Refused(
+            said["notify_first"],
+            "a contradiction: drafts queued for review run nothing, so there is nothing to notify of",
+            "Queue drafts for review.",
+        )
+    if "run" in said and (draft or notify):
+        raise Refused(
+            said["run"],
+            "a contradiction: the sentence says both to run without asking and to bring it to you first",
+            "Notify me first.",
+        )
+    if draft and "send" in kinds:
+        raise Refused(
+            said["draft_only"],
+            "a contradiction: the sentence says to send, and also to only queue drafts",
+            "Draft follow-ups …",
+        )
+    if "no_send" in said and "send" in kinds:
+        raise Refused(
+            said["no_send"], "a contradiction: the sentence says to send, and also not to send", "Draft follow-ups …"
+        )
+    if draft and kinds != {"draft"}:
+        raise Refused(
+            said["draft_only"],
+            "only messages can be queued as drafts; this operation would simply not run. To see each one before it runs, have no guardrail; to be told first, say so",
+            "Notify me first.",
+        )
+    if kinds == {"draft"}:
+        if notify or "run" in said and False:
+            raise Refused(
+                said["notify_first"],
+                "drafting sends nothing, so there is nothing to notify of first",
+                "Queue drafts for review.",
+            )
+        return "draft_only", None, False, []
+    excluded = ["email.send"] if "no_send" in said else []
+    if notify:
+        return "notify_first", parts.wait_hours or DEFAULT_WAIT_HOURS, bool(parts.offline), excluded
+    return "run", None, False, excluded
+
+
+def closest(sentence: str) -> str:
+    """The sentence with its spacing tidied, for messages."""
+    return re.sub(r"\s+", " ", sentence).strip()

@@ -1,0 +1,548 @@
+"""Sentence to tokens. Every character ends up in a token, in white space, or in a problem: nothing is dropped."""
+
+from __future__ import annotations
+
+import calendar
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from lark import Token
+
+from .problems import Refused
+from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
+
+MAX_CHARACTERS = 2_000
+
+_WORD = re.compile(r"/?[^\W\d_]+(?:['][^\W\d_]+)?'?|u\.s\.a?\.|&|@|>=|<=|≥|≤|==|[<>=+]", re.IGNORECASE)
+_SAME_LENGTH = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "–": "-", "‑": "-", "‐": "-", "—": "—", "\u00a0": " ", "`": "'"})  # fmt: skip
+
+NUMBER_WORDS = {w: n for n, w in enumerate(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty".split())} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
+    "eighty": 80, "ninety": 90, "once": 1, "twice": 2, "single": 1, "dozen": 12}  # fmt: skip
+_UNITS = {"minute": 60, "min": 60, "hour": 3600, "hr": 3600, "h": 3600, "day": 86_400, "d": 86_400, "week": 604_800,
+          "wk": 604_800, "w": 604_800, "fortnight": 1_209_600, "month": 0, "mo": 0, "quarter": 0, "year": 0, "yr": 0}  # fmt: skip
+_MONTHS_IN = {"month": 1, "mo": 1, "quarter": 3, "year": 12, "yr": 12}
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+_SCALE = r"(?:\s?(?:k|m|mn|million|thousand|mio)\b)?"
+_SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6}
+_UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?|mo|quarters?|years?|yrs?)"
+_WORD_NUMBER = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
+_DURATION = re.compile(
+    rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b)(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b(?:'(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
+    re.I,
+)
+_BUSINESS = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(business|working|work|calendar week)[\s-]days?\b", re.I)
+_MONEY_BEFORE = re.compile(rf"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)\s?({_NUMBER})({_SCALE})", re.I)  # fmt: skip
+_MONEY_AFTER = re.compile(
+    rf"({_NUMBER})({_SCALE})\s?(USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD|US dollars|dollars|euros?|pounds|swiss francs|yen|bucks|€|£|\$)(?!\w)",
+    re.I,
+)
+_CURRENCY = {"us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "us dollars": "USD", "dollars": "USD",
+             "euro": "EUR", "euros": "EUR", "pounds": "GBP", "swiss francs": "CHF", "yen": "JPY", "bucks": "USD"}  # fmt: skip
+_PERCENT = re.compile(rf"({_NUMBER})\s?(?:%|percent\b|per cent\b)", re.I)
+_PLAIN = re.compile(rf"({_NUMBER})({_SCALE})(?![\w.]*\w@)", re.I)
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+_AT_DOMAIN = re.compile(r"@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})")
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}\b")
+_MONTH_NAMES = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
+    name.lower(): i for i, name in enumerate(calendar.month_abbr) if name
+}
+_MONTH = "|".join(sorted(_MONTH_NAMES, key=len, reverse=True))
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?\s?(UTC|Z)\b)?(?![\d-])")
+_LONG_DATE = re.compile(rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?,?(?:\s+(\d{{4}}))?(?!\w)|({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?!\w)", re.I)  # fmt: skip
+_SLASH_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
+_CLOCK = r"(\d{1,2})(?::(\d\d))?\s?(am|pm|a\.m\.|p\.m\.)?"
+_TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
+_TIME = re.compile(r"(\d{1,2}):(\d\d)\s?(am|pm|a\.m\.|p\.m\.)?(?!\w)|(\d{1,2})\s?(am|pm|a\.m\.|p\.m\.)(?!\w)", re.I)
+_ZONE = re.compile(r"(?:[A-Z][A-Za-z]+/)+[A-Z][A-Za-z_-]+|\bUTC\b|\bGMT\b")
+_CITY_TIME = re.compile(r"((?:[A-Z][a-z]+\s)+)time\b")
+_ABBREVIATED = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "EST": "America/New_York", "EDT": "America/New_York",
+                "ET": "America/New_York", "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "PT": "America/Los_Angeles",
+                "CST": "America/Chicago", "CDT": "America/Chicago", "MST": "America/Denver", "BST": "Europe/London",
+                "IST": "Asia/Kolkata", "JST": "Asia/Tokyo", "AEST": "Australia/Sydney"}  # fmt: skip
+_QUOTES = {'"': '"', "«": "»", "'": "'"}
+
+
+@dataclass(frozen=True)
+class Length:
+    """A length of time. Months have no fixed length: `shortest` and `longest` are what they can be."""
+
+    shortest: int
+    longest: int
+    said: str
+
+
+def length(number: float, unit: str, said: str, span: tuple[int, int]) -> Length:
+    """Raises Refused for fractions of a month and for lengths of zero or over a century."""
+    unit = unit.lower()
+    unit = unit.rstrip("s") if unit.rstrip("s") in _UNITS else unit
+    months = _MONTHS_IN.get(unit)
+    if months is None:
+        seconds = round(number * _UNITS[unit])
+        if seconds <= 0 or seconds > 100 * 366 * 86_400:
+            raise Refused(
+                span, f'"{said}" is not a usable length of time; use between 1 minute and 100 years', "30 days"
+            )
+        return Length(seconds, seconds, said)
+    if number != int(number) or not 1 <= number * months <= 1200:
+        raise Refused(span, f'"{said}" has no exact length; write it in days', "90 days")
+    count = int(number) * months
+    years, rest = divmod(count, 12)
+    short = {0: 0, 1: 28, 2: 59, 3: 89, 4: 120, 5: 150, 6: 181, 7: 212, 8: 242, 9: 273, 10: 303, 11: 334}
+    long = {0: 0, 1: 31, 2: 62, 3: 92, 4: 123, 5: 153, 6: 184, 7: 215, 8: 245, 9: 276, 10: 306, 11: 337}
+    leaps = (years + 3) // 4 if years else 0
+    return Length(
+        (years * 365 + short[rest]) * 86_400,
+        (years * 365 + leaps + long[rest] + (1 if years and rest else 0)) * 86_400,
+        said,
+    )
+
+
+def words_of(phrase: str) -> tuple[str, ...]:
+    """The lexer's words of a phrase, lower case."""
+    return tuple(match.group().lower() for match in _WORD.finditer(phrase.translate(_SAME_LENGTH)))
+
+
+def clock(hour: str, minute: str | None, half: str | None, span: tuple[int, int]) -> int:
+    """Minutes of the day. Raises Refused for a time that no clock shows."""
+    hours, minutes = int(hour), int(minute or 0)
+    if half:
+        if not 1 <= hours <= 12:
+            raise Refused(span, f"{hours} {half} is no time of day", "9:00")
+        hours = hours % 12 + (12 if half.lower().startswith("p") else 0)
+    if minutes > 59 or hours * 60 + minutes > 24 * 60:
+        raise Refused(span, "this is no time of day; write times from 0:00 to 24:00", "9:00")
+    return hours * 60 + minutes
+
+
+class Lexer:
+    """Holds a vocabulary; `tokens` returns the tokens of a sentence and every problem found on the way."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._vague = {words_of(phrase): (phrase, why) for phrase, why in VAGUE.items()}
+
+    def tokens(self, sentence: str) -> tuple[list[Token], list[Refused]]:
+        if len(sentence) > MAX_CHARACTERS:
+            return [], [
+                Refused(
+                    (0, len(sentence)),
+                    f"the sentence is longer than {MAX_CHARACTERS} characters; a rule should be short",
+                )
+            ]
+        found: list[Token] = []
+        problems: list[Refused] = []
+        text = sentence.translate(_SAME_LENGTH)
+        position = 0
+        while position < len(text):
+            if text[position] in " \t\r":
+                position += 1
+                continue
+            try:
+                new = self._at(text, position)
+            except Refused as problem:
+                problems.append(problem)
+                position = max(problem.span[1], position + 1)
+                # a stand-in, so that what follows keeps its place
+                found.append(Token("PROBLEM", "", start_pos=problem.span[0], end_pos=problem.span[1]))
+                continue
+            found.extend(new)
+            position = max(token.end_pos or 0 for token in new)
+        return found, problems
+
+    def _at(self, text: str, position: int) -> list[Token]:
+        for reader in (self._punctuation, self._quoted, self._literal):
+            found = reader(text, position)
+            if found:
+                return found
+        return self._word(text, position)
+
+    def _punctuation(self, text: str, at: int) -> list[Token]:
+        character = text[at]
+        kind = {
+            ",": "COMMA",
+            ";": "STOP",
+            "\n": "STOP",
+            "(": "LPAR",
+            ")": "RPAR",
+            "!": "STOP",
+            ":": "COLON",
+            "—": "COMMA",
+        }.get(character)
+        if kind:
+            return [_token(kind, character, at, at + 1)]
+        if character == "." and not re.match(r"\.\d", text[at:]):
+            return [_token("STOP", ".", at, at + 1)]
+        if character == "-" and at > 0 and not text[at - 1].isspace() and text[at + 1 : at + 2].isalpha():
+            return self._at(text, at + 1)  # a hyphen inside a compound joins two words
+        if character == "-" and text[at - 1 : at] == " " and text[at + 1 : at + 2] == " ":
+            return [_token("COMMA", "-", at, at + 1)]
+        if character == "?":
+            raise Refused((at, at + 1), "a guardrail is a statement, not a question", "end with a full stop")
+        if unicodedata.category(character) in {"Cf", "Cc", "Co", "Cs", "Cn"}:
+            raise Refused((at, at + 1), f"invisible character U+{ord(character):04X}; delete it")
+        return []
+
+    def _quoted(self, text: str, at: int) -> list[Token]:
+        opening = text[at]
+        closing = _QUOTES.get(opening)
+        if closing is None or (opening == "'" and at and text[at - 1].isalnum()):
+            return []
+        end = text.find(closing, at + 1)
+        while opening == "'" and end != -1 and end + 1 < len(text) and text[end + 1].isalnum():
+            end = text.find(closing, end + 1)
+        if end == -1:
+            raise Refused((at, len(text)), "this quotation mark is never closed", f"{text[at:].strip()}{closing}"[:80])
+        name = " ".join(text[at + 1 : end].split())
+        if not name:
+            raise Refused((at, end + 1), "there is no name between these quotation marks", '"VIP"')
+        for offset, character in enumerate(name):
+            if unicodedata.category(character) in {"Cf", "Cc", "Co", "Cs", "Cn"}:
+                raise Refused(
+                    (at + 1 + offset, at + 2 + offset),
+                    f"invisible character U+{ord(character):04X} in this name; delete it",
+                )
+        if len(name) > 1 and name[-1] in ".,;" and opening == '"':
+            # American punctuation inside the quotes: whether it belongs to the name is not ours to decide
+            raise Refused(
+                (at, end + 1),
+                f'does the name end with "{name[-1]}"? Put the punctuation after the quotation mark',
+                f'"{name[:-1]}"{name[-1]}',
+            )
+        return [_token("QUOTED", name, at, end + 1)]
+
+    def _literal(self, text: str, at: int) -> list[Token]:
+        readers: tuple[Callable[[str, int], list[Token]], ...] = (
+            self._address, self._zone, self._date, self._business_days, self._money, self._duration, self._percent, self._time, self._plain,
+        )  # fmt: skip
+        if at and (text[at - 1].isalnum() or text[at - 1] == "_") and text[at].isalnum():
+            return []
+        for reader in readers:
+            found = reader(text, at)
+            if found:
+                return found
+        return []
+
+    def _address(self, text: str, at: int) -> list[Token]:
+        if match := _EMAIL.match(text, at):
+            return [_token("EMAILADDR", match.group().lower(), at, match.end())]
+        if match := _AT_DOMAIN.match(text, at):
+            return [_token("DOMAIN", match.group(1).lower(), at, match.end())]
+        if (match := _DOMAIN.match(text, at)) and not match.group().lower().startswith(
+            ("u.s", "e.g", "i.e", "a.m", "p.m")
+        ):
+            tail = match.group().rpartition(".")[2]
+            head = words_of(match.group().partition(".")[0])
+            # a missing space after a full stop makes "stage.Don't" look like a domain; only lower-case tails are domains
+            if (tail,) not in self._vocabulary.phrases or (head and head not in self._vocabulary.phrases):
+                return [_token("DOMAIN", match.group().lower(), at, match.end())]
+        return []
+
+    def _zone(self, text: str, at: int) -> list[Token]:
+        if match := _ZONE.match(text, at):
+            name = match.group()
+            span = (at, match.end())
+            if name in {"UTC", "GMT"}:
+                end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
+                return [_token("ZONE", "UTC", at, end)]
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError):
+                near = get_close_matches(name, available_timezones(), n=1)
+                raise Refused(span, f"{name} is no time zone", near[0] if near else "Europe/Berlin") from None
+            end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
+            return [_token("ZONE", name, at, end)]
+        if match := _CITY_TIME.match(text, at):
+            words = match.group(1).split()
+            for start in range(len(words)):
+                city = "_".join(words[start:])
+                zones = sorted(z for z in available_timezones() if z.endswith("/" + city) and z.count("/") == 1)
+                if start == 0 and len(zones) == 1:
+                    return [_token("ZONE", zones[0], at, match.end())]
+        for abbreviation, zone in _ABBREVIATED.items():
+            if re.compile(rf"{abbreviation}\b(?!\w)").match(text, at):
+                raise Refused(
+                    (at, at + len(abbreviation)),
+                    f"{abbreviation} does not say what happens in summer; name the zone",
+                    zone,
+                )
+        return []
+
+    def _date(self, text: str, at: int) -> list[Token]:
+        if match := _ISO.match(text, at):
+            span = (at, match.end())
+            year, month, day = (int(match.group(i)) for i in (1, 2, 3))
+            start = _a_date(year, month, day, span)
+            if match.group(4):
+                try:
+                    moment = datetime(
+                        year, month, day, int(match.group(4)), int(match.group(5)), int(match.group(6) or 0), tzinfo=UTC
+                    )
+                except ValueError:
+                    raise Refused(span, "this is no time of day", start.isoformat()) from None
+                return [_token("INSTANT", moment, at, match.end())]
+            return [_token("DATE", start, at, match.end())]
+        if match := _LONG_DATE.match(text, at):
+            span = (at, match.end())
+            day, name, year_text = (
+                (match.group(1), match.group(2), match.group(3))
+                if match.group(1)
+                else (match.group(5), match.group(4), match.group(6))
+            )
+            if match.group(1) is None and name.lower() in {"may", "mar"} and year_text is None:
+                return []
+            if year_text is None:
+                raise Refused(
+                    span, "which year? A rule outlives the year it was written in", f"{match.group().rstrip(' ,')} 2026"
+                )
+            return [
+                _token("DATE", _a_date(int(year_text), _MONTH_NAMES[name.lower()], int(day), span), at, match.end())
+            ]
+        if match := _SLASH_DATE.match(text, at):
+            parts = [int(part) for part in re.split(r"[/.]", match.group())]
+            readings = []
+            for year, month, day in (
+                (parts[2], parts[1], parts[0]),
+                (parts[2], parts[0], parts[1]),
+                (parts[0], parts[1], parts[2]),
+            ):
+                try:
+                    if year >= 1900:
+                        readings.append(date(year, month, day).isoformat())
+                except ValueError:
+                    continue
+            hint = " or ".join(dict.fromkeys(readings)) or "2026-03-01"
+            raise Refused((at, match.end()), "a date in this order can be read in two ways; write year-month-day", hint)
+        return []
+
+    def _business_days(self, text: str, at: int) -> list[Token]:
+        if match := _BUSINESS.match(text, at):
+            raise Refused(
+                (at, match.end()),
+                "working days depend on a calendar of holidays that the rule does not have; count plain days",
+                f"{match.group(1)} days",
+            )
+        return []
+
+    def _money(self, text: str, at: int) -> list[Token]:
+        if match := _MONEY_BEFORE.match(text, at):
+            currency, number, scale = match.group(1), match.group(2), match.group(3)
+        elif match := _MONEY_AFTER.match(text, at):
+            number, scale, currency = match.group(1), match.group(2), match.group(3)
+        else:
+            return []
+        code = _CURRENCY.get(currency.lower(), currency.upper())
+        return [
+            _token("MONEY", (_amount(number, scale, (at, match.end())), code), at, match.end()),
+            *_plus(text, match.end()),
+        ]
+
+    def _duration(self, text: str, at: int) -> list[Token]:
+        match = _DURATION.match(text, at)
+        if match is None:
+            return []
+        number, plus, unit = match.groups()
+        lowered = number.lower()
+        if lowered in {"a", "an"} and not plus:
+            if unit.lower() in {"h", "d", "w", "mo", "min"}:
+                return []
+            kind = {"hour": "AHOUR", "day": "ADAY", "week": "AWEEK", "month": "AMONTH"}.get(unit.lower(), "DUR")
+            count = 1.0
+        else:
+            kind = "DUR"
+            count = (
+                0.5 if lowered == "half an" else float(NUMBER_WORDS.get(lowered, 0)) or float(number.replace(",", ""))
+            )
+        span = (at, match.end())
+        if text[match.end() : match.end() + 4].lower() == " old" and kind != "DUR":
+            kind = "DUR"
+        value = length(count, unit, match.group().strip("'"), span)
+        more = [_token("POSTGE", "+", match.end(), match.end())] if plus else []
+        return [_token(kind, value, at, match.end()), *more]
+
+    def _percent(self, text: str, at: int) -> list[Token]:
+        if match := _PERCENT.match(text, at):
+            share = round(float(match.group(1).replace(",", "")) * 100, 6)
+            if share != int(share) or not 0 <= share <= 10_000:
+                raise Refused(
+                    (at, match.end()), "a percentage here is between 0% and 100%, with at most two decimals", "80%"
+                )
+            return [_token("PCT", int(share), at, match.end()), *_plus(text, match.end())]
+        if match := re.compile(r"half\b(?! an)", re.I).match(text, at):
+            return [_token("PCT", 5000, at, match.end())]
+        return []
+
+    def _time(self, text: str, at: int) -> list[Token]:
+        if match := _TIME_RANGE.match(text, at):
+            span = (at, match.end())
+            h1, m1, p1, h2, m2, p2 = match.groups()
+            return [
+                _token(
+                    "TIMERANGE",
+                    (clock(h1, m1, p1, span), clock(h2, m2, p2, span), bool(p1 or p2 or m1)),
+                    at,
+                    match.end(),
+                )
+            ]
+        if match := _TIME.match(text, at):
+            span = (at, match.end())
+            minutes = clock(match.group(1) or match.group(4), match.group(2), match.group(3) or match.group(5), span)
+            return [_token("TIME", minutes, at, match.end())]
+        return []
+
+    def _plain(self, text: str, at: int) -> list[Token]:
+        if match := _PLAIN.match(text, at):
+            return [
+                _token("NUM", _amount(match.group(1), match.group(2), (at, match.end())), at, match.end()),
+                *_plus(text, match.end()),
+            ]
+        return []
+
+    def _words_from(self, text: str, at: int) -> list[tuple[str, int, int]]:
+        """Up to `longest` words from here, joined by spaces or inner hyphens only."""
+        words: list[tuple[str, int, int]] = []
+        position = at
+        limit = self._vocabulary.longest
+        while len(words) < limit:
+            match = _WORD.match(text, position)
+            if match is None:
+                # "if I don't answer, go ahead": one comma may stand inside a fixed phrase
+                if text[position : position + 1] == "," and words:
+                    position += 1
+                    while text[position : position + 1] == " ":
+                        position += 1
+                    words.append((",", position, position))
+                    continue
+                break
+            words.append((match.group(), match.start(), match.end()))
+            position = match.end()
+            while position < len(text) and text[position] in " \t":
+                position += 1
+            if (
+                position < len(text)
+                and text[position] == "-"
+                and position
+                and not text[position - 1].isspace()
+                and text[position + 1 : position + 2].isalpha()
+            ):
+                position += 1
+        return words
+
+    def _word(self, text: str, at: int) -> list[Token]:
+        words = self._words_from(text, at)
+        if not words:
+            raise Refused((at, at + 1), f'"{text[at]}" has no meaning in a rule', "")
+        lowered = tuple(word.lower() for word, _, _ in words)
+        for count in range(len(words), 0, -1):
+            if "," in lowered[:count]:
+                if lowered[count - 1] == ",":
+                    continue
+                key = tuple(w for w in lowered[:count] if w != ",")
+                if key not in self._vocabulary.phrases or self._vocabulary.phrases[key][0] != "OFFLINEOK":
+                    continue
+            else:
+                key = lowered[:count]
+            span = (at, words[count - 1][2])
+            said = text[at : span[1]]
+            if key in self._vague and key not in self._vocabulary.phrases:
+                phrase, why = self._vague[key]
+                raise Refused(span, f'"{said}" {why}', _suggestion_from(why))
+            if key in self._vocabulary.phrases:
+                if key == ("us",):
+                    if said != "US":
+                        break
+                kind, value = self._vocabulary.phrases[key]
+                return [_token(kind, said.lower() if value is None else value, *span)]
+        word, start, end = words[0]
+        if word in {"US", *COUNTRY_CODES} and len(word) == 2:
+            return [_token("VAL", (("company.country", word), ("contact.country", word)), start, end)]
+        if word.lower() in NUMBER_WORDS:
+            return [_token("NUM", float(NUMBER_WORDS[word.lower()]), start, end)]
+        raise self._unknown(text, word, start, end)
+
+    def _unknown(self, text: str, word: str, start: int, end: int) -> Refused:
+        bare = word.strip("'").lower()
+        before = text[:start].rstrip().lower()
+        if bare in UNKNOWN_OPERATIONS and (
+            not before
+            or before[-1] in ".;,-"
+            or before.endswith(("auto", "automatically", "and", "please", " to", "may", "can"))
+        ):
+            known = "enrich, archive, update, tag, assign, move (deals), draft, send, delete"
+            return Refused(
+                (start, end),
+                f'"{word}" is no operation that a rule can cover; the operations are: {known}',
+                "Archive contacts …",
+            )
+        near = get_close_matches(bare, self._vocabulary.words, n=1, cutoff=0.8)
+        names = re.search(
+            r"(tagged|tag|tags|stage|owned by|owner is|pipeline|assigned to|company is|labelled|labeled|or|and|to|in|is|at|the)$",
+            before,
+        )
+        if near and word.islower():
+            return Refused(
+                (start, end),
+                f'"{word}" is not known; did you mean "{near[0]}"? A name goes in quotation marks',
+                near[0],
+            )
+        if names or word[:1].isupper():
+            run = re.compile(r"[^\W\d_]+(?: [A-Z][^\W\d_]*)*").match(text, start)
+            name = run.group() if run and word[:1].isupper() else word
+            return Refused(
+                (start, start + len(name)),
+                f'"{name}" is not a word of the rule language; if it is a name, put it in quotation marks',
+                f'"{name}"',
+            )
+        hint = near[0] if near else ""
+        return Refused(
+            (start, end),
+            f'"{word}" is not known, so nothing can be made of it. Rules speak of facts and operations (`coco guardrail facts` lists them); a name goes in quotation marks',
+            hint,
+        )
+
+
+def _token(kind: str, value: Any, start: int, end: int) -> Token:
+    token = Token(kind, str(value), start_pos=start, end_pos=end)
+    token.value = value
+    return token
+
+
+def _plus(text: str, at: int) -> list[Token]:
+    return [_token("POSTGE", "+", at, at + 1)] if text[at : at + 1] == "+" else []
+
+
+def _amount(number: str, scale: str, span: tuple[int, int]) -> float:
+    if re.fullmatch(r"\d{1,3}\.\d{3}", number) and not scale.strip():
+        raise Refused(
+            span,
+            f"is {number} a thousand or a fraction? Write thousands with a comma or without separator",
+            number.replace(".", ","),
+        )
+    value = float(number.replace(",", "")) * _SCALES.get(scale.strip().lower(), 1)
+    if value > 1e15:
+        raise Refused(span, "this number is too large", "1,000,000")
+    return value
+
+
+def _a_date(year: int, month: int, day: int, span: tuple[int, int]) -> date:
+    try:
+        found = date(year, month, day)
+    except ValueError:
+        last = calendar.monthrange(year, month)[1] if 1 <= month <= 12 and year >= 1 else 0
+        hint = f"{year:04}-{month:02}-{last:02}" if last else "2026-03-01"
+        raise Refused(span, "there is no such date", hint) from None
+    if not 1970 <= year <= 2200:
+        raise Refused(span, "dates must lie between 1970 and 2200", "2026-03-01")
+    return found
+
+
+def _suggestion_from(why: str) -> str:
+    match = re.search(r'"([^"]+(?:"[^"]*"[^"]*)*)"', why)
+    return match.group(1) if match else ""

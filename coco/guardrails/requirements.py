@@ -1,0 +1,47 @@
+"""What must hold of the facts before a predicate may be looked at.
+
+This is where "missing means not covered" lives: each requirement stands in front of the whole predicate, never inside
+it, so no negation, alternative or empty list can turn an unknown into a cover.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .catalogue import Catalogue
+from .form import Age, Ahead, Empty, Moment, Number, Predicate, Share, atoms
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """`present`: the fact is in the record. `known`: and is not null. `past`: not after now. `some`: the list has
+    entries. `equals`: the fact is `value`."""
+
+    kind: Literal["present", "known", "past", "some", "equals"]
+    fact: str
+    value: str = ""
+
+
+def requirements(predicate: Predicate, catalogue: Catalogue) -> tuple[Requirement, ...]:
+    """The requirements of a predicate, in a fixed order, each once."""
+    found: dict[Requirement, None] = {}
+    for atom in atoms(predicate):
+        if isinstance(atom, Empty):
+            found[Requirement("present", atom.fact)] = None
+            continue
+        found[Requirement("known", atom.fact)] = None
+        if isinstance(atom, Age | Ahead | Moment):
+            found[Requirement("known", "now")] = None
+            if catalogue.fact(atom.fact).past:
+                found[Requirement("past", atom.fact)] = None
+        elif isinstance(atom, Share):
+            found[Requirement("some", atom.fact)] = None
+        elif isinstance(atom, Number) and atom.currency is not None:
+            money = catalogue.fact(atom.fact).currency
+            if money is None:
+                raise ValueError(f"{atom.fact} is no amount of money")
+            found[Requirement("known", money)] = None
+            found[Requirement("equals", money, atom.currency)] = None
+    order = {"present": 0, "known": 1, "past": 2, "some": 3, "equals": 4}
+    return tuple(sorted(found, key=lambda r: order[r.kind]))
