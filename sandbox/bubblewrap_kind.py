@@ -47,6 +47,7 @@ from sandbox.container import (
 )
 from sandbox.image import closure
 from sandbox.image.local import TreeUnavailable, ensure_tree
+from sandbox.image.tree import Leak
 from sandbox.limits import MIB, Cgroup, CgroupsUnavailable
 
 KIND = "bubblewrap"
@@ -226,7 +227,7 @@ class BubblewrapSandbox:
                 try:
                     tree, digest = ensure_tree(self._state)
                     self._mounts = _interpreter_mounts(tree)
-                except (TreeUnavailable, OSError) as error:
+                except (TreeUnavailable, Leak, OSError) as error:
                     raise SandboxUnavailable(f"the sandbox's files cannot be laid out: {error}") from error
                 self._tree = tree, digest
             return self._tree

@@ -57,7 +57,10 @@ async def ensure_image(docker: DockerClient, log: Callable[[str], None], base_im
     called from the event loop's thread. Raises ImageUnavailable.
     """
     loop = asyncio.get_running_loop()
-    tag = f"{REPOSITORY}:{content(base_image)[:24]}"
+    try:
+        tag = f"{REPOSITORY}:{content(base_image)[:24]}"
+    except tree.Leak as error:
+        raise ImageUnavailable(str(error)) from error
 
     def say(line: str) -> None:
         loop.call_soon_threadsafe(log, line)

@@ -5,46 +5,108 @@ Only what the activity worker runs: nothing of the store, the API, the control w
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-PACKAGES = ("coco", "activities")
-"""Taken whole, but for `EXCLUDED`."""
-
-FILES = (
-    "workers/__init__.py",
-    "workers/hermes.py",
-    "workers/hermes_*.py",
-    "workers/hermes/**/*",
-    "sandbox/__init__.py",
-    "sandbox/forwarder.py",
-    "sandbox/probe.py",
-    "sandbox/launch.py",
+ENTRIES = (
+    "workers.hermes",
+    "activities.connectors",
+    "activities.playbooks",
+    "activities.sandboxed",
+    "sandbox.forwarder",
+    "sandbox.launch",
+    "sandbox.probe",
 )
-"""Single files (glob patterns below the project's root)."""
+"""Modules, and packages with everything below them, that are wanted inside. What they import comes with them."""
 
-EXCLUDED = ("activities/trusted", "activities/trusted.py")
-"""Activities of the control worker: they reach the store."""
+FORBIDDEN = ("store", "api", "cli", "demo", "activities.trusted", "sandbox.gateway", "workers.control")
+"""What must never come with them."""
 
-_SUFFIXES = {".py", ".json", ".lark", ".toml", ".txt", ".html"}
+_DATA = {".json", ".lark", ".toml", ".txt", ".html"}
 
 
-def project_files(root: Path = ROOT) -> Iterator[Path]:
-    """The files, relative to `root`, in a fixed order. Links are not followed."""
+class Leak(Exception):
+    """A module that runs inside imports one that must not be there; the message names both."""
+
+
+def project_files(root: Path = ROOT) -> list[Path]:
+    """The files, relative to `root`, in a fixed order: the entries' modules, all that they import of the project, and
+    the data files beside them. Links are not followed. Raises Leak."""
+    waiting = [path for entry in ENTRIES for path in _modules_of(root, entry)]
     chosen: set[Path] = set()
-    for pattern in (*(f"{package}/**/*" for package in PACKAGES), *FILES):
-        for path in root.glob(pattern):
-            relative = path.relative_to(root)
-            if path.is_symlink() or not path.is_file() or path.suffix not in _SUFFIXES:
-                continue
-            if "__pycache__" in relative.parts or any(relative.is_relative_to(name) for name in EXCLUDED):
-                continue
-            chosen.add(relative)
-    return iter(sorted(chosen))
+    while waiting:
+        module = waiting.pop()
+        if module in chosen:
+            continue
+        chosen.add(module)
+        for name in _imports(root, module):
+            if any(name == part or name.startswith(part + ".") for part in FORBIDDEN):
+                raise Leak(f"{module} runs in the sandbox and imports {name}, which must not be there")
+            if (found := _file_of(root, name)) is not None:
+                waiting.append(found)
+        # Importing a module imports every package above it.
+        waiting.extend(
+            above / "__init__.py"
+            for above in module.parents
+            if (root / above / "__init__.py").is_file() and above.parts
+        )
+    beside = {folder for module in chosen if (folder := module.parent).parts}
+    data = {
+        path.relative_to(root)
+        for folder in beside
+        for path in (root / folder).iterdir()
+        if path.suffix in _DATA and path.is_file() and not path.is_symlink()
+    }
+    return sorted(chosen | data)
+
+
+def _modules_of(root: Path, entry: str) -> list[Path]:
+    """The entry's own file, or every Python file of the package; none where it does not exist."""
+    folder = root.joinpath(*entry.split("."))
+    if folder.is_dir():
+        return [path.relative_to(root) for path in sorted(folder.rglob("*.py")) if not path.is_symlink()]
+    found = _file_of(root, entry)
+    return [found] if found is not None else []
+
+
+def _file_of(root: Path, name: str) -> Path | None:
+    """The project's file of a module, relative to `root`; None where the module is not the project's."""
+    path = Path(*name.split("."))
+    for candidate in (path / "__init__.py", path.with_suffix(".py")):
+        if (root / candidate).is_file() and not (root / candidate).is_symlink():
+            return candidate
+    return None
+
+
+def _imports(root: Path, module: Path) -> set[str]:
+    """Names that a module's import statements may load, those inside functions too, but for type checking's."""
+    package = module.with_suffix("").parts[:-1]
+    found: set[str] = set()
+
+    class Visitor(ast.NodeVisitor):
+        def visit_If(self, node: ast.If) -> None:
+            if "TYPE_CHECKING" in ast.unparse(node.test):
+                for statement in node.orelse:
+                    self.visit(statement)
+            else:
+                self.generic_visit(node)
+
+        def visit_Import(self, node: ast.Import) -> None:
+            found.update(alias.name for alias in node.names)
+
+        def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            found.add(base)
+            # `from package import module` loads a module too, where it is one.
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+
+    Visitor().visit(ast.parse((root / module).read_bytes(), str(module)))
+    return found
 
 
 def copy_project(target: Path, root: Path = ROOT) -> None:

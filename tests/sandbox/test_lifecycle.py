@@ -289,7 +289,7 @@ import importlib, os, pathlib
 root = pathlib.Path("/opt/coco")
 for path in sorted(root.rglob("*.py")):
     relative = path.relative_to(root)
-    if relative.parts[0] == "site-packages" or relative.name == "launch.py":
+    if relative.parts[0] == "site-packages" or relative.name in ("launch.py", "__main__.py"):
         continue
     name = ".".join(relative.with_suffix("").parts).removesuffix(".__init__")
     importlib.import_module(name)
