@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,8 +19,10 @@ FINAL_RUN_STATES = frozenset({"done", "cancelled", "failed"})
 MAX_GOAL = 500
 
 
-async def create_run(session: AsyncSession, user_id: UUID, workflow_id: UUID, goal: str = "") -> Run:
-    """A new run of a workflow, owed its start.
+async def create_run(
+    session: AsyncSession, user_id: UUID, workflow_id: UUID, goal: str = "", *, run_id: UUID | None = None
+) -> Run:
+    """A new run of a workflow, owed its start; `run_id` where the caller derives it from an idempotency key.
 
     Raises NotFound for a workflow that is not this user's, Conflict for an archived one, InvalidInput for a long goal.
     """
@@ -29,7 +31,7 @@ async def create_run(session: AsyncSession, user_id: UUID, workflow_id: UUID, go
     workflow = await own(session, Workflow, workflow_id, user_id, "workflow")
     if workflow.archived_at is not None:
         raise Conflict("This workflow is archived; nothing was started.")
-    run = Run(user_id=user_id, workflow_id=workflow_id, goal=goal or workflow.title)
+    run = Run(id=run_id or uuid4(), user_id=user_id, workflow_id=workflow_id, goal=goal or workflow.title)
     session.add(run)
     await session.flush()
     await audit.append(

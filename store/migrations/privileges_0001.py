@@ -52,11 +52,11 @@ PRIVILEGES: dict[str, dict[str, str]] = {
         "refusals": "SELECT",
         "wakeups": "SELECT, INSERT, UPDATE (delivered_at, attempts, next_attempt_at)",
         "audit": "SELECT, INSERT",
-        "credit_accounts": "SELECT, INSERT (user_id, balance)",
+        "credit_accounts": "SELECT, INSERT",
         "credit_entries": "SELECT, INSERT",
         "credit_reservations": "SELECT",
         "events": "SELECT, INSERT",
-        "sandboxes": "SELECT, INSERT (user_id, state, last_active_at, generation), UPDATE (state, last_active_at)",
+        "sandboxes": "SELECT, INSERT, UPDATE (state, last_active_at)",
     },
     "coco_control": {
         "users": "SELECT (id, email, name, is_operator, created_at)",
@@ -234,6 +234,8 @@ def statements() -> list[str]:
     result += [
         "CREATE POLICY deliver ON wakeups TO coco_control USING (true) WITH CHECK (true)",
         "CREATE POLICY keep ON sandboxes TO coco_control USING (true) WITH CHECK (true)",
+        "CREATE POLICY no_token ON sandboxes AS RESTRICTIVE FOR INSERT TO coco_api "
+        "WITH CHECK (token_sha256 IS NULL AND public_key IS NULL)",
         "CREATE POLICY listen ON sandboxes FOR SELECT TO coco_gateway USING (true)",
     ]
     for role, tables in PRIVILEGES.items():

@@ -1,0 +1,579 @@
+"""What pages and the REST API show: read queries, each for one user, none of which changes anything."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from coco.actions import Action, ActionState, Reversibility
+from coco.errors import InvalidInput, NotFound
+from coco.plans import PlanCard
+from store.runs import FINAL_RUN_STATES
+from store.tables import (
+    ActionRow,
+    AuditRow,
+    Connection,
+    CreditAccount,
+    CreditEntry,
+    DecisionRow,
+    QuestionRow,
+    Run,
+    Workflow,
+)
+
+MAX_PAGE = 100
+ATTENTION = (ActionState.PENDING.value, ActionState.OUTCOME_UNKNOWN.value)
+"""Action states that wait for a person."""
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list. Give `next` back as `cursor` for the following one; None at the end."""
+
+    items: list[T]
+    next: str | None = None
+
+
+class DecisionView(BaseModel):
+    """What a person said of an action."""
+
+    verdict: str
+    reason: str
+    digest: str
+    at: datetime
+
+
+class CostItem(BaseModel):
+    item: str
+    credits: int
+
+
+class ThreeValues(BaseModel):
+    """One field of a record that changed behind the card: what was shown, what is there now, what is proposed."""
+
+    field: str
+    shown: Any
+    now: Any
+    proposed: Any
+
+
+class ActionView(BaseModel):
+    """A proposed action with everything a person needs to decide on it."""
+
+    id: UUID
+    """Also the approval id."""
+    run_id: UUID
+    connection_id: UUID
+    connection_title: str
+    connection_state: str
+    connector: str
+    operation: str
+    arguments: dict[str, Any]
+    summary: str
+    record: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    body: str
+    why: str
+    reversibility: Reversibility
+    credits: int
+    digest: str
+    """What an approval binds to; give it back when deciding."""
+    key: str
+    version: int
+    supersedes: UUID | None
+    origin: str
+    drift: list[ThreeValues]
+    state: ActionState
+    outcome: dict[str, Any] | None
+    cost: list[CostItem]
+    """What was debited, itemised; empty until it is done."""
+    decision: DecisionView | None
+    settlement: DecisionView | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class QuestionView(BaseModel):
+    id: UUID
+    run_id: UUID
+    key: str
+    text: str
+    options: list[str]
+    answer: str | None
+    asked_at: datetime
+    answered_at: datetime | None
+
+
+class RunView(BaseModel):
+    """A run and where it stands."""
+
+    id: UUID
+    workflow_id: UUID
+    workflow_title: str
+    playbook: str
+    goal: str
+    state: str
+    reason: str
+    pending: int
+    """Actions that wait for a decision or for settling, and questions that wait for an answer."""
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+    cancel_requested_at: datetime | None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in FINAL_RUN_STATES
+
+    @property
+    def can_cancel(self) -> bool:
+        return not self.is_over and self.cancel_requested_at is None
+
+
+class CardView(BaseModel):
+    """The whole plan card of a run."""
+
+    run: RunView
+    plan: PlanCard | None
+    """None until the first plan was accepted."""
+    questions: list[QuestionView]
+    actions: list[ActionView]
+    """The latest version of each, in the plan's order."""
+    earlier: list[ActionView]
+    """Versions that an edit or a drift has replaced, newest first."""
+
+
+class InboxGroup(BaseModel):
+    """What one run waits for."""
+
+    run: RunView
+    actions: list[ActionView]
+    questions: list[QuestionView]
+
+
+class ActivityView(BaseModel):
+    """One audit entry."""
+
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    run_id: UUID | None
+    action_id: UUID | None
+    body: dict[str, Any]
+    hash: str
+
+
+class LedgerView(BaseModel):
+    id: UUID
+    kind: str
+    amount: int
+    ref: str
+    items: list[CostItem]
+    at: datetime
+
+
+class BalanceView(BaseModel):
+    balance: int
+    reserved: int
+    """Set aside for approved actions that are on their way."""
+
+    @property
+    def available(self) -> int:
+        return self.balance - self.reserved
+
+
+# -- runs ------------------------------------------------------------------------------------------------------------
+
+
+async def runs(
+    session: AsyncSession,
+    user_id: UUID,
+    *,
+    state: str | None = None,
+    workflow_id: UUID | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[RunView]:
+    """A user's runs, newest first. Raises InvalidInput for a cursor that was not given out."""
+    query = (
+        select(Run, Workflow)
+        .join(Workflow, col(Workflow.id) == col(Run.workflow_id))
+        .where(col(Run.user_id) == user_id)
+        .order_by(col(Run.created_at).desc(), col(Run.id).desc())
+        .limit(limit + 1)
+    )
+    if state is not None:
+        query = query.where(col(Run.state) == state)
+    if workflow_id is not None:
+        query = query.where(col(Run.workflow_id) == workflow_id)
+    if cursor is not None:
+        moment, last = _from_cursor(cursor)
+        query = query.where(tuple_(col(Run.created_at), col(Run.id)) < (moment, last))
+    found = (await session.execute(query)).all()
+    views = await _run_views(session, user_id, [(row[0], row[1]) for row in found[:limit]])
+    more = len(found) > limit
+    return Page(items=views, next=_cursor(views[-1].created_at, views[-1].id) if more else None)
+
+
+async def run(session: AsyncSession, user_id: UUID, run_id: UUID) -> RunView:
+    """One run. Raises NotFound."""
+    found = (
+        await session.execute(
+            select(Run, Workflow)
+            .join(Workflow, col(Workflow.id) == col(Run.workflow_id))
+            .where(col(Run.id) == run_id, col(Run.user_id) == user_id)
+        )
+    ).first()
+    if found is None:
+        raise NotFound("There is no such run.")
+    return (await _run_views(session, user_id, [(found[0], found[1])]))[0]
+
+
+async def card(session: AsyncSession, user_id: UUID, run_id: UUID) -> CardView:
+    """The whole card of one run. Raises NotFound."""
+    view = await run(session, user_id, run_id)
+    row = await session.get_one(Run, run_id)
+    questions = await _questions(session, user_id, [run_id])
+    rows = (
+        await session.execute(
+            select(ActionRow)
+            .where(col(ActionRow.run_id) == run_id, col(ActionRow.user_id) == user_id)
+            .order_by(col(ActionRow.position), col(ActionRow.key), col(ActionRow.version))
+        )
+    ).scalars()
+    latest: dict[str, ActionRow] = {}
+    earlier: list[ActionRow] = []
+    for action in rows:
+        if action.key in latest:
+            earlier.append(latest[action.key])
+        latest[action.key] = action
+    views = await _action_views(session, user_id, [*latest.values(), *reversed(earlier)])
+    return CardView(
+        run=view,
+        plan=PlanCard.model_validate(row.card) if row.card is not None else None,
+        questions=questions,
+        actions=views[: len(latest)],
+        earlier=views[len(latest) :],
+    )
+
+
+async def _run_views(session: AsyncSession, user_id: UUID, pairs: list[tuple[Run, Workflow]]) -> list[RunView]:
+    ids = [row.id for row, _ in pairs]
+    waiting: dict[UUID, int] = defaultdict(int)
+    counts = await session.execute(
+        select(col(ActionRow.run_id), func.count())
+        .where(col(ActionRow.run_id).in_(ids), col(ActionRow.state).in_(ATTENTION))
+        .group_by(col(ActionRow.run_id))
+    )
+    for run_id, count in counts:
+        waiting[run_id] += count
+    open_questions = await session.execute(
+        select(col(QuestionRow.run_id), func.count())
+        .where(col(QuestionRow.run_id).in_(ids), col(QuestionRow.answer).is_(None))
+        .group_by(col(QuestionRow.run_id))
+    )
+    for run_id, count in open_questions:
+        waiting[run_id] += count
+    return [
+        RunView(
+            id=row.id,
+            workflow_id=row.workflow_id,
+            workflow_title=workflow.title,
+            playbook=workflow.playbook,
+            goal=row.goal,
+            state=row.state,
+            reason=row.reason,
+            pending=0 if row.state in FINAL_RUN_STATES else waiting[row.id],
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            finished_at=row.finished_at,
+            cancel_requested_at=row.cancel_requested_at,
+        )
+        for row, workflow in pairs
+    ]
+
+
+# -- the inbox -------------------------------------------------------------------------------------------------------
+
+
+async def inbox(session: AsyncSession, user_id: UUID) -> list[InboxGroup]:
+    """Everything that waits for this person, by run, oldest run first."""
+    actions = list(
+        (
+            await session.execute(
+                select(ActionRow)
+                .where(col(ActionRow.user_id) == user_id, col(ActionRow.state).in_(ATTENTION))
+                .order_by(col(ActionRow.position), col(ActionRow.key))
+            )
+        ).scalars()
+    )
+    asking = await session.execute(
+        select(col(QuestionRow.run_id))
+        .join(Run, col(Run.id) == col(QuestionRow.run_id))
+        .where(col(QuestionRow.user_id) == user_id, col(QuestionRow.answer).is_(None))
+        .where(col(Run.state).not_in(FINAL_RUN_STATES), col(Run.cancel_requested_at).is_(None))
+    )
+    run_ids = {action.run_id for action in actions} | set(asking.scalars())
+    pairs = (
+        await session.execute(
+            select(Run, Workflow)
+            .join(Workflow, col(Workflow.id) == col(Run.workflow_id))
+            .where(col(Run.id).in_(run_ids), col(Run.user_id) == user_id)
+            .order_by(col(Run.created_at), col(Run.id))
+        )
+    ).all()
+    views = await _action_views(session, user_id, actions)
+    questions = [item for item in await _questions(session, user_id, run_ids) if item.answer is None]
+    return [
+        InboxGroup(
+            run=view,
+            actions=[item for item in views if item.run_id == view.id],
+            questions=[] if view.is_over else [item for item in questions if item.run_id == view.id],
+        )
+        for view in await _run_views(session, user_id, [(row[0], row[1]) for row in pairs])
+    ]
+
+
+async def waiting_count(session: AsyncSession, user_id: UUID) -> int:
+    """How many things wait for this person."""
+    actions = await session.execute(
+        select(func.count()).where(col(ActionRow.user_id) == user_id, col(ActionRow.state).in_(ATTENTION))
+    )
+    questions = await session.execute(
+        select(func.count())
+        .select_from(QuestionRow)
+        .join(Run, col(Run.id) == col(QuestionRow.run_id))
+        .where(col(QuestionRow.user_id) == user_id, col(QuestionRow.answer).is_(None))
+        .where(col(Run.state).not_in(FINAL_RUN_STATES), col(Run.cancel_requested_at).is_(None))
+    )
+    return int(actions.scalar_one()) + int(questions.scalar_one())
+
+
+# -- actions and questions -------------------------------------------------------------------------------------------
+
+
+async def actions(
+    session: AsyncSession,
+    user_id: UUID,
+    *,
+    states: Sequence[str] = ATTENTION,
+    run_id: UUID | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[ActionView]:
+    """A user's actions in some states, oldest first. Raises InvalidInput for a cursor that was not given out."""
+    query = (
+        select(ActionRow)
+        .where(col(ActionRow.user_id) == user_id, col(ActionRow.state).in_(states))
+        .order_by(col(ActionRow.created_at), col(ActionRow.id))
+        .limit(limit + 1)
+    )
+    if run_id is not None:
+        query = query.where(col(ActionRow.run_id) == run_id)
+    if cursor is not None:
+        moment, last = _from_cursor(cursor)
+        query = query.where(tuple_(col(ActionRow.created_at), col(ActionRow.id)) > (moment, last))
+    rows = list((await session.execute(query)).scalars())
+    views = await _action_views(session, user_id, rows[:limit])
+    return Page(items=views, next=_cursor(views[-1].created_at, views[-1].id) if len(rows) > limit else None)
+
+
+async def action(session: AsyncSession, user_id: UUID, action_id: UUID) -> ActionView:
+    """One action. Raises NotFound."""
+    row = (
+        await session.execute(
+            select(ActionRow).where(col(ActionRow.id) == action_id, col(ActionRow.user_id) == user_id)
+        )
+    ).scalar_one_or_none()
+    if row is None:
+        raise NotFound("There is no such action.")
+    return (await _action_views(session, user_id, [row]))[0]
+
+
+async def question(session: AsyncSession, user_id: UUID, question_id: UUID) -> QuestionView:
+    """One question. Raises NotFound."""
+    row = (
+        await session.execute(
+            select(QuestionRow).where(col(QuestionRow.id) == question_id, col(QuestionRow.user_id) == user_id)
+        )
+    ).scalar_one_or_none()
+    if row is None:
+        raise NotFound("There is no such question.")
+    return QuestionView(**row.model_dump(exclude={"user_id"}))
+
+
+async def _questions(session: AsyncSession, user_id: UUID, run_ids: Iterable[UUID]) -> list[QuestionView]:
+    rows = await session.execute(
+        select(QuestionRow)
+        .where(col(QuestionRow.user_id) == user_id, col(QuestionRow.run_id).in_(list(run_ids)))
+        .order_by(col(QuestionRow.asked_at), col(QuestionRow.key))
+    )
+    return [QuestionView(**row.model_dump(exclude={"user_id"})) for row in rows.scalars()]
+
+
+async def _action_views(session: AsyncSession, user_id: UUID, rows: list[ActionRow]) -> list[ActionView]:
+    ids = [row.id for row in rows]
+    decided = (
+        await session.execute(
+            select(DecisionRow).where(col(DecisionRow.user_id) == user_id, col(DecisionRow.action_id).in_(ids))
+        )
+    ).scalars()
+    by_stage = {(item.action_id, item.stage): _decision(item) for item in decided}
+    debits = (
+        await session.execute(
+            select(CreditEntry)
+            .where(col(CreditEntry.user_id) == user_id, col(CreditEntry.kind) == "debit")
+            .where(col(CreditEntry.ref).in_([str(item) for item in ids]))
+        )
+    ).scalars()
+    costs = {item.ref: [CostItem.model_validate(part) for part in item.items] for item in debits}
+    connections = {
+        item.id: item
+        for item in (await session.execute(select(Connection).where(col(Connection.user_id) == user_id))).scalars()
+    }
+    return [
+        _action_view(
+            row,
+            connections[row.connection_id],
+            by_stage.get((row.id, "gate")),
+            by_stage.get((row.id, "settle")),
+            costs.get(str(row.id), []),
+        )
+        for row in rows
+    ]
+
+
+def _action_view(
+    row: ActionRow,
+    connection: Connection,
+    decision: DecisionView | None,
+    settlement: DecisionView | None,
+    cost: list[CostItem],
+) -> ActionView:
+    body = Action.model_validate(row.body)
+    return ActionView(
+        id=row.id,
+        run_id=row.run_id,
+        connection_id=row.connection_id,
+        connection_title=connection.title,
+        connection_state=connection.state,
+        connector=body.connector,
+        operation=row.operation,
+        arguments=row.arguments,
+        summary=body.preview.summary,
+        record=body.preview.record,
+        before=body.preview.before,
+        after=body.preview.after,
+        body=body.preview.body,
+        why=row.why,
+        reversibility=body.reversibility,
+        credits=body.credits,
+        digest=row.digest,
+        key=row.key,
+        version=row.version,
+        supersedes=row.supersedes,
+        origin=row.origin,
+        drift=_three_values(row, body),
+        state=ActionState(row.state),
+        outcome=row.outcome,
+        cost=cost,
+        decision=decision,
+        settlement=settlement,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def _three_values(row: ActionRow, body: Action) -> list[ThreeValues]:
+    """Shown, now and proposed, for the fields that this action concerns; empty unless it came from a drift."""
+    if row.origin != "drift":
+        return []
+    shown = row.shown_before or {}
+    now = (body.prior.value if body.prior is not None else None) or {}
+    fields = sorted({*shown, *now, *body.preview.after})
+    return [
+        ThreeValues(field=field, shown=shown.get(field), now=now.get(field), proposed=body.preview.after.get(field))
+        for field in fields
+    ]
+
+
+def _decision(row: DecisionRow) -> DecisionView:
+    return DecisionView(verdict=row.verdict, reason=row.reason, digest=row.digest, at=row.at)
+
+
+# -- activity and credits --------------------------------------------------------------------------------------------
+
+
+async def activity(
+    session: AsyncSession, user_id: UUID, *, before: int | None = None, run_id: UUID | None = None, limit: int = 50
+) -> Page[ActivityView]:
+    """A user's audit entries, newest first; `before` is the `seq` to go on below."""
+    query = select(AuditRow).where(col(AuditRow.user_id) == user_id).order_by(col(AuditRow.seq).desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(col(AuditRow.seq) < before)
+    if run_id is not None:
+        query = query.where(col(AuditRow.run_id) == run_id)
+    rows = list((await session.execute(query)).scalars())
+    items = [ActivityView(**row.model_dump(exclude={"user_id", "prev_hash", "once"})) for row in rows[:limit]]
+    return Page(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
+
+
+async def balance(session: AsyncSession, user_id: UUID) -> BalanceView:
+    """The credit account. Raises NotFound."""
+    row = await session.get(CreditAccount, user_id)
+    if row is None:
+        raise NotFound("There is no credit account.")
+    return BalanceView(balance=row.balance, reserved=row.reserved)
+
+
+async def ledger(
+    session: AsyncSession, user_id: UUID, *, cursor: str | None = None, limit: int = 50
+) -> Page[LedgerView]:
+    """The ledger, newest first. Raises InvalidInput for a cursor that was not given out."""
+    query = (
+        select(CreditEntry)
+        .where(col(CreditEntry.user_id) == user_id)
+        .order_by(col(CreditEntry.at).desc(), col(CreditEntry.id).desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        moment, last = _from_cursor(cursor)
+        query = query.where(tuple_(col(CreditEntry.at), col(CreditEntry.id)) < (moment, last))
+    rows = list((await session.execute(query)).scalars())
+    items = [
+        LedgerView(
+            id=row.id,
+            kind=row.kind,
+            amount=row.amount,
+            ref=row.ref,
+            items=[CostItem.model_validate(part) for part in row.items],
+            at=row.at,
+        )
+        for row in rows[:limit]
+    ]
+    return Page(items=items, next=_cursor(items[-1].at, items[-1].id) if len(rows) > limit else None)
+
+
+def _cursor(moment: datetime, row_id: UUID) -> str:
+    return base64.urlsafe_b64encode(f"{moment.isoformat()}|{row_id}".encode()).decode()
+
+
+def _from_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        moment, _, row_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
+        return datetime.fromisoformat(moment), UUID(row_id)
+    except (ValueError, binascii.Error) as error:
+        raise InvalidInput("cursor: give back the `next` of the page before") from error

