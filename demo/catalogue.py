@@ -87,6 +87,7 @@ DEALS = _kind(
     Property("notes_last_contacted", "datetime", read_only=True),
     Property("notes_last_updated", "datetime", read_only=True),
     Property("num_associated_contacts", "number", read_only=True),
+    Property("hs_is_closed", "bool", read_only=True),
 )
 COMPANIES = _kind(
     "companies",

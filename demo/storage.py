@@ -54,6 +54,8 @@ class Record:
             return self.created_at
         if name == "lastmodifieddate" or name == "hs_lastmodifieddate":
             return self.updated_at
+        if name == "hs_is_closed":
+            return str(self.properties.get("dealstage", "").startswith("closed")).lower()
         return self.properties.get(name) or None
 
 
