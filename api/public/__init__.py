@@ -1,0 +1,1 @@
+"""The public app: the inbox, the REST API and the live feed."""

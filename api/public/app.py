@@ -1,0 +1,97 @@
+"""Assembles the public app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from api.errors import TooManyRequests, json_error
+from api.origins import Origins
+from api.passwords import Passwords
+from api.public import feed
+from api.public.events import Hub
+from api.public.parts import Parts
+from api.public.rest import actions, auth, connections, records, runs, workflows
+from api.public.rest.models import ERRORS
+from api.public.waker import Waker
+from api.shell import Shell
+from api.throttle import Throttle
+from api.tokens import PUBLIC, Tokens
+from coco.errors import CocoError
+from coco.keys import MasterKey
+from coco.settings import Settings
+from store.database import Database
+
+TITLE = "Coco"
+DESCRIPTION = (
+    "Durable agent workflows: no external action without your explicit approval. Sign in at `/api/v1/auth/login` and "
+    'send `Authorization: Bearer <access_token>`. Every error is `{"error": {"code", "message"}}`.'
+)
+
+
+def make_parts(settings: Settings, database: Database, master: MasterKey) -> Parts:
+    """What the app works with; `database` is connected as the API's role."""
+    return Parts(
+        settings=settings,
+        database=database,
+        master=master,
+        origins=Origins(settings.public_url, settings.public_port),
+        tokens=Tokens(master, audience=PUBLIC, access_seconds=settings.access_minutes * 60),
+        passwords=Passwords(),
+        throttle=Throttle(),
+        hub=Hub(database.dsn),
+        waker=Waker(settings, database),
+    )
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The app without its outer shell: routes, errors, and what starts and stops with it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts.hub.start()
+        try:
+            yield
+        finally:
+            await parts.hub.stop()
+            await parts.waker.close()
+
+    app = FastAPI(
+        title=TITLE,
+        version="1",
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.parts = parts
+    rest = APIRouter(prefix="/api/v1", responses=ERRORS)
+    for module in (auth, connections, workflows, runs, actions, records):
+        rest.include_router(module.router)
+    app.include_router(rest)
+    app.include_router(feed.router)
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    async def openapi() -> JSONResponse:
+        return JSONResponse(app.openapi())
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return json_error(request, error)
+
+    for kind in (CocoError, TooManyRequests, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
+    return app
+
+
+def public_app(settings: Settings, database: Database, master: MasterKey) -> ASGIApp:
+    """The whole public app, as a server runs it."""
+    parts = make_parts(settings, database, master)
+    return Shell(create_app(parts), parts.origins)

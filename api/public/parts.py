@@ -1,0 +1,61 @@
+"""What the public app's handlers work with; one per process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import HTTPConnection
+
+from api.origins import Origins
+from api.passwords import Passwords
+from api.public.events import Hub
+from api.public.waker import Waker
+from api.throttle import Throttle
+from api.tokens import Tokens
+from coco.keys import MasterKey
+from coco.settings import Settings
+from store.database import Database
+
+
+@dataclass
+class Parts:
+    """Shared by all requests. `hub` and `waker` hold connections of their own and are closed with the app."""
+
+    settings: Settings
+    database: Database
+    master: MasterKey
+    origins: Origins
+    tokens: Tokens
+    passwords: Passwords
+    throttle: Throttle
+    hub: Hub
+    waker: Waker
+    sealing_wait_seconds: float = 30.0
+    """How long adding a credential waits for the user's first sandbox to publish its key."""
+
+    def writing(self, user_id: UUID) -> AbstractAsyncContextManager[AsyncSession]:
+        """One transaction of this user; commits at the end of the block."""
+        return self.database.user(user_id)
+
+    @asynccontextmanager
+    async def reading(self, user_id: UUID) -> AsyncIterator[AsyncSession]:
+        """One transaction of this user in which Postgres refuses every change: what a GET works with."""
+        async with self.database.user(user_id) as session:
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+            yield session
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    found = connection.app.state.parts
+    assert isinstance(found, Parts)
+    return found
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]

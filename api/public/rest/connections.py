@@ -1,0 +1,129 @@
+"""Connections: provider accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from activities.connectors.registry import CONNECTORS
+from api.public import setting_up
+from api.public.identity import BearerUser
+from api.public.parts import PartsDep
+from api.public.rest.models import Given, Told
+from store import connections
+from store.tables import Connection
+
+router = APIRouter(tags=["connections"])
+
+
+class Secret(Given):
+    """An API key or password. Sealed to the user's sandbox at once, and never shown again."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=8192, repr=False)]
+    username: Annotated[str, Field(max_length=320)] = ""
+
+
+class NewConnection(Given):
+    connector: Annotated[str, Field(max_length=80)]
+    title: Annotated[str, Field(max_length=100)] = ""
+    base_url: Annotated[str, Field(max_length=500)] = ""
+    """The provider's own address where empty."""
+    settings: dict[str, Any] = {}
+    credential: Secret
+    read_only: bool = False
+
+
+class NewState(Given):
+    state: Literal["active", "read_only", "revoked"]
+
+
+class ConnectionOut(Told):
+    """A connection. Its credential is in no answer: nobody but the sandbox can open it."""
+
+    id: UUID
+    connector: str
+    title: str
+    state: str
+    base_url: str
+    settings: dict[str, Any]
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+class OperationOut(Told):
+    name: str
+    title: str
+    gated: bool
+
+
+class ConnectorOut(Told):
+    name: str
+    title: str
+    protocol: str
+    auth: str
+    base_url: str
+    operations: list[OperationOut]
+
+
+def _out(row: Connection) -> ConnectionOut:
+    return ConnectionOut(**row.model_dump(exclude={"user_id"}))
+
+
+@router.get("/connectors")
+async def list_connectors(user: BearerUser) -> list[ConnectorOut]:
+    """What can be connected, with what each can do; `gated` operations need an approval each time."""
+    return [
+        ConnectorOut(
+            name=kind.name,
+            title=kind.title,
+            protocol=kind.protocol,
+            auth=kind.auth,
+            base_url=kind.base_url,
+            operations=[
+                OperationOut(name=item.name, title=item.title, gated=item.route.access == "gated")
+                for item in kind.operations.values()
+            ],
+        )
+        for kind in CONNECTORS.values()
+    ]
+
+
+@router.get("/connections")
+async def list_connections(user: BearerUser, parts: PartsDep) -> list[ConnectionOut]:
+    """The user's connections."""
+    async with parts.reading(user.user_id) as session:
+        return [_out(row) for row in await connections.listed(session, user.user_id)]
+
+
+@router.post("/connections", status_code=201)
+async def add_connection(body: NewConnection, user: BearerUser, parts: PartsDep) -> ConnectionOut:
+    """Connects a provider account. May wait for the user's first sandbox to start; 503 when that takes too long."""
+    row = await setting_up.add_connection(
+        parts,
+        user.user_id,
+        connector_name=body.connector,
+        title=body.title,
+        base_url=body.base_url,
+        settings=body.settings,
+        secret=body.credential.secret,
+        username=body.credential.username,
+        read_only=body.read_only,
+    )
+    return _out(row)
+
+
+@router.get("/connections/{connection_id}")
+async def get_connection(connection_id: UUID, user: BearerUser, parts: PartsDep) -> ConnectionOut:
+    """One connection."""
+    async with parts.reading(user.user_id) as session:
+        return _out(await connections.get(session, user.user_id, connection_id))
+
+
+@router.post("/connections/{connection_id}/state")
+async def set_state(connection_id: UUID, body: NewState, user: BearerUser, parts: PartsDep) -> ConnectionOut:
+    """Makes a connection active, read-only or revoked. A revoked one is connected anew, never revived."""
+    return _out(await setting_up.set_connection_state(parts, user.user_id, connection_id, body.state))
