@@ -43,7 +43,7 @@ from sandbox.container import (
     check_deployment,
     check_user_id,
     clean_output,
-    measure_volume,
+    make_volume,
 )
 from sandbox.image import closure
 from sandbox.image.local import TreeUnavailable, ensure_tree
@@ -439,7 +439,7 @@ def _interpreter_mounts(tree: Path) -> Words:
 
 
 def _prepare_volume(spec: SandboxSpec) -> None:
-    measure_volume(spec.volume, spec.limits.volume_mb)
+    make_volume(spec)
     status = spec.volume.stat()
     if os.geteuid() == 0:
         if (status.st_uid, status.st_gid) != (UID, GID):

@@ -87,9 +87,10 @@ class SandboxSpec:
     """One user's sandbox.
 
     user_id: UUID. deployment: this installation's short id, so that two installations on one host never touch each
-    other's. volume: host directory, mounted read-write at /data. gateway_dir: host directory with `gateway.sock` and
-    `token`, mounted read-only at /run/coco (the directory, so that a re-made socket is seen; it must let uid 10001
-    through to the socket). environment: no secrets. Raises ValueError where anything is amiss.
+    other's. volume: host directory, mounted read-write at /data; made at the start where it is not there yet.
+    gateway_dir: host directory with `gateway.sock` and `token`, mounted read-only at /run/coco (the directory, so that
+    a re-made socket is seen; it must let uid 10001 through to the socket). environment: no secrets. Raises ValueError
+    where anything is amiss.
     """
 
     user_id: str
@@ -103,7 +104,9 @@ class SandboxSpec:
     def __post_init__(self) -> None:
         check_user_id(self.user_id)
         check_deployment(self.deployment)
-        volume, gateway = (_plain_folder(path) for path in (self.volume, self.gateway_dir))
+        volume, gateway = _plain_path(self.volume), _plain_path(self.gateway_dir)
+        if not gateway.is_dir():
+            raise ValueError(f"gateway_dir {gateway} is not a directory: the gateway makes it")
         if volume == gateway or volume in gateway.parents or gateway in volume.parents:
             raise ValueError(f"volume {volume} and gateway_dir {gateway} must not lie within each other")
         if not self.command or any(not isinstance(word, str) or "\0" in word for word in self.command):
@@ -199,7 +202,7 @@ def check_user_id(user_id: str) -> str:
         canonical = str(uuid.UUID(user_id))
     except (ValueError, AttributeError, TypeError):
         canonical = ""
-    if canonical != user_id:
+    if not canonical or canonical != user_id:
         raise ValueError(f"user_id must be a UUID in lower-case text form, not {user_id!r}")
     return user_id
 
@@ -210,17 +213,21 @@ def check_deployment(deployment: str) -> str:
     return deployment
 
 
-def _plain_folder(path: Path) -> Path:
-    """The folder itself, checked: absolute, there, no link anywhere in its path, at least two levels deep."""
+def _plain_path(path: Path) -> Path:
+    """The path itself, checked: absolute, no link anywhere in it, at least two levels deep."""
     if not path.is_absolute() or len(path.parts) < 3:
         raise ValueError(f"{path} must be an absolute path at least two levels below the root")
     if "\0" in str(path) or "\n" in str(path):
         raise ValueError(f"{path!r} holds a character that a mount cannot take")
-    if not path.is_dir():
-        raise ValueError(f"{path} is not a directory: make it before starting a sandbox")
     if path.resolve() != path:
-        raise ValueError(f"{path} leads through a symbolic link: give {path.resolve()}")
+        raise ValueError(f"{path} leads through a symbolic link or '..': give {path.resolve()}")
     return path
+
+
+def make_volume(spec: SandboxSpec) -> None:
+    """Make the volume where it is not there yet, open to its owner alone; else measure it. Raises VolumeTooLarge."""
+    spec.volume.mkdir(mode=0o700, parents=True, exist_ok=True)
+    measure_volume(spec.volume, spec.limits.volume_mb)
 
 
 def measure_volume(volume: Path, limit_mb: int) -> int:

@@ -32,7 +32,7 @@ from sandbox.container import (
     check_user_id,
     clean_output,
     container_name,
-    measure_volume,
+    make_volume,
 )
 from sandbox.image.build import ImageUnavailable, ensure_image, image_exists
 from sandbox.limits import MIB
@@ -248,7 +248,7 @@ class DockerSandbox:
         return self._client.containers.get(created["Id"])
 
     def _prepare_volume(self, spec: SandboxSpec, image: str) -> None:
-        measure_volume(spec.volume, spec.limits.volume_mb)
+        make_volume(spec)
         status = spec.volume.stat()
         if (status.st_uid, status.st_gid) == (UID, GID):
             return

@@ -19,7 +19,8 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -71,7 +72,7 @@ async def ensure_image(docker: DockerClient, log: Callable[[str], None], base_im
 def content(base_image: str | None = None) -> str:
     """SHA-256 of everything that decides what is in the image."""
     inputs = [(HERE / name).read_bytes() for name in ("Dockerfile", "closure.py", "requirements.txt")]
-    return tree.digest(*inputs, json.dumps([base_image or DEFAULT, ETC]).encode())
+    return tree.digest(*inputs, json.dumps([base_image or DEFAULT, ETC, tree.UNNEEDED]).encode())
 
 
 def _ensure(docker: DockerClient, tag: str, log: Callable[[str], None], base_image: str | None) -> str:
@@ -172,7 +173,22 @@ def _build(docker: DockerClient, tag: str, base: str, packages: Path, log: Calla
         except errors.BuildError as error:
             output = "".join(line.get("stream", "") for line in error.build_log)
             raise ImageUnavailable(f"the sandbox image cannot be built: {error.msg}\n{output[-2000:]}") from error
+    _forget_old(docker)
     log(f"built {tag}")
+
+
+def _forget_old(docker: DockerClient) -> None:
+    """Remove what earlier builds left: the stage with the code, and images of a week ago that no container uses.
+    A newer image may be another installation's of today."""
+    docker.images.prune(filters={"dangling": True, "label": "coco.sandbox.stage=code"})
+    week_ago = datetime.now(UTC) - timedelta(days=7)
+    for image in docker.images.list(name=REPOSITORY):
+        made = datetime.fromisoformat(image.attrs["Created"][:19] + "+00:00")
+        if made < week_ago:
+            for tag in image.tags:
+                # Refused where a container is made of it.
+                with suppress(errors.APIError):
+                    docker.images.remove(tag)
 
 
 def _write_context(out: IO[bytes], packages: Path) -> None:
@@ -184,8 +200,9 @@ def _write_context(out: IO[bytes], packages: Path) -> None:
         for relative in tree.project_files():
             _add(archive, f"code/{relative}", (tree.ROOT / relative).read_bytes())
         for path in sorted(packages.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                _add(archive, f"site-packages/{path.relative_to(packages)}", path.read_bytes())
+            relative = path.relative_to(packages)
+            if path.is_file() and not path.is_symlink() and tree.is_needed(relative):
+                _add(archive, f"site-packages/{relative}", path.read_bytes())
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

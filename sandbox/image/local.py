@@ -39,7 +39,7 @@ def ensure_tree(folder: Path) -> tuple[Path, str]:
     from them may still run.
     """
     wanted = packages()
-    versions = json.dumps([[item.name, item.version] for item in wanted] + [ETC, sys.version])
+    versions = json.dumps([[item.name, item.version] for item in wanted] + [ETC, tree.UNNEEDED, sys.version])
     digest = tree.digest(versions.encode())
     target = folder / f"tree-{digest[:24]}"
     if target.is_dir():
@@ -66,12 +66,9 @@ def _fill(root: Path, wanted: list[metadata.Distribution]) -> None:
     tree.copy_project(code)
     for item in wanted:
         for file in item.files or []:
+            source = Path(str(item.locate_file(file)))
             # Scripts lie outside of the packages' folder, under "..".
-            if (
-                ".." in file.parts
-                or file.suffix == ".pyc"
-                or not (source := Path(str(item.locate_file(file)))).is_file()
-            ):
+            if ".." in file.parts or not tree.is_needed(file) or not source.is_file():
                 continue
             destination = code / "site-packages" / file
             destination.parent.mkdir(parents=True, exist_ok=True)

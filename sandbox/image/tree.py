@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePath
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,6 +25,9 @@ ENTRIES = (
 
 FORBIDDEN = ("store", "api", "cli", "demo", "activities.trusted", "sandbox.gateway", "workers.control")
 """What must never come with them."""
+
+UNNEEDED = ("temporalio/bridge/sdk-core", "temporalio/bridge/src")
+"""Parts of the packages that nothing loads: the Rust sources of a compiled module."""
 
 _DATA = {".json", ".lark", ".toml", ".txt", ".html"}
 
@@ -107,6 +110,11 @@ def _imports(root: Path, module: Path) -> set[str]:
 
     Visitor().visit(ast.parse((root / module).read_bytes(), str(module)))
     return found
+
+
+def is_needed(file: PurePath) -> bool:
+    """Whether a package's file, relative to `site-packages`, is worth taking inside."""
+    return not any(file.is_relative_to(part) for part in UNNEEDED) and file.suffix != ".pyc"
 
 
 def copy_project(target: Path, root: Path = ROOT) -> None:
