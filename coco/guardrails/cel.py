@@ -1,8 +1,10 @@
 """The predicate as CEL, the Common Expression Language: the text that is stored, shown and can be run anywhere.
 
-The text carries its own guards (`has(...)`, `!= null`, not in the future, not an empty list, the right currency) in
+The text carries its own guards (`has(...)`, not in the future, not an empty list, the right currency) in
 front, so that it is as careful alone as it is inside Coco. Names in it are in the folded spelling of `records.fold`,
-to which the facts are brought before evaluation.
+to which the facts are brought before evaluation. A fact that is null is left out, so that `has` is false, and its name
+is in the list `empty`; so is that of a list without entries. Where `now` is not known the expression is an error, which
+covers nothing.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def cel_body(predicate: Predicate) -> str:
         case Truth(fact=fact):
             return f"{fact} == true"
         case Empty(fact=fact):
-            return f"({fact} == null || size({fact}) == 0)"
+            return f"{_text(fact)} in empty"
         case Count(fact=fact, order=order, number=number):
             return f"size({fact}.filter(v, v)) {order} {number}"
         case Share(fact=fact, order=order, per_myriad=share):
@@ -103,9 +105,9 @@ def cel_guard(requirement: Requirement) -> str:
     fact = requirement.fact
     match requirement.kind:
         case "present":
-            return f"has({fact})" if "." in fact else f"{fact} != null"
+            return f"(has({fact}) || {_text(fact)} in empty)"
         case "known":
-            return f"has({fact}) && {fact} != null" if "." in fact else f"{fact} != null"
+            return f"has({fact})" if "." in fact else "true"
         case "past":
             return f"{fact} <= now"
         case "some":
@@ -128,10 +130,9 @@ def cel_text(form: Form, catalogue: Catalogue) -> str:
     `operations`, `mode` and `limits` are not in it: they frame the action, not the facts.
     """
     predicate = full_predicate(form)
-    parts = [cel_guard(requirement) for requirement in requirements(predicate, catalogue)]
+    needs = [need for need in requirements(predicate, catalogue) if need != Requirement("known", "now")]
+    parts = [cel_guard(need) for need in needs]
     if form.window.weekly is not None:
-        if "now != null" not in parts:
-            parts.append("now != null")
         parts.append(cel_weekly(form.window.weekly))
     body = cel_body(predicate)
     if isinstance(predicate, And) and predicate.items:
@@ -168,12 +169,18 @@ def _cel_value(value: Value, fact_type: FactType) -> Any:
 
 
 def cel_activation(facts: Mapping[str, Value], catalogue: Catalogue) -> dict[str, Any]:
-    """The facts as celpy values, one map per entity. Entities without facts are empty maps, so `has` is false."""
+    """The facts as celpy values, one map per entity, and the names of those known to be empty. Entities without facts
+    are empty maps, so that `has` is false."""
     from celpy import celtypes
 
     maps: dict[str, Any] = {name.partition(".")[0]: celtypes.MapType({}) for name in catalogue.facts if "." in name}
-    activation: dict[str, Any] = {**maps, "now": None}
+    activation: dict[str, Any] = {**maps}
+    activation["empty"] = celtypes.ListType(
+        [celtypes.StringType(name) for name, value in facts.items() if value is None or value == ()]
+    )
     for name, value in facts.items():
+        if value is None:
+            continue
         converted = _cel_value(value, catalogue.fact(name).type)
         entity, dot, inner = name.partition(".")
         if dot:

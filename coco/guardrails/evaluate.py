@@ -223,7 +223,9 @@ def evaluate(form: Form, record: Record, catalogue: Catalogue, *, assumed: froze
     if missing:
         return Verdict(False, "held: " + "; ".join(missing))
     clauses = [
-        Clause(clause_text(part, catalogue), holds(part, facts), _facts_of(part, facts, catalogue))
+        Clause(
+            clause_text(part, catalogue, dict(form.spellings)), holds(part, facts), _facts_of(part, facts, catalogue)
+        )
         for part in _top_clauses(predicate)
     ]
     if weekly is not None and isinstance(now, int):

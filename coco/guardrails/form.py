@@ -204,6 +204,7 @@ class Form(_Node):
     run_when_offline: bool = False
     window: Window = Window()
     limits: Limits = Limits()
+    spellings: tuple[tuple[str, str], ...] = ()  # folded name, as the sentence wrote it: for display only
     proposed_by: str | None = None
 
 
@@ -229,9 +230,16 @@ def _joined(node: type[And] | type[Or], items: list[Predicate]) -> Predicate:
     return flat[0] if len(flat) == 1 else node(items=tuple(flat))
 
 
+_OPPOSITE: dict[Order, Order] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
 def negation(item: Predicate) -> Predicate:
-    """Not item; a double negation cancels."""
-    return item.item if isinstance(item, Not) else Not(item=item)
+    """Not item; a double negation cancels, and an ordered comparison turns around (every value it needs is known)."""
+    if isinstance(item, Not):
+        return item.item
+    if isinstance(item, Number | Age | Moment | Count | Share) and item.order in _OPPOSITE:
+        return item.model_copy(update={"order": _OPPOSITE[item.order]})
+    return Not(item=item)
 
 
 def walk(predicate: Predicate) -> Iterator[Predicate]:

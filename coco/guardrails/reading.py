@@ -5,6 +5,9 @@ What the owner confirms is this text, so it spells out every default: the mode, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from .catalogue import Catalogue, FactType
 from .countries import DISPLAY
 from .form import (
@@ -31,6 +34,8 @@ from .form import (
     Weekly,
 )
 
+Spelling = Mapping[str, str]
+NONE: Spelling = MappingProxyType({})
 _ORDER: dict[Order, str] = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least", "==": "exactly"}
 _BEFORE: dict[Order, str] = {"<": "before", "<=": "at or before", ">": "after", ">=": "at or after", "==": "on"}
 _OPERATION = {
@@ -48,10 +53,10 @@ def _listed(values: list[str], word: str) -> str:
     return values[0] if len(values) == 1 else ", ".join(values[:-1]) + f" {word} " + values[-1]
 
 
-def _values(fact: str, values: tuple[str, ...], catalogue: Catalogue, word: str) -> str:
+def _values(fact: str, values: tuple[str, ...], catalogue: Catalogue, spell: Spelling, word: str) -> str:
     if catalogue.fact(fact).type is FactType.COUNTRY:
         values = tuple(DISPLAY.get(value, value) for value in values)
-    return _listed([quote(value) for value in values], word)
+    return _listed([quote(spell.get(value, value)) for value in values], word)
 
 
 def duration_text(seconds: int) -> str:
@@ -78,19 +83,19 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else repr(value)
 
 
-def clause_text(predicate: Predicate, catalogue: Catalogue) -> str:
+def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NONE) -> str:
     """One condition as a clause: "the deal's stage is "qualified""."""
     match predicate:
         case Is(fact=fact, values=values):
-            return f"{_noun(fact, catalogue)} is {_values(fact, values, catalogue, 'or')}"
+            return f"{_noun(fact, catalogue)} is {_values(fact, values, catalogue, spell, 'or')}"
         case Not(item=Is(fact=fact, values=values)):
-            return f"{_noun(fact, catalogue)} is not {_values(fact, values, catalogue, 'or')}"
+            return f"{_noun(fact, catalogue)} is not {_values(fact, values, catalogue, spell, 'or')}"
         case Has(fact=fact, values=values, least=least):
-            return _has_text(fact, values, least, catalogue)
+            return _has_text(fact, values, least, catalogue, spell)
         case Not(item=Has(fact=fact, values=values, least=1)) if fact.endswith(".tags"):
-            return f"{_subject(fact)} is not tagged {_values(fact, values, catalogue, 'or')}"
+            return f"{_subject(fact)} is not tagged {_values(fact, values, catalogue, spell, 'or')}"
         case Only(fact=fact, values=values):
-            return f"every recipient is at {_values(fact, values, catalogue, 'or')}"
+            return f"every recipient is at {_values(fact, values, catalogue, spell, 'or')}"
         case Number():
             return _number_text(predicate, catalogue)
         case Age(fact=fact, order=order, seconds=seconds):
@@ -128,14 +133,14 @@ def clause_text(predicate: Predicate, catalogue: Catalogue) -> str:
         case And(items=()):
             return "anything"
         case And(items=items):
-            return "(" + " and ".join(clause_text(item, catalogue) for item in items) + ")"
+            return "(" + " and ".join(clause_text(item, catalogue, spell) for item in items) + ")"
         case Or(items=items):
-            return "(" + " or ".join(clause_text(item, catalogue) for item in items) + ")"
+            return "(" + " or ".join(clause_text(item, catalogue, spell) for item in items) + ")"
         case AtLeast(least=least, items=items):
-            listed = ", ".join(_parenthesised(clause_text(item, catalogue)) for item in items)
+            listed = ", ".join(_parenthesised(clause_text(item, catalogue, spell)) for item in items)
             return f"at least {least} of these are true: {listed}"
         case Not(item=item):
-            return f"it is not true that {_parenthesised(clause_text(item, catalogue))}"
+            return f"it is not true that {_parenthesised(clause_text(item, catalogue, spell))}"
     raise TypeError(f"not a predicate: {predicate!r}")
 
 
@@ -156,14 +161,14 @@ def _truth_subject(fact: str) -> str:
     return _subject(fact)
 
 
-def _has_text(fact: str, values: tuple[str, ...], least: int, catalogue: Catalogue) -> str:
+def _has_text(fact: str, values: tuple[str, ...], least: int, catalogue: Catalogue, spell: Spelling = NONE) -> str:
     if not fact.endswith(".tags"):
-        return f"{_noun(fact, catalogue)} include {_values(fact, values, catalogue, 'or')}"
+        return f"{_noun(fact, catalogue)} include {_values(fact, values, catalogue, spell, 'or')}"
     if least == 1:
-        return f"{_subject(fact)} is tagged {_values(fact, values, catalogue, 'or')}"
+        return f"{_subject(fact)} is tagged {_values(fact, values, catalogue, spell, 'or')}"
     if least == len(values):
-        return f"{_subject(fact)} is tagged both {_values(fact, values, catalogue, 'and')}"
-    return f"{_subject(fact)} has at least {least} of the tags {_values(fact, values, catalogue, 'or')}"
+        return f"{_subject(fact)} is tagged both {_values(fact, values, catalogue, spell, 'and')}"
+    return f"{_subject(fact)} has at least {least} of the tags {_values(fact, values, catalogue, spell, 'or')}"
 
 
 def _number_text(number: Number, catalogue: Catalogue) -> str:
@@ -194,9 +199,9 @@ def weekly_text(weekly: Weekly) -> str:
     return f"on {days}{hours} {weekly.zone}"
 
 
-def _operation_text(covered: Covered) -> str:
+def _operation_text(covered: Covered, spell: Spelling) -> str:
     entity, verb = covered.operation.split(".")
-    arguments = dict(covered.arguments)
+    arguments = {fact: spell.get(value, value) for fact, value in covered.arguments}
     if verb == "add_tag":
         return f"Add the tag {quote(arguments['action.tag'])} to"
     if verb == "remove_tag":
@@ -214,7 +219,8 @@ def _decapitalised(text: str) -> str:
 
 def reading(form: Form, catalogue: Catalogue) -> str:
     """The whole rule in canonical English, one sentence for each part."""
-    operations = [_operation_text(covered) for covered in form.operations]
+    spell = dict(form.spellings)
+    operations = [_operation_text(covered, spell) for covered in form.operations]
     verbs = _listed([operations[0], *map(_decapitalised, operations[1:])], "and")
     plural = "companies" if form.target == "company" else f"{form.target}s"
     connector = {"hubspot": "HubSpot "}.get(
@@ -224,11 +230,11 @@ def reading(form: Form, catalogue: Catalogue) -> str:
     assigned = next(
         (dict(c.arguments).get("action.owner") for c in form.operations if c.operation.endswith(".assign")), None
     )
-    to = f" to {quote(assigned)}" if assigned else ""
+    to = f" to {quote(spell.get(assigned, assigned))}" if assigned else ""
     parts = [f"{verbs} all {target}{to}"]
     items = form.predicate.items if isinstance(form.predicate, And) else (form.predicate,)
     if items:
-        parts[0] += " where " + " and ".join(clause_text(item, catalogue) for item in items)
+        parts[0] += " where " + " and ".join(clause_text(item, catalogue, spell) for item in items)
     if form.window.within is not None:
         within = form.window.within
         happened = catalogue.fact(within.fact).happened

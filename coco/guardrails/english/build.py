@@ -89,6 +89,7 @@ class Parts:
     offline: bool | None = None
     notes: list[str] = field(default_factory=list)
     currency: dict[str, str] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -175,6 +176,7 @@ class Builder:
                 f"this is a second rule; the sentence already covers {self._text(self.parts.operation_span).strip()!r}. "
                 "Write one guardrail for each rule, so that its conditions cannot be mixed up",
                 self._text(span_of(node)),
+                fatal=True,
             )
 
     def _grant(self, node: Node) -> None:
@@ -322,6 +324,7 @@ class Builder:
                 'a rule is about one kind of record, because a condition such as "older than 30 days" could belong to '
                 "either; write one guardrail for each",
                 tokens_of(ent)[0].value + "s",
+                fatal=True,
             )
         if ent.data == "e_lifecycle":
             return "contact"
@@ -419,7 +422,10 @@ class Builder:
             argument = child(verb, "name").children[0]
         elif kind == "v_move" and child(verb, "name") is not None:
             argument = child(verb, "name").children[0]
-        if kind == "v_plain":
+        if kind == "v_draft_send":
+            self._cover(("email.draft",), verb, None, None)
+            names = ("email.send",)
+        elif kind == "v_plain":
             names = child(verb, "OPV").value
         elif kind in {"v_tag", "v_add_tag"}:
             names = self._named("add_tag")
@@ -587,7 +593,9 @@ class Builder:
 
     def _aux(self, piece: Node) -> str | None:
         """Does the condition bring its own "is" or "has" (pos), "is not" (neg), or none?"""
-        for token in tokens_of(piece)[:4]:
+        subject = child(piece, "subject")
+        skip = len(tokens_of(subject)) if subject is not None else 0
+        for token in tokens_of(piece)[skip : skip + 3]:
             if token.type in {"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"}:
                 return "neg"
             if token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL"}:
@@ -743,13 +751,21 @@ class Builder:
             case "nottrue":
                 return negation(conjunction(self._excluded(lambda: self._joined_items(children(node, "item")))))
             case "eitheror":
-                return disjunction([self._condition(c) for c in node.children if isinstance(c, Tree)])
+                return disjunction(
+                    [self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"]
+                )
             case "bothand":
-                return conjunction([self._condition(c) for c in node.children if isinstance(c, Tree)])
+                return conjunction(
+                    [self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"]
+                )
             case "neithernor":
                 return negation(
                     disjunction(
-                        self._excluded(lambda: [self._condition(c) for c in node.children if isinstance(c, Tree)])
+                        self._excluded(
+                            lambda: [
+                                self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"
+                            ]
+                        )
                     )
                 )
             case "someof":
@@ -780,12 +796,24 @@ class Builder:
         subject = child(node, "subject")
         previous = self._subject
         if subject is not None:
-            first = child(subject, "e_plain", "e_lifecycle", "e_two", "PRON", "THEACTION")
+            first = child(subject, "e_plain", "e_lifecycle", "e_two", "PRON", "THEACTION", "ENT")
             if isinstance(first, Token):
-                self._subject = "action" if first.type == "THEACTION" else previous
+                self._subject = {"THEACTION": "action", "ENT": first.value}.get(first.type, previous)
+                if first.type == "ENT" and first.value != "company":
+                    raise Refused(span_of(subject), f"which {first.value}? A record may have several", "")
+            elif first.data == "e_two":
+                self._entity_of(subject)
             elif first.data == "e_plain":
                 entity = first.children[0].value
                 self._subject = entity
+                if self._aux(node) is None and tokens_of(node.children[-1])[0].type != "TV":
+                    raise Refused(
+                        span_of(node),
+                        f"this names {self._text(span_of(first))} beside {self.parts.target}s, so the condition could belong to either; a rule "
+                        "is about one kind of record. Write one guardrail for each",
+                        f"{self.parts.target}s {self._text(span_of(node.children[-1]))}",
+                        fatal=True,
+                    )
                 if entity != self.parts.target and self.parts.target is not None and entity == "deal":
                     raise Refused(
                         span_of(subject),
@@ -868,13 +896,18 @@ class Builder:
                 return self._value_condition(child(node, "VAL"), self._entity)
             case "val_not":
                 return negation(self._value_condition(child(node, "VAL"), self._entity))
+            case "life_is" | "life_not":
+                if self._entity != "contact":
+                    raise Refused(span, f"only contacts have a lifecycle stage, and this is about a {self._entity}", "")
+                life = Is(fact="contact.lifecycle_stage", values=(child(node, "ENTLC").value,))
+                return life if kind == "life_is" else negation(life)
             case "rev":
                 return Truth(fact="action.reversible")
             case "not_rev":
                 return negation(Truth(fact="action.reversible"))
         if kind.startswith("has_"):
             return self._has(node)
-        if kind in {"amount", "not_amount", "counted", "not_counted", "counted_recip"}:
+        if kind in {"amount", "not_amount", "counted", "not_counted", "counted_recip", "counted_w", "worth_bare"}:
             return self._amount(node)
         return self._time(node)
 
@@ -1018,6 +1051,8 @@ class Builder:
             if "." not in domain or " " in domain or "@" in domain:
                 raise Refused(span, f"{said} is no domain", "acme.com")
             return domain
+        if kind == "QUOTED":
+            self.parts.spellings.setdefault(folded, str(value))
         return folded
 
     def _named_condition(self, fact: Fact, names: Names, positive: bool) -> Predicate:
@@ -1191,6 +1226,15 @@ class Builder:
     def _has(self, node: Node) -> Predicate:
         kind = str(node.data)
         span = span_of(node)
+        if kind == "has_none_of":
+            if self._text(span).lower().split()[0] not in {"with", "without", "has", "have", "having"}:
+                raise Refused(span, "missing one of these, or missing both?", "with no … and with no …")
+            return conjunction(
+                [
+                    Empty(fact=self._fn(one).name)
+                    for one in children(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count")
+                ]
+            )
         fact = self._fn(child(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count"))
         match kind:
             case "has_num":
@@ -1346,12 +1390,20 @@ class Builder:
                 fact = self.catalogue.fact("deal.amount")
             else:
                 raise Refused(span, f"a number of what? A {self._entity} has no amount", "with an amount over $10,000")
-        elif kind == "counted_recip":
+        elif kind == "worth_bare":
+            raise Refused(
+                span,
+                "more than, at least, less than, at most, or exactly this much?",
+                f"worth at least {self._text(span_of(child(node, 'num')))}",
+            )
+        elif kind == "counted_recip" or child(node, "RECIP") is not None:
             fact = self.catalogue.fact("action.recipient_count")
         else:
             fact = self.catalogue.fact(child(node, "COUNTN").value)
             if fact.entity == "contact" and self._entity != "contact":
                 raise Refused(span, f"a {self._entity} has no {fact.field}", "")
+        if kind == "counted_w":
+            return self._number(fact, "<=" if child(node, "WLE") is not None else ">=", child(node, "num"))
         condition = self._numcmp(fact, numcmp)
         return negation(condition) if kind.startswith("not_") else condition
 
@@ -1469,13 +1521,11 @@ class Builder:
                     self._own("last_activity_at", span), child(node, "sil_len", "sil_last", "sil_since")
                 )
             case "not_tv":
-                return self._silence(
-                    self._own(child(node, "TV").value, span), child(node, "sil_len", "sil_last", "sil_since")
-                )
+                return self._silence(self._own(self._tv(node), span), child(node, "sil_len", "sil_last", "sil_since"))
             case "not_updated":
                 return self._silence(self._own("updated_at", span), child(node, "sil_len", "sil_last", "sil_since"))
             case "never_tv":
-                field_name = child(node, "TV").value
+                field_name = self._tv(node)
                 if field_name != "last_reply_at" and field_name != "last_contacted_at":
                     raise Refused(span, "since when? Give a length of time", f"{self._text(span)} in 30 days")
                 return Empty(fact=self._own(field_name, span))
@@ -1487,7 +1537,7 @@ class Builder:
                 return self._age(fact, "<=", child(inner, "dur"))
             case "tv" | "tv_not":
                 return self._when(
-                    self.catalogue.fact(self._own(child(node, "TV").value, span)), node.children[-1], kind == "tv_not"
+                    self.catalogue.fact(self._own(self._tv(node), span)), node.children[-1], kind == "tv_not"
                 )
             case "updated":
                 return self._when(self.catalogue.fact(self._own("updated_at", span)), node.children[-1], False)
@@ -1510,6 +1560,11 @@ class Builder:
                 self.parts.new_span = span
                 return And(items=())
         raise Refused(span, "this says nothing that can be checked", "")
+
+    @staticmethod
+    def _tv(node: Node) -> str:
+        token = child(node, "TV", "REPLYW")
+        return "last_reply_at" if token.type == "REPLYW" else str(token.value)
 
     def _silence(self, fact: str, node: Node) -> Predicate:
         """ "No activity in 90 days": the last one is more than 90 days ago."""
@@ -1713,7 +1768,13 @@ class Builder:
         number = self._whole(child(node, "NUM"))
         cmp_node = child(node, "cmp")
         limit_word = child(node, "LIMITTO")
-        order = self._order(cmp_node) if cmp_node is not None else "<=" if limit_word is not None else None
+        order = (
+            self._order(cmp_node)
+            if cmp_node is not None
+            else "<="
+            if limit_word is not None or child(node, "WLE")
+            else None
+        )
         if order in {">", ">="}:
             raise Refused(
                 span,
@@ -1764,13 +1825,19 @@ class Builder:
         per = child(node, "per")
         kind = per.children[0].type
         return {"PERRUN": "run", "PERHOUR": "hour", "PERDAY": "day", "PERWEEK": "week", "PERMONTH": "month", "PERACTION": "action",
-                "ADAY": "day", "AWEEK": "week", "AMONTH": "month", "AHOUR": "hour"}[kind]  # fmt: skip
+                "ADAY": "day", "AWEEK": "week", "AMONTH": "month", "AHOUR": "hour", "EACH": "action"}[kind]  # fmt: skip
 
     def _limit_credits(self, node: Node) -> None:
         span = span_of(node)
         number = float(child(node, "NUM").value)
         cmp_node = child(node, "cmp")
-        order = self._order(cmp_node) if cmp_node is not None else "<=" if child(node, "LIMITTO") is not None else None
+        order = (
+            self._order(cmp_node)
+            if cmp_node is not None
+            else "<="
+            if child(node, "LIMITTO", "WLE") is not None
+            else None
+        )
         if order not in {"<", "<="}:
             raise Refused(span, "a rule caps what it spends; say at most", f"at most {number:g} credits per action")
         if order == "<":

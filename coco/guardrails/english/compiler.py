@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -46,6 +46,27 @@ def _lexer(catalogue: Catalogue) -> Lexer:
 def compile_sentence(sentence: str, catalogue: Catalogue | None = None) -> Compiled:
     """Compile a rule written in English. Never raises for any text; what cannot be understood is a problem."""
     catalogue = catalogue or default_catalogue()
+    compiled = _compile(sentence, catalogue)
+    return compiled if compiled.ok else _with_repairs(compiled, catalogue)
+
+
+def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
+    """Where a single problem has no suggestion and the rest of the sentence is a rule, suggest the rest."""
+    if len(compiled.problems) != 1 or compiled.problems[0].suggestion:
+        return compiled
+    problem = compiled.problems[0]
+    start, end = problem.span
+    if (start, end) == (0, len(compiled.sentence)):
+        return compiled
+    without = re.sub(
+        r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", compiled.sentence[:start] + " " + compiled.sentence[end:])
+    ).strip()
+    if _compile(without, catalogue).ok:
+        return replace(compiled, problems=(replace(problem, suggestion=f"without it, this is accepted: {without}"),))
+    return compiled
+
+
+def _compile(sentence: str, catalogue: Catalogue) -> Compiled:
     tokens, refusals = _lexer(catalogue).tokens(sentence)
     if not refusals and not any(token.type not in {"STOP", "COMMA", "COLON"} for token in tokens):
         refusals = [Refused((0, len(sentence)), "there is no rule here", 'Archive contacts tagged "old".')]
@@ -118,6 +139,8 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
         try:
             form, notes = _build(choice, sentence, catalogue)
         except Refused as problem:
+            if problem.fatal:
+                raise
             failures.append(problem)
             continue
         forms.setdefault(form, notes)
@@ -190,6 +213,9 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
                 actions=tuple(sorted(parts.actions.items())),
                 credits=tuple(sorted(parts.credits.items())),
                 credits_per_action=parts.credits_per_action,
+            ),
+            spellings=tuple(
+                sorted((folded, written) for folded, written in parts.spellings.items() if folded != written)
             ),
         )
     except ValidationError as problem:

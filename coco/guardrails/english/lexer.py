@@ -127,7 +127,7 @@ class Lexer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._vague = {words_of(phrase): (phrase, why) for phrase, why in VAGUE.items()}
+        self._vague = {words_of(phrase): entry for phrase, entry in VAGUE.items()}
 
     def tokens(self, sentence: str) -> tuple[list[Token], list[Refused]]:
         if len(sentence) > MAX_CHARACTERS:
@@ -146,7 +146,7 @@ class Lexer:
                 position += 1
                 continue
             try:
-                new = self._at(text, position)
+                new = self._unit_alone(text, position, found) or self._at(text, position)
             except Refused as problem:
                 problems.append(problem)
                 position = max(problem.span[1], position + 1)
@@ -163,6 +163,15 @@ class Lexer:
             if found:
                 return found
         return self._word(text, position)
+
+    @staticmethod
+    def _unit_alone(text: str, at: int, found: list[Token]) -> list[Token]:
+        """ "in the last year": a unit without a number is one of it."""
+        match = re.compile(r"(hour|day|week|month|year)\b(?!')", re.I).match(text, at)
+        if match is None or not found or found[-1].type not in {"INLAST", "INNEXT"}:
+            return []
+        said = f"a {match.group()}"
+        return [_token("DUR", length(1, match.group(), said, (at, match.end())), at, match.end())]
 
     def _punctuation(self, text: str, at: int) -> list[Token]:
         character = text[at]
@@ -452,8 +461,13 @@ class Lexer:
             span = (at, words[count - 1][2])
             said = text[at : span[1]]
             if key in self._vague and key not in self._vocabulary.phrases:
-                phrase, why = self._vague[key]
-                raise Refused(span, f'"{said}" {why}', _suggestion_from(why))
+                why, suggestion = self._vague[key]
+                if re.search(r"(tagged|tags?|labell?ed|labels?)$", text[:at].rstrip().lower()):
+                    why, suggestion = (
+                        "is not in quotation marks. A name must be, so that no word of it is taken for anything else",
+                        f'"{said}"',
+                    )
+                raise Refused(span, f'"{said}" {why}', suggestion)
             if key in self._vocabulary.phrases:
                 if key == ("us",):
                     if said != "US":
@@ -486,6 +500,12 @@ class Lexer:
             r"(tagged|tag|tags|stage|owned by|owner is|pipeline|assigned to|company is|labelled|labeled|or|and|to|in|is|at|the)$",
             before,
         )
+        if near and near[0] == bare:
+            return Refused(
+                (start, end),
+                f'"{word}" cannot stand here by itself; no phrase of the rule language goes on like this',
+                "",
+            )
         if near and word.islower():
             return Refused(
                 (start, end),
@@ -541,8 +561,3 @@ def _a_date(year: int, month: int, day: int, span: tuple[int, int]) -> date:
     if not 1970 <= year <= 2200:
         raise Refused(span, "dates must lie between 1970 and 2200", "2026-03-01")
     return found
-
-
-def _suggestion_from(why: str) -> str:
-    match = re.search(r'"([^"]+(?:"[^"]*"[^"]*)*)"', why)
-    return match.group(1) if match else ""

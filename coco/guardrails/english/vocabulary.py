@@ -16,7 +16,8 @@ Entry = tuple[str, object]
 
 _PHRASES: dict[str, str] = {
     # articles, quantifiers, pronouns
-    "DET": "a|an|the|any|all|every|each|our|any of the|all of the|all the|each of the|every single|those|these|some of the|all our|any of our|all of our",
+    "DET": "a|an|the|any|all|every|our|any of the|all of the|all the|each of the|every single|those|these|some of the|all our|any of our|all of our",
+    "EACH": "each",
     "POSS": "its|their|his|her",
     "PRON": "they|it|he|she|them|this record|the record|that record",
     "THOSE": "anyone|anything|anybody|ones|the ones|the following|everyone|everything|any that",
@@ -74,6 +75,9 @@ _PHRASES: dict[str, str] = {
     # comparison
     "GT": "more than|over|greater than|above|longer than|exceeding|exceeds|higher than|larger than|bigger than|in excess of|>|strictly more than|beyond|upwards of|north of",
     "GE": "at least|no less than|not less than|minimum of|a minimum of|>=|≥|no fewer than|a minimum|minimum|min|at a minimum|not under|not below|no earlier than",
+    "WLE": "with no more than|with at most|with up to|has no more than|have no more than|has at most|have at most|has up to|have up to|with not more than|having at most|with a maximum of|with max",
+    "WGE": "with no less than|with no fewer than|has no fewer than|have no fewer than|having no fewer than|has no less than|have no less than",
+    "WORTH": "worth|valued at|valued|of value|totaling|totalling",
     "LT": "less than|under|below|fewer than|lower than|smaller than|<|shorter than|strictly less than",
     "LE": "at most|no more than|not more than|up to|maximum of|a maximum of|max|maximum|<=|≤|not exceeding|no longer than|no greater than|no higher than|never more than|not over|not above|no larger than|max of|a max of|not longer than|a maximum|upto|at the most",
     "EQ": "exactly|equal to|equals|precisely|=|==",
@@ -82,8 +86,8 @@ _PHRASES: dict[str, str] = {
     "POSTLE": "or less|or fewer|or under|or below|or lower|or newer|or smaller|or shorter|and under|and below",
     # time
     "NEW": "new|newly created|newly added|brand new|brand-new|newly-created",
-    "SILENT": "silent|quiet|inactive|idle|dormant|stale|untouched|gone quiet|gone silent|gone dark|gone cold|went quiet|went silent|went dark|went cold|gone stale|gone idle|going silent|going quiet|gone inactive|cold|dark|without activity|with no activity|without any activity",
-    "NOACT": "no activity|zero activity|not any activity|no recorded activity|no logged activity|there has been no activity|there's been no activity|there have been no activities|there was no activity|there is no activity|there's no activity|there has not been any activity|there hasn't been any activity|no activities|has had no activity|have had no activity|has no activity|have no activity|had no activity|no activity has been recorded|no activity has been logged|no activity at all|nothing has happened|saw no activity|seen no activity|have seen no activity|has seen no activity|show no activity|shows no activity|without recorded activity|showing no activity|without logged activity",
+    "SILENT": "silent|quiet|inactive|idle|dormant|stale|untouched|gone quiet|gone silent|gone dark|gone cold|went quiet|went silent|went dark|went cold|gone stale|gone idle|going silent|going quiet|gone inactive|cold|dark",
+    "NOACT": "without activity|with no activity|without any activity|with zero activity|no activity|zero activity|not any activity|no recorded activity|no logged activity|there has been no activity|there's been no activity|there have been no activities|there was no activity|there is no activity|there's no activity|there has not been any activity|there hasn't been any activity|no activities|has had no activity|have had no activity|has no activity|have no activity|had no activity|no activity has been recorded|no activity has been logged|no activity at all|nothing has happened|saw no activity|seen no activity|have seen no activity|has seen no activity|show no activity|shows no activity|without recorded activity|showing no activity|without logged activity",
     "ACT": "activity|any activity|activities|had activity|had any activity|some activity|seen any activity|recorded activity|seen activity|shown any activity",
     "OLDER": "older than|that are older than|are older than|is older than",
     "NEWER": "newer than|younger than|are newer than|is newer than|are younger than|is younger than|more recent than",
@@ -117,7 +121,8 @@ _PHRASES: dict[str, str] = {
     "BOUNCEDALL": "have all bounced|all bounced|all have bounced|have all hard bounced|all of which have bounced|all of which bounced|all of them bounced",
     "NOTBOUNCED": "has not bounced|have not bounced|hasn't bounced|haven't bounced|did not bounce|didn't bounce|not bounced",
     "NONE": "no|none|not one|not a single|zero",
-    "EMAILOBJ": "follow-up|follow-ups|follow up|follow ups|followup|followups|follow-up email|follow-up emails|follow up email|follow up emails|follow-up e-mail|follow-up e-mails|follow-up message|follow-up messages|message|messages|reply|replies|follow-up mail|follow-up mails|followup email|followup emails|check-in email|check-in emails|reminder email|reminder emails|outreach email|outreach emails|intro email|intro emails|note by email|email reply|email replies|email follow-up|email follow-ups|reminder|reminders|re-engagement email|re-engagement emails|nudge|nudges|check-in|check-ins|welcome email|welcome emails|thank-you email|thank-you emails|renewal email|renewal emails|response|responses|a check-in message|follow-up note|email message|email messages|renewal reminder|renewal reminders|introduction email|introduction emails",
+    "REPLYW": "reply|respond|answer",
+    "EMAILOBJ": "follow-up|follow-ups|follow up|follow ups|followup|followups|follow-up email|follow-up emails|follow up email|follow up emails|follow-up e-mail|follow-up e-mails|follow-up message|follow-up messages|message|messages|replies|follow-up mail|follow-up mails|followup email|followup emails|check-in email|check-in emails|reminder email|reminder emails|outreach email|outreach emails|intro email|intro emails|note by email|email reply|email replies|email follow-up|email follow-ups|reminder|reminders|re-engagement email|re-engagement emails|nudge|nudges|check-in|check-ins|welcome email|welcome emails|thank-you email|thank-you emails|renewal email|renewal emails|response|responses|a check-in message|follow-up note|email message|email messages|renewal reminder|renewal reminders|introduction email|introduction emails",
     "RECIP": "recipient|recipients|addressee|addressees|address|addresses|person|people",
     "INTERNALTO": "addressed to|going to|sent to|that go to|which go to|goes to|go to",
     # operations
@@ -157,8 +162,8 @@ _PHRASES: dict[str, str] = {
     "PERWEEK": "per week|a week|each week|every week|weekly|/week|in a week|in any week|in one week|per 7 days|in any 7 days|in a single week|within a week|in any one week|in any given week",
     "PERMONTH": "per month|a month|each month|every month|monthly|/month|in a month|in any month|in one month",
     "PERACTION": "per action|an action|per operation|apiece|each action|per enrichment|every action|per message|per email|for each action|for any action|per draft|per lookup|per call|for any one action|for one action|on any one action|on one action",
-    "LIMITTO": "limit to|limit it to|limit this to|cap at|cap it at|cap this at|capped at|limited to|do at most|do no more than|do not exceed|don't exceed|never exceed|with a limit of|with a cap of|a limit of|a cap of|limit of|cap of|limit yourself to|limit them to|the limit is|stop after|stop at|not exceeding|do not do more than|don't do more than|never do more than|never more than|with a maximum of|and no more than|but no more than|but at most|run at most|run no more than|process at most|process no more than|process up to|not to exceed|keep it to|without exceeding|limit the number to|keep to at most|limit actions to|the maximum is|the cap is|touch at most|touch no more than|handle at most|limiting to|limited to at most|limit to at most|limit it to at most|limit to max|capped to|with at most|with no more than|with up to|and at most|and up to|but not more than|but never more than|and never more than|and not more than|don't process more than|do not process more than|don't touch more than|do not touch more than|never touch more than|never process more than",
-    "SPEND": "spend|spending|use|using|cost|costs|costing|that cost|which cost|that costs|which costs|may cost|can cost|must cost|should cost|it may cost|spend no|don't spend|do not spend|never spend|it costs|they cost|the cost is|the action costs|the action's cost is",
+    "LIMITTO": "don't spend more than|do not spend more than|never spend more than|limit to|limit it to|limit this to|cap at|cap it at|cap this at|capped at|limited to|do at most|do no more than|do not exceed|don't exceed|never exceed|with a limit of|with a cap of|a limit of|a cap of|limit of|cap of|limit yourself to|limit them to|the limit is|stop after|stop at|not exceeding|do not do more than|don't do more than|never do more than|never more than|with a maximum of|but no more than|and no more than|but at most|run at most|run no more than|process at most|process no more than|process up to|not to exceed|keep it to|without exceeding|limit the number to|keep to at most|limit actions to|the maximum is|the cap is|touch at most|touch no more than|handle at most|limiting to|limited to at most|limit to at most|limit it to at most|limit to max|capped to|and at most|and up to|but not more than|but never more than|and never more than|and not more than|don't process more than|do not process more than|don't touch more than|do not touch more than|never touch more than|never process more than",
+    "SPEND": "spend|spending|use|using|cost|costs|costing|that cost|which cost|that costs|which costs|may cost|can cost|must cost|should cost|it may cost|it costs|they cost|the cost is|the action costs|the action's cost is",
     "CREDITS": "credits|credit",
     "ACTIONS": "actions|action|times|operations|of them|records|items|updates|changes|enrichments|runs of this|of these|operation|record|item|moves|archivals",
     "ATATIME": "at a time|at once|in one go|per batch",
@@ -176,7 +181,7 @@ DAYS = {name: index for index, names in enumerate(
 
 # English of a moment -> the field of the target entity that holds it
 MOMENTS: dict[str, str] = {
-    "created_at": "created|added|was created|were created|was added|were added|been created|been added|entered into the crm|came in|"
+    "created_at": "created|creation|its creation|their creation|added|was created|were created|was added|were added|been created|been added|entered into the crm|came in|"
     "signed up|is created|are created|is added|are added|imported",
     "updated_at": "modified|changed|last modified|last changed|was last updated|were last updated|been modified|been changed",
     "last_activity_at": "touched|last touched|last active|was last active|were last active|last had activity|had their last activity|"
@@ -184,7 +189,7 @@ MOMENTS: dict[str, str] = {
     "last_contacted_at": "contacted|last contacted|was last contacted|were last contacted|been contacted|reached out to|been emailed|"
     "emailed|last emailed|been reached out to|been written to",
     "last_reply_at": "replied|last replied|responded|last responded|answered|last answered|replied to us|responded to us|"
-    "written back|replied to an email|replied to any email|reply|respond|answer|replied to our emails|responded to our emails",
+    "written back|replied to an email|replied to any email|replied to our emails|responded to our emails",
     "close_date": "closing|closes|close|due to close|expected to close|scheduled to close|set to close|due to be closed",
     "stage_entered_at": "entered its stage|entered their stage|entered its current stage|entered their current stage|"
     "moved to its current stage|in its current stage since|been in the same stage|in the same stage|stuck in the same stage|"
@@ -204,41 +209,41 @@ COUNTS = {
     "contact.score": "points|lead points",
 }
 
-VAGUE: dict[str, str] = {}
-for _words, _why in (
+VAGUE: dict[str, tuple[str, str]] = {}
+for _words, _why, _try in (
     ("important|key|relevant|valuable|promising|good|best|great|top|hot|warm|interesting|serious|strategic|critical|significant|quality|high-quality|priority|high-priority|right|appropriate|suitable|qualified-looking|bad|poor|junk|worthless|useless|real|legitimate|obvious|spammy",
-     "is a judgement, not a fact. Name the fact that shows it, such as a tag, a stage or an amount"),
+     "is a judgement, not a fact. Name the fact that shows it, such as a tag, a stage or an amount", 'tagged "key account"'),
     ("big|large|huge|small|tiny|high-value|low-value|expensive|cheap|major|minor|sizable|high|low|sizeable|substantial|giant|enterprise|enterprises",
-     "has no size. Say how much, such as \"over 10,000 USD\" or \"with more than 200 employees\""),
+     "has no size. Say how much, such as \"over 10,000 USD\" or \"with more than 200 employees\"", 'with an amount over 10,000 USD'),
     ("soon|recently|recent|lately|shortly|old-ish|a while|long|for a while|for a long time|a long time|ages|quickly|promptly|eventually|sometimes|often|occasionally|frequently|regularly|rarely|later|immediately|right away|asap|ancient|some time|for some time|for ages|in ages|in a while|in a long time|early|late|forever|old ones",
-     "has no length. Say how long, such as \"in the last 7 days\" or \"more than 30 days ago\""),
+     "has no length. Say how long, such as \"in the last 7 days\" or \"more than 30 days ago\"", 'in the last 7 days'),
     ("a lot|lots|many|much|few|several|some|most|mostly|a few|a couple|a bunch|plenty|various|numerous|too many|too much|enough|a handful|majority|the majority|most of",
-     "is not a number. Say how many, such as \"at least 3\" or \"at least 80% of\""),
+     "is not a number. Say how many, such as \"at least 3\" or \"at least 80% of\"", 'at least 3'),
     ("about|around|roughly|approximately|nearly|almost|approx|circa|ish|close to|near",
-     "makes the line unclear. Give the exact number: \"more than\", \"at least\", \"less than\" or \"at most\""),
+     "makes the line unclear. Give the exact number: \"more than\", \"at least\", \"less than\" or \"at most\"", 'more than'),
     ("usually|generally|normally|typically|probably|likely|maybe|perhaps|possibly|preferably|ideally|if possible|when possible|as needed|if needed|as necessary|if necessary|when appropriate|where appropriate|as appropriate|if appropriate|reasonable|reasonably|sensible|sensibly|when it makes sense|if it makes sense|makes sense|seem|seems|seemingly|appear|appears|look like|looks like|looks|look|think|judge|feel|discretion|obviously|clearly|basically|use your judgment|use your judgement|best judgment|best judgement|your discretion",
-     "leaves the decision open. A rule must say exactly when it applies"),
+     "leaves the decision open. A rule must say exactly when it applies", 'where …'),
     ("today|yesterday|tomorrow|tonight|this week|this month|this quarter|this year|last week|last month|last quarter|last year|next week|next month|next quarter|next year|this morning|nowadays|currently active|these days",
-     "depends on a calendar and a time zone. Give a length instead, such as \"in the last 24 hours\" or \"in the last 7 days\", or a date such as \"since 2026-03-01\""),
+     "depends on a calendar and a time zone. Give a length instead, such as \"in the last 24 hours\" or \"in the last 7 days\", or a date such as \"since 2026-03-01\"", 'in the last 24 hours'),
     ("business hours|office hours|working hours|work hours|out of hours|after hours|overnight|at night|daytime|during the day|in the morning|mornings|evenings|in the evening|afternoons|in the afternoon|nights",
-     "can be any hours. Give days, times and a time zone, such as \"on weekdays between 9:00 and 17:00 Europe/Berlin\""),
+     "can be any hours. Give days, times and a time zone, such as \"on weekdays between 9:00 and 17:00 Europe/Berlin\"", 'on weekdays between 9:00 and 17:00 Europe/Berlin'),
     ("my|mine|me|myself",
-     "names nobody that the CRM knows. Write the owner as the CRM shows it, such as: owned by \"Maria Lopez\""),
-    ("vip|vips", "is not known here. If it is a tag, write: tagged \"VIP\""),
+     "names nobody that the CRM knows. Write the owner as the CRM shows it, such as: owned by \"Maria Lopez\"", 'owned by "Maria Lopez"'),
+    ("vip|vips", "is not known here. If it is a tag, write: tagged \"VIP\"", 'tagged "VIP"'),
     ("similar|like|related|same|such|comparable|matching|etc|and so on|and the like|equivalent|so on|kind of|sort of|whatever|anything else|stuff|things",
-     "does not say which. List what you mean"),
-    ("holiday|holidays|bank holidays|public holidays|vacation", "needs a calendar that the rule does not have. Name the days, such as \"on weekdays\", or the dates"),
+     "does not say which. List what you mean", 'tagged "A" or "B"'),
+    ("holiday|holidays|bank holidays|public holidays|vacation", "needs a calendar that the rule does not have. Name the days, such as \"on weekdays\", or the dates", 'on weekdays Europe/Berlin'),
     ("duplicate|duplicates|duplicated|invalid|valid|verified|fake|dead|spam|test|broken|incomplete|complete|outdated|obsolete|unengaged|engaged|disengaged|happy|unhappy|satisfied|interested|uninterested|unresponsive|responsive|healthy|churned|abandoned|neglected|forgotten|ghosted|ghosting|upset|angry|decision makers|decision-makers|active users",
-     "is not a fact of the catalogue. Name the fact that shows it (see `coco guardrail facts`)"),
+     "is not a fact of the catalogue. Name the fact that shows it (see `coco guardrail facts`)", 'tagged "old"'),
     ("competitor|competitors|partner|partners|investor|investors|prospect|prospects|vendor|vendors|client|clients|member|members|user|users|friend|friends|colleague|colleagues|employee of ours|teammates|supplier|suppliers|executive|executives|ceo|ceos|founders|founder|cto|student|students|influencer|influencers",
-     "is not a kind of record here. Write \"contacts\", \"deals\" or \"companies\" and say how to tell these ones, such as a tag or a lifecycle stage"),
+     "is not a kind of record here. Write \"contacts\", \"deals\" or \"companies\" and say how to tell these ones, such as a tag or a lifecycle stage", 'contacts tagged "partner"'),
     ("ignore previous|ignore all|ignore the|ignore these|ignore any|system prompt|previous instructions|prior instructions|instructions|override|bypass|disregard|admin|sudo|developer mode|jailbreak|pretend|regardless|no matter what|anyway|rules|rule|guardrail|guardrails|policy|policies|restrictions|limits|checks|safeguards",
-     "speaks about the rules themselves. A guardrail only says which operation may run on which records; the gate cannot be switched off in words"),
+     "speaks about the rules themselves. A guardrail only says which operation may run on which records; the gate cannot be switched off in words", 'Archive contacts tagged "old".'),
     ("approve everything|everything is approved|do everything|do anything|do whatever|whatever you want|anything you want|full access|full autonomy|all actions|any action|all operations|any operation|everything you need|anything you need|whatever is needed|whatever it takes",
-     "would cover every operation. Name the operation and the records, such as: Archive contacts tagged \"old\""),
+     "would cover every operation. Name the operation and the records, such as: Archive contacts tagged \"old\"", 'Archive contacts tagged "old".'),
 ):  # fmt: skip
     for _word in _words.split("|"):
-        VAGUE[_word] = _why
+        VAGUE[_word] = (_why, _try)
 
 UNKNOWN_OPERATIONS = frozenset(
     "merge call phone dial text invite pay refund charge invoice publish export import sync buy sell approve reject transfer "
