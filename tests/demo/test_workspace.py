@@ -98,9 +98,9 @@ def test_the_page_shows_what_happened_and_runs_nothing_of_it(demo: Demo) -> None
     demo.crm("PATCH", "/crm/v3/objects/contacts/1001", json={"properties": {"jobtitle": text}})
     page = httpx.get(demo.http).text
     assert "&lt;script&gt;" in page
-    assert "<script" not in page
+    assert text not in page
     assert "PATCH /crm/v3/objects/contacts/1001" in page
     assert demo.api_key not in page
     record = httpx.get(f"{demo.http}/records/contacts/1001").text
     assert "&lt;script&gt;" in record
-    assert "<script" not in record
+    assert text not in record
