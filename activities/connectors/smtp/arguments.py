@@ -32,7 +32,7 @@ def one_line(value: str) -> str:
     if any(unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} or c in _MISLEADING for c in value):
         raise ValueError("line breaks, control and text-direction characters are not allowed")
     if value != " ".join(value.split()):
-        raise ValueError("leading, trailing and doubled spaces are not allowed")
+        raise ValueError("only single ordinary spaces between words are allowed")
     return value
 
 
