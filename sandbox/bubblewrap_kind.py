@@ -27,8 +27,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sandbox import hidden, seccomp, volume
 from sandbox import limits as control_groups
-from sandbox import seccomp
 from sandbox.container import (
     GID,
     OUTPUT_LIMIT,
@@ -43,40 +43,18 @@ from sandbox.container import (
     check_deployment,
     check_user_id,
     clean_output,
-    make_volume,
+    measure_volume,
 )
 from sandbox.image import closure
 from sandbox.image.local import TreeUnavailable, ensure_tree
 from sandbox.image.tree import Leak
-from sandbox.limits import MIB, Cgroup, CgroupsUnavailable
+from sandbox.limits import MIB, NO_CORE, Cgroup, CgroupsUnavailable
 
 KIND = "bubblewrap"
 Words = list[str]
 INSTALL = "Install it (Debian, Ubuntu: apt-get install bubblewrap libseccomp2)."
 _GRACE_S, _START_S = 10.0, 20.0
 _OLDEST = (0, 8)
-
-MASKED_FILES = (
-    "cmdline",
-    "config.gz",
-    "interrupts",
-    "kallsyms",
-    "kcore",
-    "key-users",
-    "keys",
-    "kmsg",
-    "kpagecgroup",
-    "kpagecount",
-    "kpageflags",
-    "latency_stats",
-    "modules",
-    "sched_debug",
-    "timer_list",
-    "timer_stats",
-    "vmallocinfo",
-)
-MASKED_FOLDERS = ("acpi", "asound", "driver", "fs", "scsi", "tty")
-"""Parts of /proc that tell of the host, not of the sandbox; bubblewrap itself covers sys, bus, irq, sysrq-trigger."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +242,7 @@ class BubblewrapSandbox:
             }
             # fmt: off
             words = [
-                *prefix, self._program, "--args", str(arguments), "--",
+                *prefix, "prlimit", f"--core={NO_CORE}:{NO_CORE}", "--", self._program, "--args", str(arguments), "--",
                 "python", "-I", "-S", "/opt/coco/sandbox/launch.py", json.dumps(plan),
             ]
             # fmt: on
@@ -342,10 +320,10 @@ class BubblewrapSandbox:
         for file in sorted((tree / "etc").iterdir()):
             options += ["--ro-bind", str(file), f"/etc/{file.name}"]
         options += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc"]
-        for file_name in MASKED_FILES:
+        for file_name in hidden.PROC_FILES:
             if Path("/proc", file_name).exists():
                 options += ["--ro-bind", "/dev/null", f"/proc/{file_name}"]
-        for folder in MASKED_FOLDERS:
+        for folder in hidden.PROC_FOLDERS:
             if Path("/proc", folder).exists():
                 options += ["--size", "4096", "--tmpfs", f"/proc/{folder}", "--remount-ro", f"/proc/{folder}"]
         options += ["--dev", "/dev", "--perms", "1777", "--size", str(MIB), "--tmpfs", "/dev/shm"]  # noqa: S108 - inside
@@ -398,7 +376,6 @@ def _as_root(words: list[str], cgroup: Cgroup | None, spec: SandboxSpec, tmp: Pa
 
 def _rlimits(spec: SandboxSpec, kept_by: str) -> dict[str, int]:
     bounds = {
-        "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": spec.limits.volume_mb * MIB,
         "RLIMIT_NOFILE": spec.limits.files,
         "RLIMIT_MEMLOCK": 64 * 1024,
@@ -439,13 +416,12 @@ def _interpreter_mounts(tree: Path) -> Words:
 
 
 def _prepare_volume(spec: SandboxSpec) -> None:
-    make_volume(spec)
-    status = spec.volume.stat()
+    spec.volume.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.geteuid() == 0:
-        if (status.st_uid, status.st_gid) != (UID, GID):
-            os.chown(spec.volume, UID, GID)
-    elif status.st_uid != os.geteuid():
-        raise SandboxError(f"{spec.volume} belongs to uid {status.st_uid}, not to this process's {os.geteuid()}")
+        volume.own(os.fspath(spec.volume), UID, GID)
+    elif (owner := spec.volume.stat().st_uid) != os.geteuid():
+        raise SandboxError(f"{spec.volume} belongs to uid {owner}, not to this process's {os.geteuid()}")
+    measure_volume(spec.volume, spec.limits.volume_mb)
 
 
 def _check_host() -> str:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import stat
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from sandbox.limits import MIB, Limits
+from sandbox.volume import TooLarge, measure
 
 __all__ = [
     "GID",
@@ -59,7 +59,6 @@ BASE_ENVIRONMENT: Mapping[str, str] = MappingProxyType(
 """The whole environment inside, before a specification's own additions."""
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE", re.IGNORECASE)
-_ENTRIES_LIMIT = 200_000
 
 
 class SandboxError(Exception):
@@ -224,34 +223,12 @@ def _plain_path(path: Path) -> Path:
     return path
 
 
-def make_volume(spec: SandboxSpec) -> None:
-    """Make the volume where it is not there yet, open to its owner alone; else measure it. Raises VolumeTooLarge."""
-    spec.volume.mkdir(mode=0o700, parents=True, exist_ok=True)
-    measure_volume(spec.volume, spec.limits.volume_mb)
-
-
 def measure_volume(volume: Path, limit_mb: int) -> int:
-    """Bytes on disk below `volume`, following no link. Raises VolumeTooLarge beyond the limit, or beyond 200,000
-    entries, or where its folders are nested too deep to be read."""
-    total = entries = 0
-    waiting = [os.fspath(volume)]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as found:
-                for entry in found:
-                    status = entry.stat(follow_symlinks=False)
-                    entries += 1
-                    total += status.st_blocks * 512
-                    if stat.S_ISDIR(status.st_mode):
-                        waiting.append(entry.path)
-                    if total > limit_mb * MIB or entries > _ENTRIES_LIMIT:
-                        raise VolumeTooLarge(
-                            f"{volume} holds more than {limit_mb} MiB or {_ENTRIES_LIMIT} entries: "
-                            "delete something there, or raise the limit"
-                        )
-        except OSError as error:
-            raise VolumeTooLarge(f"{volume} cannot be measured ({error}): clear it up before starting") from error
-    return total
+    """Bytes on disk below `volume`. Raises VolumeTooLarge (see `sandbox.volume.measure`)."""
+    try:
+        return measure(os.fspath(volume), limit_mb)
+    except TooLarge as error:
+        raise VolumeTooLarge(str(error)) from error
 
 
 def clean_output(raw: bytes) -> str:

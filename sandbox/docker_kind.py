@@ -16,8 +16,9 @@ from docker import DockerClient
 from docker.models.containers import Container
 from docker.types import LogConfig, Mount, Ulimit
 
-from sandbox import seccomp
+from sandbox import hidden, seccomp, volume
 from sandbox.container import (
+    BASE_ENVIRONMENT,
     GID,
     OUTPUT_LIMIT,
     UID,
@@ -28,52 +29,25 @@ from sandbox.container import (
     SandboxSpec,
     SandboxTimeout,
     SandboxUnavailable,
+    VolumeTooLarge,
     check_deployment,
     check_user_id,
     clean_output,
     container_name,
-    make_volume,
+    measure_volume,
 )
 from sandbox.image.build import ImageUnavailable, ensure_image, image_exists
-from sandbox.limits import MIB
+from sandbox.limits import MIB, NO_CORE
 
 KIND = "docker"
 _GRACE_S = 10
 _ONCE, _WORKER = "once", "worker"
 
 MASKED_PATHS = [
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/bus",
-    "/proc/cmdline",
-    "/proc/config.gz",
-    "/proc/interrupts",
-    "/proc/kallsyms",
-    "/proc/kcore",
-    "/proc/key-users",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/modules",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/sysrq-trigger",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/block",
-    "/sys/bus",
-    "/sys/class",
-    "/sys/dev",
-    "/sys/devices/pci0000:00",
-    "/sys/devices/virtual",
-    "/sys/firmware",
-    "/sys/hypervisor",
-    "/sys/kernel",
-    "/sys/module",
-    "/sys/power",
+    *(f"/proc/{name}" for name in (*hidden.PROC_FILES, *hidden.PROC_FOLDERS)),
+    *(f"/sys/{name}" for name in hidden.SYS),
 ]
-"""Docker's own list, and what else of the host's kernel and hardware no activity needs to see."""
-
-READONLY_PATHS = ["/proc/fs", "/proc/irq", "/proc/sys"]
+READONLY_PATHS = ["/proc/sys"]
 
 
 class DockerSandbox:
@@ -212,7 +186,7 @@ class DockerSandbox:
                 Mount("/run/coco", str(spec.gateway_dir), type="bind", read_only=True, propagation="rprivate"),
             ],
             ulimits=[
-                Ulimit(name="core", soft=0, hard=0),
+                Ulimit(name="core", soft=NO_CORE, hard=NO_CORE),
                 Ulimit(name="fsize", soft=limits.volume_mb * MIB, hard=limits.volume_mb * MIB),
                 Ulimit(name="nofile", soft=limits.files, hard=limits.files),
                 Ulimit(name="memlock", soft=64 * 1024, hard=64 * 1024),
@@ -222,6 +196,9 @@ class DockerSandbox:
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "1m", "max-file": "2"}),
             init=True,
             cgroupns="private",
+            # Else Docker writes the host's name servers into the sandbox.
+            dns=["127.0.0.1"],
+            dns_search=["."],
             # Docker opens the ports below 1024 to everybody inside.
             sysctls={"net.ipv4.ip_unprivileged_port_start": "1024"},
         )
@@ -248,26 +225,33 @@ class DockerSandbox:
         return self._client.containers.get(created["Id"])
 
     def _prepare_volume(self, spec: SandboxSpec, image: str) -> None:
-        make_volume(spec)
-        status = spec.volume.stat()
-        if (status.st_uid, status.st_gid) == (UID, GID):
-            return
+        spec.volume.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.geteuid() == 0:
-            os.chown(spec.volume, UID, GID)
+            volume.own(os.fspath(spec.volume), UID, GID)
+            measure_volume(spec.volume, spec.limits.volume_mb)
             return
-        # Not root, but allowed to ask the daemon, which is: it gives the one directory away, and does nothing else.
-        self._client.containers.run(
-            image,
-            ["python", "-I", "-S", "-c", f"import os; os.chown('/data', {UID}, {GID})"],
-            user="0:0",
-            cap_drop=["ALL"],
-            cap_add=["CHOWN"],
-            security_opt=["no-new-privileges:true"],
-            network_mode="none",
-            read_only=True,
-            mounts=[Mount("/data", str(spec.volume), type="bind", propagation="rprivate")],
-            remove=True,
-        )
+        # Not root, but allowed to ask the daemon, which is: a container with this one folder does the same.
+        try:
+            self._client.containers.run(
+                image,
+                ["python", "-m", "sandbox.volume", "/data", str(spec.limits.volume_mb), str(UID), str(GID)],
+                environment=dict(BASE_ENVIRONMENT),
+                user="0:0",
+                cap_drop=["ALL"],
+                cap_add=["CHOWN", "DAC_READ_SEARCH"],
+                security_opt=["no-new-privileges:true"],
+                network_mode="none",
+                read_only=True,
+                pids_limit=spec.limits.pids,
+                mem_limit=spec.limits.memory_mb * MIB,
+                mounts=[Mount("/data", str(spec.volume), type="bind", propagation="rprivate")],
+                labels={"coco.deployment": self._deployment, "coco.role": _ONCE},
+                remove=True,
+            )
+        except docker.errors.ContainerError as error:
+            if error.exit_status == volume.TOO_LARGE:
+                raise VolumeTooLarge(f"{spec.volume} holds more than {spec.limits.volume_mb} MiB") from error
+            raise
 
     def _find(self, user_id: str) -> Container | None:
         with _readable_errors(f"look for the sandbox of {user_id}"):

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MIB = 1024 * 1024
+NO_CORE = 1
+"""RLIMIT_CORE inside, in bytes. Smaller than any dump, so none is written; and unlike 0 it also keeps the kernel from
+piping one to the host's crash handler, which would read a hostile process as root (core(5), kernel/coredump.c)."""
 _CPU_PERIOD_US = 100_000
 _CONTROLLERS = ("memory", "pids", "cpu")
 

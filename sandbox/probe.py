@@ -549,12 +549,34 @@ def call_with_foreign_abi(plan: Plan) -> str:
 
 @attempt
 def dump_core(plan: Plan) -> str:
-    if resource.getrlimit(resource.RLIMIT_CORE) == (0, 0):
+    """A crash must leave no dump, neither in a file nor, through a pipe, at the host's crash handler.
+
+    A limit of 0 keeps the kernel from writing the file only; 1 keeps it from both, as long as it cannot be lowered.
+    """
+
+    def set_to(value: int) -> str:
+        resource.setrlimit(resource.RLIMIT_CORE, (value, value))
+        return f"set the core limit to {value}"
+
+    if resource.getrlimit(resource.RLIMIT_CORE) != (1, 1):
+        return f"core limit {resource.getrlimit(resource.RLIMIT_CORE)}"
+    failures = []
+    for value in (0, 4096):
         try:
-            resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+            return set_to(value)
         except (ValueError, OSError) as error:
-            raise Refused(str(error)) from error
-    return f"core limit {resource.getrlimit(resource.RLIMIT_CORE)}"
+            failures.append(str(error))
+    raise Refused("; ".join(failures))
+
+
+@attempt
+def read_name_servers(plan: Plan) -> str:
+    lines = Path("/etc/resolv.conf").read_text().splitlines()
+    odd = [line for line in lines if line.startswith(("nameserver", "search")) and "127.0.0.1" not in line]
+    odd = [line for line in odd if line != "search ."]
+    if not odd:
+        raise Refused("none but loopback")
+    return "; ".join(odd)
 
 
 # --- namespaces and mounts --------------------------------------------------------------------------------------
@@ -925,7 +947,10 @@ def read_kernel_facts(plan: Plan) -> str:
             raise Refused(f"{path} is empty")
         return f"{path}: {data[:32]!r}"
 
-    paths = ("/proc/cmdline", "/proc/keys", "/proc/key-users", "/proc/timer_list", "/proc/sched_debug", "/proc/modules")
+    names = (
+        "cmdline keys key-users timer_list sched_debug modules partitions diskstats iomem interrupts softirqs devices"
+    )
+    paths = [f"/proc/{name}" for name in names.split()]
     folders = ("/proc/acpi", "/proc/scsi", "/sys/firmware", "/sys/class", "/sys/module", "/sys/block", "/sys/kernel")
     return _first_success(lambda path=path: read(path) for path in (*paths, *folders))  # type: ignore[misc]
 

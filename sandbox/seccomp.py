@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import resource
 import socket
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -29,11 +30,11 @@ pkey_alloc pkey_free pkey_mprotect
 _PROCESSES = """
 arch_prctl capget capset execve exit exit_group fork getcpu getegid geteuid getgid getgroups getpgid getpgrp
 getpid getppid getpriority getresgid getresuid getrlimit getrusage getsid gettid getuid kill pidfd_open
-pidfd_send_signal prctl prlimit64 rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn
+pidfd_send_signal prctl rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn
 rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo restart_syscall sched_getaffinity sched_getattr sched_getparam
 sched_get_priority_max sched_get_priority_min sched_getscheduler sched_rr_get_interval sched_setaffinity
 sched_setattr sched_setparam sched_setscheduler sched_yield set_robust_list get_robust_list set_tid_address
-setfsgid setfsuid setgid setgroups setpgid setpriority setregid setresgid setresuid setreuid setrlimit setsid setuid
+setfsgid setfsuid setgid setgroups setpgid setpriority setregid setresgid setresuid setreuid setsid setuid
 sigaltstack tgkill times tkill uname vfork wait4 waitid
 """
 _WAITING = """
@@ -79,6 +80,8 @@ SOCKET_KINDS = (
 is only the sandbox's own loopback."""
 
 _WORD = 0xFFFFFFFF
+_LONG = 0xFFFFFFFFFFFFFFFF
+_RLIMITS = 16  # RLIM_NLIMITS. Not RLIMIT_CORE: lowered from 1 to 0, it would let dumps go to the host's crash handler
 _SOCKET_TYPE_MASK = 0xF  # without SOCK_NONBLOCK and SOCK_CLOEXEC
 
 
@@ -101,6 +104,10 @@ def _conditional() -> list[tuple[str, tuple[Argument, ...]]]:
         ("personality", (Argument(0, _WORD, _WORD),)),
         ("socketpair", (Argument(0, _WORD, int(socket.AF_UNIX)),)),
     ]
+    rules.append(("prlimit64", (Argument(2, _LONG, 0),)))  # only asking
+    for number in set(range(_RLIMITS)) - {resource.RLIMIT_CORE}:
+        rules.append(("prlimit64", (Argument(1, _WORD, number),)))
+        rules.append(("setrlimit", (Argument(0, _WORD, number),)))
     rules.extend(("ioctl", (Argument(1, _WORD, request),)) for request in IOCTLS.values())
     for family, kinds, protocols in SOCKET_KINDS:
         for kind in kinds:

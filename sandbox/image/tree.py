@@ -20,6 +20,7 @@ ENTRIES = (
     "sandbox.forwarder",
     "sandbox.launch",
     "sandbox.probe",
+    "sandbox.volume",
 )
 """Modules, and packages with everything below them, that are wanted inside. What they import comes with them."""
 
