@@ -79,6 +79,10 @@ def _noun(fact: str, catalogue: Catalogue) -> str:
     return f"the {declared.entity}'s {noun}"
 
 
+def _verb(fact: str, catalogue: Catalogue) -> str:
+    return "are" if catalogue.fact(fact).type.is_list else "is"
+
+
 def number_text(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else repr(value)
 
@@ -119,13 +123,13 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
         case Not(item=Truth(fact=fact)):
             return f"{_truth_subject(fact)} is not {fact.partition('.')[2]}"
         case Empty(fact=fact):
-            return f"{_noun(fact, catalogue)} is empty"
+            return f"{_noun(fact, catalogue)} {_verb(fact, catalogue)} empty"
         case Not(item=Empty(fact=fact)):
-            return f"{_noun(fact, catalogue)} is not empty"
+            return f"{_noun(fact, catalogue)} {_verb(fact, catalogue)} not empty"
         case Count(order="==", number=0):
             return "no email has bounced"
         case Count(order=order, number=number):
-            return f"{_ORDER[order]} {number} emails have bounced"
+            return f"{_ORDER[order]} {number} {'email has' if number == 1 else 'emails have'} bounced"
         case Share(order=">=", per_myriad=10_000):
             return "every email has bounced"
         case Share(order=order, per_myriad=share):
@@ -167,7 +171,7 @@ def _has_text(fact: str, values: tuple[str, ...], least: int, catalogue: Catalog
     if least == 1:
         return f"{_subject(fact)} is tagged {_values(fact, values, catalogue, spell, 'or')}"
     if least == len(values):
-        return f"{_subject(fact)} is tagged both {_values(fact, values, catalogue, spell, 'and')}"
+        return f"{_subject(fact)} is tagged {'both' if least == 2 else 'all of'} {_values(fact, values, catalogue, spell, 'and')}"
     return f"{_subject(fact)} has at least {least} of the tags {_values(fact, values, catalogue, spell, 'or')}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -390,6 +390,9 @@ class Builder:
                     found.append(Truth(fact=self._flag(target, span_of(one))))
                 case "m_subbed":
                     found.append(negation(Truth(fact=self._flag(target, span_of(one)))))
+                case "m_silent":
+                    said = self._text(span_of(one))
+                    raise Refused(span_of(one), f"{said} for how long?", f"{target}s silent for more than 14 days")
                 case "m_untagged":
                     found.append(Empty(fact=f"{target}.tags"))
                 case "m_noowner":
@@ -598,7 +601,9 @@ class Builder:
         for token in tokens_of(piece)[skip : skip + 3]:
             if token.type in {"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"}:
                 return "neg"
-            if token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL"}:
+            if token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL"} or (
+                token.type == "TV" and self._text(span_of(token)).lower().startswith(("was ", "were ", "is ", "are "))
+            ):
                 return "pos"
         return None
 
@@ -715,6 +720,10 @@ class Builder:
     def _exception(self, node: Node) -> Predicate:
         if node.data == "exc_names":
             names = self._names(child(node, "names"))
+            if {token.type for token in names.tokens} == {"ENTLC"} and self.parts.target == "contact":
+                return Is(
+                    fact="contact.lifecycle_stage", values=tuple(dict.fromkeys(token.value for token in names.tokens))
+                )
             if self._last_list is None:
                 raise Refused(
                     span_of(node),
@@ -799,7 +808,11 @@ class Builder:
             first = child(subject, "e_plain", "e_lifecycle", "e_two", "PRON", "THEACTION", "ENT")
             if isinstance(first, Token):
                 self._subject = {"THEACTION": "action", "ENT": first.value}.get(first.type, previous)
-                if first.type == "ENT" and first.value != "company":
+                if (
+                    first.type == "ENT"
+                    and first.value != "company"
+                    and (first.value, self.parts.target) != ("contact", "deal")
+                ):
                     raise Refused(span_of(subject), f"which {first.value}? A record may have several", "")
             elif first.data == "e_two":
                 self._entity_of(subject)
@@ -893,13 +906,20 @@ class Builder:
             case "not_closed":
                 return negation(self._closed(self._entity, span))
             case "val_is":
-                return self._value_condition(child(node, "VAL"), self._entity)
+                return self._any_value(children(node, "VAL"))
             case "val_not":
-                return negation(self._value_condition(child(node, "VAL"), self._entity))
+                return negation(self._any_value(children(node, "VAL")))
             case "life_is" | "life_not":
                 if self._entity != "contact":
                     raise Refused(span, f"only contacts have a lifecycle stage, and this is about a {self._entity}", "")
-                life = Is(fact="contact.lifecycle_stage", values=(child(node, "ENTLC").value,))
+                stages = tuple(dict.fromkeys(token.value for token in children(node, "ENTLC")))
+                if child(node, "AND") is not None:
+                    raise Refused(
+                        span,
+                        'a contact has one lifecycle stage, so it cannot be both; say "or"',
+                        " or ".join(f"a {stage}" for stage in stages),
+                    )
+                life = Is(fact="contact.lifecycle_stage", values=stages)
                 return life if kind == "life_is" else negation(life)
             case "rev":
                 return Truth(fact="action.reversible")
@@ -949,6 +969,14 @@ class Builder:
         name, value = next(iter(chosen.items()))
         return Is(fact=name, values=(value,))
 
+    def _any_value(self, tokens: list[Token]) -> Predicate:
+        found = [self._value_condition(token, self._entity) for token in tokens]
+        facts = {one.fact for one in found if isinstance(one, Is)}
+        if len(facts) == 1:
+            values = [value for one in found if isinstance(one, Is) for value in one.values]
+            return Is(fact=facts.pop(), values=tuple(dict.fromkeys(values)))
+        return disjunction(found)
+
     # ---- names
 
     def _names(self, node: Node) -> Names:
@@ -964,8 +992,10 @@ class Builder:
         if len(words) > 1:
             raise Refused(
                 span,
-                '"and" and "or" are mixed in this list; use one of them, or write two conditions',
-                self._text(span),
+                '"and" and "or" are mixed in this list and can be grouped in two ways; write two conditions with parentheses',
+                f"{self._text(span_of(tokens[0]))} and ({self._text(span_of(tokens[-2]))} or {self._text(span_of(tokens[-1]))})"
+                if len(tokens) < 3
+                else "(tagged … or tagged …) and tagged …",
             )
         if len(tokens) == 1:
             if quant in {"BOTH", "EITHER", "ALLOF"}:
@@ -1256,7 +1286,10 @@ class Builder:
         span = span_of(node)
         names = self._names(child(node, "names"))
         noun = child(node, "FACT")
-        preposition = str(child(node, "PREP", "ON", "AT").value)
+        preposition = str(child(node, "PREP", "ON", "AT", "OFTHE", "NPREP").value)
+        if child(node, "OFTHE") is not None and preposition != "from the":
+            raise Refused(span, "in, at or from?", "")
+        preposition = preposition.removesuffix(" the")
         if noun is not None:
             fact = self._fact_named(noun.value, (noun.start_pos or 0, noun.end_pos or 0))
             if fact.type in {FactType.NUMBER, FactType.INTEGER, FactType.FRACTION, FactType.TIMESTAMP}:
@@ -1301,7 +1334,9 @@ class Builder:
                 raise Refused(
                     span,
                     f"{said} is a name of what? Say which fact it belongs to",
-                    f"in the {said} {'pipeline' if self._entity == 'deal' else 'industry'}",
+                    {"deal": f"in the {said} stage", "contact": f"whose country is {said}"}.get(
+                        self._entity, f"in the {said} industry"
+                    ),
                 )
             possible = mine if possible is None else possible & mine
         own = {name for name in possible or () if name.split(".")[0] == self._entity}
@@ -1511,7 +1546,9 @@ class Builder:
             case "silent_bare":
                 return self._age(self._own("last_activity_at", span), ">", dur)
             case "silent_since":
-                return self._since(self._own("last_activity_at", span), child(node, "date_day", "date_instant"), True)
+                return self._since(
+                    self._own("last_activity_at", span), child(node, "date_day", "date_instant", "date_year"), True
+                )
             case "not_silent":
                 return negation(
                     conjunction(self._excluded(lambda: [self._length(self._own("last_activity_at", span), lengthcmp)]))
@@ -1533,7 +1570,7 @@ class Builder:
                 inner = child(node, "pres_last", "pres_since")
                 fact = self._own("last_activity_at", span)
                 if inner.data == "pres_since":
-                    return self._since(fact, child(inner, "date_day", "date_instant"), False)
+                    return self._since(fact, child(inner, "date_day", "date_instant", "date_year"), False)
                 return self._age(fact, "<=", child(inner, "dur"))
             case "tv" | "tv_not":
                 return self._when(
@@ -1554,7 +1591,11 @@ class Builder:
             case "age_old":
                 cmp = child(lengthcmp, "cmp")
                 if lengthcmp.data == "lengthcmp" and cmp is None:
-                    raise Refused(span, "more than, at least, or less than this old?", f"at least {self._text(span)}")
+                    raise Refused(
+                        span,
+                        "more than, at least, or less than this old?",
+                        f"at least {self._text(span_of(lengthcmp))} old",
+                    )
                 return self._length(self._own("created_at", span), lengthcmp)
             case "is_new":
                 self.parts.new_span = span
@@ -1572,7 +1613,7 @@ class Builder:
             case "sil_last":
                 return self._age(fact, ">", child(node, "dur"))
             case "sil_since":
-                return self._since(fact, child(node, "date_day", "date_instant"), True)
+                return self._since(fact, child(node, "date_day", "date_instant", "date_year"), True)
         lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n")
         cmp = child(lengthcmp, "cmp")
         if cmp is not None and self._order(cmp) in {"<", "<="}:
@@ -1588,7 +1629,13 @@ class Builder:
         if node.data == "date_instant":
             moment = node.children[0].value
             return moment, moment
-        day: date = child(node, "DATE").value
+        if node.data == "date_year":
+            year = self._whole(child(node, "NUM"))
+            if not 1970 <= year <= 2200:
+                raise Refused(span_of(node), "a date is needed here", "2026-03-01")
+            day, after = date(year, 1, 1), date(year + 1, 1, 1)
+        else:
+            day, after = child(node, "DATE").value
         zone_token = child(node, "ZONE")
         zone = ZoneInfo(zone_token.value if zone_token is not None else "UTC")
         if zone_token is None:
@@ -1596,7 +1643,6 @@ class Builder:
             if note not in self.parts.notes:
                 self.parts.notes.append(note)
         start = datetime(day.year, day.month, day.day, tzinfo=zone)
-        after = day + timedelta(days=1)
         return start.astimezone(UTC), datetime(after.year, after.month, after.day, tzinfo=zone).astimezone(UTC)
 
     def _since(self, fact: str, node: Node, none: bool) -> Predicate:
@@ -1618,7 +1664,7 @@ class Builder:
         kind = str(node.data)
         dur = child(node, "dur")
         lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n")
-        dates = children(node, "date_day", "date_instant")
+        dates = children(node, "date_day", "date_instant", "date_year")
         if fact.past and kind in {"w_next", "w_ahead"}:
             raise Refused(span, f"{name} always lies in the past", "")
         match kind:
@@ -1663,8 +1709,14 @@ class Builder:
             case "w_on":
                 start, end = self._instants(dates[0])
                 return conjunction([Moment(fact=name, order=">=", at=start), Moment(fact=name, order="<", at=end)])
-            case "w_between":
+            case "w_between" | "w_range":
                 start, end = self._instants(dates[0])[0], self._instants(dates[1])[1]
+                if kind == "w_range":
+                    first = child(node, "OFTHE", "AFTERD", "SINCE")
+                    if first.type == "OFTHE" and str(first.value) != "after":
+                        raise Refused(span, "after or since this date?", "")
+                    start = self._instants(dates[0])[0 if first.type == "SINCE" else 1]
+                    end = self._instants(dates[1])[0 if child(node, "BEFORE") is not None else 1]
                 if not start < end:
                     raise Refused(span, "the range of dates is empty", "")
                 return conjunction([Moment(fact=name, order=">=", at=start), Moment(fact=name, order="<", at=end)])

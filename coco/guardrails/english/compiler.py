@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from ..catalogue import Catalogue
 from ..declarations import default_catalogue
-from ..form import Form, Limits, Window, atoms, conjunction
+from ..form import And, Empty, Form, Limits, Not, Predicate, Window, atoms, conjunction
 from ..reading import reading
 from .build import DEFAULT_WAIT_HOURS, Builder, Parts
 from .lexer import Lexer
 from .parser import NoParse, parse
 from .problems import Problem, Refused
-from .vocabulary import build_vocabulary
+from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
 
 
@@ -41,6 +41,11 @@ class Compiled:
 @lru_cache(maxsize=8)
 def _lexer(catalogue: Catalogue) -> Lexer:
     return Lexer(build_vocabulary(catalogue))
+
+
+OPERATIONS_SAID = (
+    "enrich, archive, update, delete, tag, assign, move (deals to a stage), draft, send, create a task, add a note"
+)
 
 
 def compile_sentence(sentence: str, catalogue: Catalogue | None = None) -> Compiled:
@@ -123,6 +128,23 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
             if problem.index
             else ""
         )
+        starting = problem.index == 0 or all(t.type in {"AUTO", "PERM", "COMMA"} for t in tokens[: problem.index])
+        word = said.lower().split()[0] if said.split() else ""
+        if starting and word in UNKNOWN_OPERATIONS:
+            return Refused(
+                span,
+                f'"{said}" is no operation that a rule can cover; the operations are: {OPERATIONS_SAID}',
+                "Archive contacts …",
+            )
+        before_type = tokens[problem.index - 1].type if problem.index else ""
+        opv = next((i for i in range(problem.index) if tokens[i].type == "OPV"), None)
+        if opv is not None and token.type == "FACT" and problem.index - opv <= 2 and before_type in {"OPV", "DET"}:
+            verb = str(sentence[tokens[opv].start_pos or 0 : tokens[opv].end_pos or 0])
+            return Refused(
+                span,
+                f'a rule covers "{verb.lower()}" as a whole; it cannot be limited to single fields such as "{said}"',
+                f"{verb} contacts …",
+            )
         where = f' after "{before}"' if before else " at the start of a statement"
         message = f'"{said}" does not fit{where}; here could stand: {describe(problem.expected)}'
         return Refused(span, message, "")
@@ -185,7 +207,7 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             raise Refused(
                 parts.new_span, '"new" has no length; say how new', f"{parts.target}s created in the last 24 hours"
             )
-    predicate = conjunction(parts.conditions)
+    predicate = _without_implied(conjunction(parts.conditions), catalogue)
     unconditional = predicate == conjunction([]) and parts.within is None
     if unconditional and not parts.universal:
         raise Refused(
@@ -221,6 +243,25 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
     except ValidationError as problem:
         raise Refused(whole, f"a number here is out of range: {problem.errors()[0]['msg']}") from None
     return form, tuple(parts.notes)
+
+
+def _without_implied(predicate: Predicate, catalogue: Catalogue) -> Predicate:
+    """Leave out "has an amount" where another condition already needs the amount to be known."""
+    if not isinstance(predicate, And):
+        return predicate
+    needed = {atom.fact for atom in atoms(predicate) if not isinstance(atom, Empty)}
+    return conjunction(
+        [
+            item
+            for item in predicate.items
+            if not (
+                isinstance(item, Not)
+                and isinstance(item.item, Empty)
+                and item.item.fact in needed
+                and not catalogue.fact(item.item.fact).type.is_list
+            )
+        ]
+    )
 
 
 def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, list[str]]:

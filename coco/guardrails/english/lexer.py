@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -57,6 +57,7 @@ _MONTH_NAMES = {name.lower(): i for i, name in enumerate(calendar.month_name) if
 _MONTH = "|".join(sorted(_MONTH_NAMES, key=len, reverse=True))
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?\s?(UTC|Z)\b)?(?![\d-])")
 _LONG_DATE = re.compile(rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?,?(?:\s+(\d{{4}}))?(?!\w)|({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?!\w)", re.I)  # fmt: skip
+_MONTH_YEAR = re.compile(rf"({_MONTH})\b\.?,?\s+(\d{{4}})\b", re.I)
 _SLASH_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
 _CLOCK = r"(\d{1,2})(?::(\d\d))?\s?(am|pm|a\.m\.|p\.m\.)?"
 _TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
@@ -297,7 +298,11 @@ class Lexer:
                 except ValueError:
                     raise Refused(span, "this is no time of day", start.isoformat()) from None
                 return [_token("INSTANT", moment, at, match.end())]
-            return [_token("DATE", start, at, match.end())]
+            return [_token("DATE", (start, start + timedelta(days=1)), at, match.end())]
+        if match := _MONTH_YEAR.match(text, at):
+            month = _MONTH_NAMES[match.group(1).lower()]
+            first = _a_date(int(match.group(2)), month, 1, (at, match.end()))
+            return [_token("DATE", (first, (first + timedelta(days=32)).replace(day=1)), at, match.end())]
         if match := _LONG_DATE.match(text, at):
             span = (at, match.end())
             day, name, year_text = (
@@ -311,9 +316,8 @@ class Lexer:
                 raise Refused(
                     span, "which year? A rule outlives the year it was written in", f"{match.group().rstrip(' ,')} 2026"
                 )
-            return [
-                _token("DATE", _a_date(int(year_text), _MONTH_NAMES[name.lower()], int(day), span), at, match.end())
-            ]
+            day_found = _a_date(int(year_text), _MONTH_NAMES[name.lower()], int(day), span)
+            return [_token("DATE", (day_found, day_found + timedelta(days=1)), at, match.end())]
         if match := _SLASH_DATE.match(text, at):
             parts = [int(part) for part in re.split(r"[/.]", match.group())]
             readings = []
@@ -392,6 +396,8 @@ class Lexer:
         if match := _TIME_RANGE.match(text, at):
             span = (at, match.end())
             h1, m1, p1, h2, m2, p2 = match.groups()
+            if not (m1 or p1 or m2 or p2) and max(int(h1), int(h2)) > 24:
+                return []
             return [
                 _token(
                     "TIMERANGE",
@@ -473,6 +479,8 @@ class Lexer:
                     if said != "US":
                         break
                 kind, value = self._vocabulary.phrases[key]
+                if kind in {"POSTGE", "POSTLE"} and count > 1 and re.match(r"\s*[$€£\d]", text[span[1] :]):
+                    continue  # "over $10k or over €9k": the comparison of what follows
                 return [_token(kind, said.lower() if value is None else value, *span)]
         word, start, end = words[0]
         if word in {"US", *COUNTRY_CODES} and len(word) == 2:
@@ -511,6 +519,14 @@ class Lexer:
                 (start, end),
                 f'"{word}" is not known; did you mean "{near[0]}"? A name goes in quotation marks',
                 near[0],
+            )
+        if word[:1].isupper() and re.search(r"\b(in|from)$", before):
+            run = re.compile(r"[^\W\d_]+(?: [A-Z][^\W\d_]*)*").match(text, start)
+            name = run.group() if run else word
+            return Refused(
+                (start, start + len(name)),
+                f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and put it in quotation marks',
+                f'whose city is "{name}"',
             )
         if names or word[:1].isupper():
             run = re.compile(r"[^\W\d_]+(?: [A-Z][^\W\d_]*)*").match(text, start)

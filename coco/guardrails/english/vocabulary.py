@@ -22,7 +22,7 @@ _PHRASES: dict[str, str] = {
     "PRON": "they|it|he|she|them|this record|the record|that record",
     "THOSE": "anyone|anything|anybody|ones|the ones|the following|everyone|everything|any that",
     "WHOSE": "whose|with its|with their",
-    "THAT": "that|who|which",
+    "THAT": "that|who|which|that's|who's",
     "WHERE": "where|for which|in which case",
     "IF": "if|when|whenever|provided|provided that|as long as|so long as|given that|in case|in the case that|on condition that|assuming",
     "ONLYIF": "only if|only when|only where|but only if|but only when|if and only if|only as long as|just when|only whenever|only",
@@ -51,9 +51,10 @@ _PHRASES: dict[str, str] = {
     # be and have
     "BE": "is|are|was|were|been|be|has been|have been|had been|is being|must be|should be|they're|it's been|who've been|is currently|are currently|has to be|have to be|needs to be|need to be|have already been|has already been|'ve been|they've been|who're|it's|being|is now|are now|got",
     "NBE": "is not|are not|was not|were not|isn't|aren't|wasn't|weren't|has not been|have not been|hasn't been|haven't been|is never|are never|has never been|have never been|must not be|should not be|cannot be|can't be|mustn't be|shouldn't be|are not currently|is not currently|not being|isn't currently|aren't currently|have not yet been|haven't yet been|hasn't yet been|is not yet|are not yet|isn't yet|aren't yet",
-    "HAVE": "has|have|had|having|must have|should have|carry|carries|carrying|bearing|needs to have|need to have|has had|have had|they have|contains|i have|show|shows|showing",
+    "HAVE": "we have|we've|we|has|have|had|having|must have|should have|carry|carries|carrying|bearing|needs to have|need to have|has had|have had|contains|i have|show|shows|showing",
     "WITH": "with",
-    "NHAVE": "does not have|do not have|doesn't have|don't have|has not|have not|hasn't|haven't|without|without a|without an|without any|"
+    "NPREP": "outside|outside of|not based in|not located in|not living in|not from|not in|not at",
+    "NHAVE": "we haven't|we have not|we've not|we have never|nobody has|no one has|nobody's|we didn't|we did not|nobody|no one|does not have|do not have|doesn't have|don't have|has not|have not|hasn't|haven't|without|without a|without an|without any|"
     "has no|have no|with no|lacking|lacks|lack|missing|has never|have never|never|did not have|didn't have|must not have|"
     "should not have|mustn't have|shouldn't have|is missing|are missing|that lack|do not carry|don't carry|doesn't carry|does not carry|"
     "has not had|have not had|hasn't had|haven't had|did not|didn't|without having|has not yet|have not yet|hasn't yet|haven't yet|does not|doesn't|having no|not having|has never had|have never had",
@@ -67,7 +68,7 @@ _PHRASES: dict[str, str] = {
     "NINCL": "do not include|does not include|don't include|doesn't include|do not contain|does not contain|don't contain|doesn't contain",
     # owners
     "OWNEDBY": "owned by|assigned to|belonging to|belongs to|belong to|that belong to",
-    "NOWNEDBY": "not owned by|not assigned to",
+    "NOWNEDBY": "don't belong to|do not belong to|doesn't belong to|does not belong to|that don't belong to|not belonging to|not owned by|not assigned to",
     "NOOWNER": "unowned|unassigned|ownerless|without an owner|with no owner|not assigned to anyone|owned by no one|owned by nobody|not owned by anyone",
     # places
     "PREP": "in|at|from|based in|located in|living in|live in|lives in|inside|based out of|sitting in|currently in|sitting at|currently at",
@@ -88,7 +89,7 @@ _PHRASES: dict[str, str] = {
     "NEW": "new|newly created|newly added|brand new|brand-new|newly-created",
     "SILENT": "silent|quiet|inactive|idle|dormant|stale|untouched|gone quiet|gone silent|gone dark|gone cold|went quiet|went silent|went dark|went cold|gone stale|gone idle|going silent|going quiet|gone inactive|cold|dark",
     "NOACT": "without activity|with no activity|without any activity|with zero activity|no activity|zero activity|not any activity|no recorded activity|no logged activity|there has been no activity|there's been no activity|there have been no activities|there was no activity|there is no activity|there's no activity|there has not been any activity|there hasn't been any activity|no activities|has had no activity|have had no activity|has no activity|have no activity|had no activity|no activity has been recorded|no activity has been logged|no activity at all|nothing has happened|saw no activity|seen no activity|have seen no activity|has seen no activity|show no activity|shows no activity|without recorded activity|showing no activity|without logged activity",
-    "ACT": "activity|any activity|activities|had activity|had any activity|some activity|seen any activity|recorded activity|seen activity|shown any activity",
+    "ACT": "active|been active|activity|any activity|activities|had activity|had any activity|some activity|seen any activity|recorded activity|seen activity|shown any activity",
     "OLDER": "older than|that are older than|are older than|is older than",
     "NEWER": "newer than|younger than|are newer than|is newer than|are younger than|is younger than|more recent than",
     "OLD": "old|of age",
@@ -185,7 +186,7 @@ MOMENTS: dict[str, str] = {
     "signed up|is created|are created|is added|are added|imported",
     "updated_at": "modified|changed|last modified|last changed|was last updated|were last updated|been modified|been changed",
     "last_activity_at": "touched|last touched|last active|was last active|were last active|last had activity|had their last activity|"
-    "had its last activity|been touched|last seen active|been active|been worked on|worked on|last worked on",
+    "had its last activity|been touched|last seen active|been worked on|worked on|last worked on",
     "last_contacted_at": "contacted|last contacted|was last contacted|were last contacted|been contacted|reached out to|been emailed|"
     "emailed|last emailed|been reached out to|been written to",
     "last_reply_at": "replied|last replied|responded|last responded|answered|last answered|replied to us|responded to us|"
@@ -232,6 +233,11 @@ for _words, _why, _try in (
     ("vip|vips", "is not known here. If it is a tag, write: tagged \"VIP\"", 'tagged "VIP"'),
     ("similar|like|related|same|such|comparable|matching|etc|and so on|and the like|equivalent|so on|kind of|sort of|whatever|anything else|stuff|things",
      "does not say which. List what you mean", 'tagged "A" or "B"'),
+    ("last email|latest email|last e-mail|most recent email|first email|their last email", "is not recorded by itself: what is known is how many of all e-mails bounced", 'every email has bounced'),
+    ("follow up with|follow up on|reach out to|get in touch with|follow up|chase up|check in with|check in on|contact them|write to", "does not say whether the message is only drafted or also sent", "Draft follow-ups for … / Send follow-ups to …"),
+    ("overdue|past due|expired|late deals", "could mean several things", "whose close date has passed"),
+    ("haven't moved|hasn't moved|have not moved|has not moved|not moved|stuck|stalled|stagnant|haven't progressed|hasn't progressed", "could mean the stage or the activity; say which", "that entered their stage more than 30 days ago"),
+    ("everything else|the rest|all others|others", "does not say which records", "contacts where …"),
     ("holiday|holidays|bank holidays|public holidays|vacation", "needs a calendar that the rule does not have. Name the days, such as \"on weekdays\", or the dates", 'on weekdays Europe/Berlin'),
     ("duplicate|duplicates|duplicated|invalid|valid|verified|fake|dead|spam|test|broken|incomplete|complete|outdated|obsolete|unengaged|engaged|disengaged|happy|unhappy|satisfied|interested|uninterested|unresponsive|responsive|healthy|churned|abandoned|neglected|forgotten|ghosted|ghosting|upset|angry|decision makers|decision-makers|active users",
      "is not a fact of the catalogue. Name the fact that shows it (see `coco guardrail facts`)", 'tagged "old"'),
@@ -249,7 +255,7 @@ UNKNOWN_OPERATIONS = frozenset(
     "merge call phone dial text invite pay refund charge invoice publish export import sync buy sell approve reject transfer "
     "block ban subscribe unsubscribe convert clone copy duplicate schedule book cancel forward share upload download sign "
     "close reopen clean cleanup purge wipe fix improve process handle manage deal-with score rank prioritize nurture engage "
-    "create dedupe deduplicate erase drop post tweet announce nudge chase qualify disqualify respond contact bill research".split()
+    "mark change give make set create dedupe deduplicate erase drop post tweet announce nudge chase qualify disqualify respond contact bill research".split()
 )
 
 

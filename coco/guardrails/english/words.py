@@ -12,7 +12,9 @@ _WORDS = {
     "DATE": "a date (2026-03-01)", "ZONE": "a time zone (Europe/Berlin)", "PERDAY": "per day", "PERRUN": "per run", "TO": "to", "FOR": "for",
     "GT": "more than", "LE": "at most", "GE": "at least", "CREDITS": "credits", "WHOSE": "whose …", "TV": "created / updated / …", "AGO": "ago",
     "EMAILOBJ": "follow-ups / messages", "BOUNCED": "bounced", "RPAR": "a closing parenthesis", "EMAILN": "emails", "EMPTYW": "empty",
-    "DOMAIN": "a domain (acme.com)", "TIMERANGE": "hours (9:00-17:00)", "WEEKDAYS": "weekdays",
+    "DOMAIN": "a domain (acme.com)", "TIMERANGE": "hours (9:00-17:00)", "WEEKDAYS": "weekdays", "DET": "the / a / any", "VAL": "a known value (qualified, Germany, …)", "EMPTYW ": "", "POSTGE": "or more",
+    "PCT": "a percentage", "TAGN": "the tag \"…\"", "PER": "", "AHOUR": "an hour", "ENTPOSS": "the contact's …", "THAT": "that …", "COUNTN": "employees",
+    "COMMA": "a comma", "OF": "of", "BEFORE": "before", "NOTIFYBARE": "notify me …", "AUTO": "automatically",
 }  # fmt: skip
 
 
@@ -21,5 +23,5 @@ def describe(expected: Iterable[str], most: int = 7) -> str:
     names = set(expected)
     found = [words for token, words in _WORDS.items() if token in names]
     if not found:
-        return "the end of the statement" if not names else "another word of the rule language"
+        return "the end of the statement"
     return ", ".join(found[:most]) + (", …" if len(found) > most else "")
