@@ -1,0 +1,116 @@
+"""The egress front: what a sandbox may ask of Coco and of providers. Reads pass, writes need a grant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from coco.gateway_protocol import (
+    BootRequest,
+    Empty,
+    FetchActionRequest,
+    PublishKeyRequest,
+    ReadRequest,
+    RunRequest,
+    SendRequest,
+    SubmitPlanRequest,
+)
+from coco.keys import MasterKey
+from coco.plans import MAX_DRAFT_BYTES
+from coco.requests import Frozen
+from coco.settings import Settings
+from sandbox.gateway import egress_planning, egress_setup
+from sandbox.gateway.delivery.addresses import AddressPolicy
+from sandbox.gateway.egress_messages import Notes, dump, parse
+from sandbox.gateway.egress_sending import Sending
+from sandbox.gateway.limits import MAX_MESSAGE_BYTES, Slots, UserLimits
+from store.database import Database
+
+
+@dataclass(frozen=True)
+class _Method:
+    request: type[Frozen]
+    handle: Callable[[Any, Notes], Awaitable[Frozen]]
+    slots: Slots | None = None
+    largest: int = MAX_MESSAGE_BYTES
+
+
+class Egress:
+    """What every user's egress front shares."""
+
+    def __init__(self, settings: Settings, database: Database, master: MasterKey, grant_public_key: str) -> None:
+        self.namespace = settings.temporal_namespace
+        self.database = database
+        self.master = master
+        self.seconds = settings.request_timeout_seconds
+        self.policy = AddressPolicy(private=bool(getattr(settings, "egress_private_addresses", True)))
+        self.sending = Sending(database, grant_public_key, self.policy, self.seconds)
+
+    def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:
+        return EgressFront(self, user_id, limits)
+
+    async def close(self) -> None:
+        """Sees through what is being sent."""
+        await self.sending.close()
+
+
+class EgressFront:
+    """One user's."""
+
+    def __init__(self, egress: Egress, user_id: UUID, limits: UserLimits) -> None:
+        self._egress = egress
+        self._user_id = user_id
+        self._limits = limits
+        self.methods: dict[str, _Method] = {
+            "Boot": _Method(BootRequest, self._boot),
+            "PublishKey": _Method(PublishKeyRequest, self._publish_key),
+            "Sealed": _Method(Empty, self._sealed),
+            "Context": _Method(RunRequest, self._context),
+            "Read": _Method(ReadRequest, self._read, limits.reads),
+            "SubmitPlan": _Method(SubmitPlanRequest, self._submit_plan, largest=MAX_DRAFT_BYTES),
+            "FetchAction": _Method(FetchActionRequest, self._fetch_action),
+            "Send": _Method(SendRequest, self._send),
+        }
+
+    async def handle(self, name: str, raw: bytes, notes: Notes) -> bytes:
+        """The reply. Raises CocoError, limits.Busy, and what the database raises."""
+        method = self.methods[name]
+        egress_planning.check_size(raw, method.largest)
+        message = (
+            await asyncio.to_thread(parse, method.request, raw) if len(raw) > 65_536 else parse(method.request, raw)
+        )
+        if method.slots is None:
+            return dump(await method.handle(message, notes))
+        with method.slots.one():
+            return dump(await method.handle(message, notes))
+
+    async def _boot(self, message: BootRequest, notes: Notes) -> Frozen:
+        shared = self._egress
+        return await egress_setup.boot(shared.database, self._user_id, shared.master, shared.namespace)
+
+    async def _publish_key(self, message: PublishKeyRequest, notes: Notes) -> Frozen:
+        return await egress_setup.publish_key(self._egress.database, self._user_id, message)
+
+    async def _sealed(self, message: Empty, notes: Notes) -> Frozen:
+        return await egress_setup.sealed(self._egress.database, self._user_id)
+
+    async def _context(self, message: RunRequest, notes: Notes) -> Frozen:
+        notes.run_id = message.run_id
+        return await egress_planning.context(self._egress.database, self._user_id, message)
+
+    async def _read(self, message: ReadRequest, notes: Notes) -> Frozen:
+        shared = self._egress
+        return await egress_planning.read(shared.database, self._user_id, message, notes, shared.policy, shared.seconds)
+
+    async def _submit_plan(self, message: SubmitPlanRequest, notes: Notes) -> Frozen:
+        notes.run_id = message.run_id
+        return await egress_planning.submit_plan(self._egress.database, self._user_id, message)
+
+    async def _fetch_action(self, message: FetchActionRequest, notes: Notes) -> Frozen:
+        return await self._egress.sending.fetch_action(self._user_id, message, notes)
+
+    async def _send(self, message: SendRequest, notes: Notes) -> Frozen:
+        return await self._egress.sending.send(self._user_id, message, notes, self._limits.sends)

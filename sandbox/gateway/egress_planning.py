@@ -1,0 +1,150 @@
+"""What planning needs: the run's context, reads, and handing in the plan."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from activities.connectors.registry import connector
+from coco.connections import check_usable
+from coco.errors import CocoError, Code, Conflict, Refused
+from coco.gateway_protocol import (
+    ContextConnection,
+    ContextReply,
+    Empty,
+    ReadReply,
+    ReadRequest,
+    RunRequest,
+    SubmitPlanRequest,
+)
+from coco.requests import PreparedRequest, ProviderResponse
+from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
+from sandbox.gateway.delivery.http_link import HttpLink
+from sandbox.gateway.delivery.opening import open_link
+from sandbox.gateway.egress_messages import Notes
+from store import plan_drafts, reads
+from store.database import Database
+from store.owned import own
+from store.runs import FINAL_RUN_STATES, get_run
+from store.tables import Connection, QuestionRow, Run, Workflow, utc_now
+
+PLANNING_STATES = frozenset({"starting", "planning", "asking"})
+"""States of a run in which its sandbox reads and plans."""
+
+
+def check_size(raw: bytes, largest: int) -> None:
+    if len(raw) > largest:
+        raise CocoError("the message is too large", code=Code.TOO_LARGE)
+
+
+async def planning_run(session: AsyncSession, user_id: UUID, run_id: UUID) -> Run:
+    """A run that is being planned. Raises NotFound, Refused (RUN_CANCELLED), Conflict."""
+    run = await get_run(session, user_id, run_id)
+    if run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES:
+        raise Refused("the run was cancelled or has ended", code=Code.RUN_CANCELLED)
+    if run.state not in PLANNING_STATES:
+        raise Conflict("the run is past planning")
+    return run
+
+
+async def context(database: Database, user_id: UUID, message: RunRequest) -> ContextReply:
+    """What a run is about. Raises as `planning_run`."""
+    async with database.user(user_id) as session:
+        run = await planning_run(session, user_id, message.run_id)
+        workflow = await own(session, Workflow, run.workflow_id, user_id, "workflow")
+        wanted = [UUID(text) for text in workflow.connections]
+        found = (
+            await session.execute(
+                select(Connection).where(col(Connection.user_id) == user_id, col(Connection.id).in_(wanted))
+            )
+        ).scalars()
+        connections = {row.id: row for row in found}
+        questions = (
+            await session.execute(
+                select(QuestionRow).where(col(QuestionRow.run_id) == run.id, col(QuestionRow.user_id) == user_id)
+            )
+        ).scalars()
+        return ContextReply(
+            run_id=run.id,
+            playbook=workflow.playbook,
+            params=workflow.params,
+            goal=run.goal,
+            revision=run.revision + 1,
+            connections=tuple(
+                ContextConnection(
+                    id=row.id, connector=row.connector, title=row.title, state=row.state, settings=row.settings
+                )
+                for row in (connections[item] for item in wanted if item in connections)
+            ),
+            answers={item.key: item.answer for item in questions if item.answer is not None},
+            now=utc_now(),
+        )
+
+
+async def submit_plan(database: Database, user_id: UUID, message: SubmitPlanRequest) -> Empty:
+    """Keeps the draft of the next revision; the first stays. Raises as `planning_run`."""
+    async with database.user(user_id) as session:
+        await planning_run(session, user_id, message.run_id)
+        await plan_drafts.submit(session, user_id, message.run_id, message.revision, message.draft)
+    return Empty()
+
+
+async def read(
+    database: Database,
+    user_id: UUID,
+    message: ReadRequest,
+    notes: Notes,
+    policy: AddressPolicy,
+    seconds: float,
+) -> ReadReply:
+    """Carries a free request and attests what came back.
+
+    Raises Refused (GRANT_MISSING for a write, NOT_IN_MANIFEST, CONNECTION_UNUSABLE, FORBIDDEN, RUN_CANCELLED),
+    CocoError (TOO_LARGE, UNAVAILABLE), NotFound, Conflict.
+    """
+    request = message.request
+    notes.run_id = message.run_id
+    notes.detail |= {"connection": str(message.connection_id), **described(request)}
+    async with database.user(user_id) as session:
+        run = await planning_run(session, user_id, message.run_id)
+        row = await own(session, Connection, message.connection_id, user_id, "connection")
+        workflow = await own(session, Workflow, run.workflow_id, user_id, "workflow")
+        known = connector(row.connector)
+        route = known.classify(request)
+        if route.access != "read":
+            raise Refused("a write came without a grant", code=Code.GRANT_MISSING)
+        if str(row.id) not in workflow.connections:
+            raise Refused("the workflow was not given this connection", code=Code.FORBIDDEN)
+        check_usable(row.state, gated=False)
+        await reads.check_room(session, run.id)
+    try:
+        link = await open_link(known, row.base_url, message.credential, policy, seconds)
+    except Unreachable as error:
+        raise CocoError(str(error), code=Code.UNAVAILABLE) from error
+    try:
+        response = await exchange(link, request, seconds)
+    finally:
+        await link.close()
+    async with database.user(user_id) as session:
+        read_id = await reads.keep(session, user_id, run.id, row.id, request, response)
+    return ReadReply(read_id=read_id, response=response)
+
+
+async def exchange(link: object, request: PreparedRequest, seconds: float) -> ProviderResponse:
+    """The whole answer to a read. Raises CocoError (TOO_LARGE, UNAVAILABLE)."""
+    if not isinstance(link, HttpLink):
+        raise Refused("this provider has no reads", code=Code.NOT_IN_MANIFEST)
+    answer = await link.exchange(request, seconds)
+    if answer.too_large:
+        raise CocoError("the provider's answer is too large", code=Code.TOO_LARGE)
+    if answer.response is None or not answer.complete:
+        raise CocoError(answer.problem or "the provider did not answer", code=Code.UNAVAILABLE)
+    return answer.response
+
+
+def described(request: PreparedRequest) -> dict[str, str]:
+    """A request as a refusal's record shows it: no query, no headers, no body."""
+    return {"protocol": request.protocol, "verb": request.method, "path": request.path[:200]}

@@ -1,0 +1,118 @@
+"""The gateway as a whole: what its users share, and the listeners it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+from coco.keys import MasterKey
+from coco.settings import Settings
+from sandbox.gateway.admin import AdminServer
+from sandbox.gateway.auth import TokenCheck
+from sandbox.gateway.door import Door
+from sandbox.gateway.egress_front import Egress
+from sandbox.gateway.folders import make_run_dir, only_gateway
+from sandbox.gateway.limits import UserLimits
+from sandbox.gateway.listener import Listener
+from sandbox.gateway.refusal_log import RefusalLog
+from sandbox.gateway.task_tokens import TaskTokens
+from sandbox.gateway.temporal_calls import Pins
+from sandbox.gateway.temporal_front import TemporalFront
+from sandbox.gateway.temporal_upstream import Upstream
+from store import sandboxes
+from store.database import Database
+
+log = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Use `serving`."""
+
+    def __init__(
+        self, settings: Settings, database: Database, master: MasterKey, grant_public_key: str, run_dir: Path
+    ) -> None:
+        self._settings = settings
+        self._db = database
+        self._run_dir = run_dir
+        self._upstream = Upstream(settings)
+        self._task_tokens = TaskTokens(master)
+        self._token_check = TokenCheck(database)
+        self._refusals = RefusalLog(database)
+        self._egress = Egress(settings, database, master, grant_public_key)
+        self._listeners: dict[UUID, Listener] = {}
+        self._limits: dict[UUID, UserLimits] = {}
+        self._changing = asyncio.Lock()
+        self._admin = AdminServer(self._admin_listen, self._admin_close)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def serving(
+        cls, settings: Settings, database: Database, master: MasterKey, grant_public_key: str
+    ) -> AsyncIterator[Gateway]:
+        """Serves inside the block: every running sandbox's user, and whoever the control worker asks for.
+
+        Raises GatewayRunning where another gateway serves the same run directory.
+        """
+        run_dir = make_run_dir(settings.run_dir)
+        with only_gateway(run_dir):
+            gateway = cls(settings, database, master, grant_public_key, run_dir)
+            try:
+                await gateway._start()
+                yield gateway
+            finally:
+                await gateway._stop()
+
+    async def listen(self, user_id: UUID) -> Path:
+        """The user's folder, with a socket in it that this gateway answers on."""
+        async with self._changing:
+            if user_id not in self._listeners:
+                self._listeners[user_id] = await Listener.start(self._run_dir, user_id, self._door(user_id))
+            return self._listeners[user_id].folder
+
+    async def close(self, user_id: UUID) -> None:
+        """No longer answers for a user. What it is sending to a provider is seen through."""
+        async with self._changing:
+            listener = self._listeners.pop(user_id, None)
+            if listener is not None:
+                await listener.stop()
+                log.info("stopped listening for user=%s", user_id)
+
+    def _door(self, user_id: UUID) -> Door:
+        pins = Pins(user_id, self._settings.temporal_namespace, self._task_tokens)
+        limits = self._limits.setdefault(user_id, UserLimits())
+        return Door(
+            user_id,
+            self._db,
+            self._token_check,
+            self._refusals,
+            TemporalFront(pins, self._upstream, limits),
+            self._egress.for_user(user_id, limits),
+            limits,
+        )
+
+    async def _admin_listen(self, user_id: UUID) -> bytes:
+        return str(await self.listen(user_id)).encode()
+
+    async def _admin_close(self, user_id: UUID) -> bytes:
+        await self.close(user_id)
+        return b""
+
+    async def _start(self) -> None:
+        async with self._db.system() as session:
+            users = await sandboxes.running(session)
+        for user_id in users:
+            await self.listen(user_id)
+        await self._admin.start(self._run_dir)
+        log.info("the gateway is ready; %d users", len(users))
+
+    async def _stop(self) -> None:
+        await self._admin.stop()
+        async with self._changing:
+            listeners, self._listeners = list(self._listeners.values()), {}
+        await asyncio.gather(*(listener.stop() for listener in listeners))
+        await self._egress.close()
+        await self._upstream.close()

@@ -1,0 +1,160 @@
+"""Effects: the record that makes an action's sending happen at most once.
+
+Order of things: the sending lock is taken; the grant is spent and the effect row inserted in one transaction; the
+request is sent; the response is kept; the lock is let go. An effect that says `sending` while nobody holds its lock
+is one whose sender died: nobody knows what became of it, and nobody sends it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from psycopg.errors import LockNotAvailable, QueryCanceled
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from coco.actions import ActionState
+from coco.connections import check_usable
+from coco.errors import CocoError, Code, Refused
+from coco.grants import GrantClaims
+from coco.requests import ProviderResponse
+from store.database import sqlalchemy_url
+from store.reads import used
+from store.runs import FINAL_RUN_STATES
+from store.tables import ActionRow, Connection, DriftRow, EffectRow, GrantRow, Run, utc_now
+
+Outcome = Literal["done", "failed", "unknown"]
+
+
+@asynccontextmanager
+async def sending_lock(dsn: str, action_id: UUID, seconds: float) -> AsyncIterator[None]:
+    """Held from before an action's grant is spent until its response is kept, across every gateway.
+
+    A session lock on a connection of its own, so it ends with the process that holds it, however that ends. (It needs
+    a direct connection: a pooler that shares sessions between transactions would break it.)
+    Raises CocoError (UNAVAILABLE) where somebody else holds it for longer than `seconds`.
+    """
+    connection: psycopg.AsyncConnection[Any] | None = None
+    try:
+        try:
+            connection = await psycopg.AsyncConnection.connect(_plain(dsn), autocommit=True, connect_timeout=10)
+            # A host that vanishes says no goodbye: have Postgres notice within half a minute.
+            for setting, value in (("idle", 15), ("interval", 5), ("count", 3)):
+                await connection.execute(f"SET tcp_keepalives_{setting} = {value}")
+            await connection.execute(f"SET lock_timeout = {max(1, int(seconds * 1000))}")
+            await connection.execute("SELECT pg_advisory_lock(hashtextextended('effect:' || %s, 0))", (str(action_id),))
+        except (LockNotAvailable, QueryCanceled) as error:
+            raise CocoError("the action is being sent", code=Code.UNAVAILABLE) from error
+        except psycopg.Error as error:
+            raise CocoError("the database does not answer", code=Code.UNAVAILABLE) from error
+        yield
+    finally:
+        if connection is not None:
+            await connection.close()
+
+
+def _plain(dsn: str) -> str:
+    return "postgresql://" + sqlalchemy_url(dsn).removeprefix("postgresql+psycopg://")
+
+
+async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, request_digest: str) -> None:
+    """Spends the grant and opens the effect, in the caller's transaction, which must be committed before sending.
+
+    Everything that could have changed since the grant was checked is checked again under locks: a cancel, a decision
+    or a revoked connection that commits first wins. Raises Refused: RUN_CANCELLED, CONNECTION_UNUSABLE, FORBIDDEN,
+    GRANT_EXPIRED, GRANT_SPENT.
+    """
+    run = (
+        await session.execute(
+            select(Run).where(col(Run.id) == claims.run, col(Run.user_id) == user_id).with_for_update(read=True)
+        )
+    ).scalar_one()
+    if run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES:
+        raise Refused("the run was cancelled or has ended", code=Code.RUN_CANCELLED)
+    action = (
+        await session.execute(
+            select(ActionRow.state, ActionRow.connection_id, ActionRow.digest).where(  # type: ignore[call-overload]
+                col(ActionRow.id) == claims.action, col(ActionRow.user_id) == user_id
+            )
+        )
+    ).one()
+    if action.state != ActionState.APPROVED or action.digest != claims.digest:
+        raise Refused("the action is not approved (any more)", code=Code.FORBIDDEN)
+    connection = (
+        await session.execute(
+            select(Connection)
+            .where(col(Connection.id) == action.connection_id, col(Connection.user_id) == user_id)
+            .with_for_update(read=True)
+        )
+    ).scalar_one()
+    check_usable(connection.state, gated=True)
+    await _spend(session, user_id, claims)
+    opened = await session.execute(
+        insert(EffectRow)
+        .values(
+            action_id=claims.action,
+            user_id=user_id,
+            jti=claims.jti,
+            state="sending",
+            request_digest=request_digest,
+            detail={},
+            started_at=utc_now(),
+        )
+        .on_conflict_do_nothing()
+        .returning(col(EffectRow.action_id))
+    )
+    if opened.first() is None:
+        raise Refused("the action was sent before", code=Code.GRANT_SPENT)
+
+
+async def _spend(session: AsyncSession, user_id: UUID, claims: GrantClaims) -> None:
+    now = utc_now()
+    if claims.exp <= now.timestamp():
+        raise Refused("the grant has expired", code=Code.GRANT_EXPIRED)
+    spent = await session.execute(
+        update(GrantRow)
+        .where(col(GrantRow.jti) == claims.jti, col(GrantRow.user_id) == user_id)
+        .where(col(GrantRow.action_id) == claims.action, col(GrantRow.digest) == claims.digest)
+        .where(col(GrantRow.spent_at).is_(None))
+        .values(spent_at=now)
+        .returning(col(GrantRow.jti))
+    )
+    if spent.first() is None:
+        raise Refused("the grant was spent before", code=Code.GRANT_SPENT)
+
+
+async def keep(
+    session: AsyncSession,
+    user_id: UUID,
+    claims: GrantClaims,
+    state: Outcome,
+    response: ProviderResponse | None,
+    detail: dict[str, Any],
+) -> None:
+    """Keeps what became of a sending. A certain outcome may still replace `unknown`, never another certain one."""
+    await session.execute(
+        update(EffectRow)
+        .where(col(EffectRow.action_id) == claims.action, col(EffectRow.user_id) == user_id)
+        .where(col(EffectRow.jti) == claims.jti, col(EffectRow.state).in_(["sending", "unknown"]))
+        .values(
+            state=state,
+            response=None if response is None else response.model_dump(mode="json"),
+            detail=detail,
+            finished_at=utc_now(),
+        )
+    )
+    action = await session.get_one(ActionRow, claims.action)
+    await used(session, action.connection_id)
+
+
+async def drifted(session: AsyncSession, user_id: UUID, claims: GrantClaims, read_id: UUID) -> None:
+    """Records that the record changed: spends the grant without sending. Raises Refused as `begin` does."""
+    await _spend(session, user_id, claims)
+    row = insert(DriftRow).values(action_id=claims.action, user_id=user_id, read_id=read_id, at=utc_now())
+    await session.execute(row.on_conflict_do_nothing())
