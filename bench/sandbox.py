@@ -7,6 +7,7 @@ log); `stop` returns; and the memory of the idle sandbox. Runs on this machine a
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import sys
 import tempfile
@@ -61,7 +62,7 @@ def resident(running: Running) -> float:
 
 async def measure(kind: str, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch).resolve()
+        home = Path(os.path.realpath(scratch))
         (home / "gateway").mkdir()
         sandbox = await detect(kind, deployment="bench", state_dir=home / "state", log=print)
         user = str(uuid.uuid4())

@@ -133,7 +133,11 @@ class BubblewrapSandbox:
             name = f"{self._deployment}-{spec.user_id}"
             started = self._spawn(spec, spec.command, name, self._state / f"{spec.user_id}.log")
             record = Record(spec.user_id, digest, started.pid, started.start_time, _boot_id(), started.limits_kept_by)
-            self._write_record(record)
+            try:
+                self._write_record(record)
+            except BaseException:
+                started.give_up()
+                raise
             started.go()
             # Whoever started a process must collect it when it ends; this object may be gone by then.
             threading.Thread(target=started.monitor.wait, daemon=True, name=f"bwrap {spec.user_id}").start()
@@ -355,6 +359,11 @@ class Started:
             return  # it refused to start; its log says why
         finally:
             os.close(self.go_fd)
+
+    def give_up(self) -> None:
+        """The first process reads the end of the pipe instead of a byte, and ends without having run anything."""
+        os.close(self.go_fd)
+        self.monitor.wait()
 
 
 def _as_root(words: list[str], cgroup: Cgroup | None, spec: SandboxSpec, tmp: Path) -> Words:

@@ -1,0 +1,134 @@
+"""What keeps a bubblewrap sandbox's processes in hand: records, pids that are really ours, the first process's checks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import launch
+from sandbox.bubblewrap_kind import BubblewrapSandbox
+from sandbox.container import SandboxError, SandboxSpec
+
+pytestmark = pytest.mark.bubblewrap
+
+MakeSpec = Callable[..., SandboxSpec]
+
+
+@pytest.fixture
+async def manager(managers: Any, deployment: str) -> BubblewrapSandbox:
+    found: BubblewrapSandbox = await managers("bubblewrap", deployment)
+    return found
+
+
+async def test_a_pid_given_to_another_process_is_not_touched(manager: BubblewrapSandbox, make_spec: MakeSpec) -> None:
+    """After a crash the record may name a pid that something else has by now."""
+    spec = make_spec()
+    await manager.start(spec)
+    path = manager._state / f"{spec.user_id}.json"
+    record = json.loads(path.read_text())
+    await manager.stop(spec.user_id, kill=True)
+    bystander = subprocess.Popen(["sleep", "600"])
+    try:
+        path.write_text(json.dumps({**record, "pid": bystander.pid}))
+        assert not await manager.alive(spec.user_id)
+        assert spec.user_id not in [running.user_id for running in await manager.list()]
+        await manager.stop(spec.user_id, kill=True)
+        assert bystander.poll() is None
+        assert not path.exists()
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+async def test_a_record_from_before_a_reboot_is_not_believed(manager: BubblewrapSandbox, make_spec: MakeSpec) -> None:
+    spec = make_spec()
+    await manager.start(spec)
+    path = manager._state / f"{spec.user_id}.json"
+    record = path.read_text()
+    path.write_text(json.dumps({**json.loads(record), "boot": str(uuid.uuid4())}))
+    assert not await manager.alive(spec.user_id)
+    path.write_text(record)
+    assert await manager.alive(spec.user_id)
+    await manager.stop(spec.user_id, kill=True)
+
+
+async def test_a_damaged_record_is_an_error(manager: BubblewrapSandbox) -> None:
+    user = str(uuid.uuid4())
+    path = manager._state / f"{user}.json"
+    path.write_text("{")
+    try:
+        with pytest.raises(SandboxError, match="record"):
+            await manager.alive(user)
+    finally:
+        path.unlink()
+
+
+async def test_a_starter_that_dies_before_its_note_leaves_nothing_running(
+    manager: BubblewrapSandbox, make_spec: MakeSpec
+) -> None:
+    """The sandbox waits until it has been recorded; where that never comes, its command never runs."""
+    spec = make_spec()
+    spec.volume.chmod(0o777)
+    log = manager._state / "unnoted.log"
+    touch = ("python", "-c", "open('/data/ran', 'w')")
+    started = manager._spawn(spec, touch, f"{spec.deployment}-unnoted", log)
+    os.close(started.go_fd)  # what the kernel does when the starter dies
+    assert started.monitor.wait(30) == launch.REFUSED
+    assert not (spec.volume / "ran").exists()
+    log.unlink()
+
+
+async def test_the_log_file_stays_bounded(manager: BubblewrapSandbox, make_spec: MakeSpec) -> None:
+    flood = "import signal\nfor n in range(8000): print('y' * 1000)\nprint('end', flush=True); signal.pause()"
+    spec = make_spec(command=("python", "-c", flood))
+    await manager.start(spec)
+    path = manager._state / f"{spec.user_id}.log"
+    while not (await manager.logs(spec.user_id)).endswith("end\n"):
+        assert await manager.alive(spec.user_id)
+    assert path.stat().st_size <= 1024 * 1024
+    await manager.stop(spec.user_id, kill=True)
+
+
+GOOD = """Uid:\t10001\t10001\t10001\t10001
+Gid:\t10001\t10001\t10001\t10001
+CapInh:\t0000000000000000
+CapPrm:\t0000000000000000
+CapEff:\t0000000000000000
+CapBnd:\t0000000000000000
+CapAmb:\t0000000000000000
+NoNewPrivs:\t1
+Seccomp:\t2
+"""
+
+
+def test_first_process_accepts_a_tight_sandbox() -> None:
+    assert launch.complaints(GOOD, 10001, 10001) == []
+
+
+@pytest.mark.parametrize("line", GOOD.splitlines())
+def test_first_process_refuses_any_looser_one(line: str) -> None:
+    name, value = line.split(":\t", 1)
+    looser = GOOD.replace(line, f"{name}:\t" + value.translate(str.maketrans("0123", "1232")))
+    assert [text.split()[0] for text in launch.complaints(looser, 10001, 10001)] == [name]
+    missing = GOOD.replace(line + "\n", "")
+    assert [text.split()[0] for text in launch.complaints(missing, 10001, 10001)] == [name]
+
+
+def test_log_keeps_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    log = launch.Log(fd, 1000)
+    for n in range(500):
+        log.write(f"line {n}\n".encode())
+        assert path.stat().st_size <= 1000
+    log.write(b"z" * 5000 + b"end\n")
+    os.close(fd)
+    assert path.read_bytes().endswith(b"zend\n")
+    assert path.stat().st_size <= 1000
