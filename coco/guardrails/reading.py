@@ -200,7 +200,7 @@ def weekly_text(weekly: Weekly) -> str:
     hours = (
         "" if (weekly.start, weekly.end) == (0, 1440) else f" between {_clock(weekly.start)} and {_clock(weekly.end)}"
     )
-    return f"on {days}{hours} {weekly.zone}"
+    return f"{hours.strip()} {weekly.zone}" if len(weekly.days) == 7 and hours else f"on {days}{hours} {weekly.zone}"
 
 
 def _operation_text(covered: Covered, spell: Spelling) -> str:

@@ -6,6 +6,7 @@ least 14 days?) goes to the narrower reading, and the reading says so; any large
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -79,7 +80,10 @@ class Parts:
     new_span: tuple[int, int] | None = None
     conditions: list[Predicate] = field(default_factory=list)
     within: Within | None = None
-    weekly: Weekly | None = None
+    weekly_days: tuple[int, ...] = tuple(range(7))
+    weekly_hours: tuple[int, int] = (0, 1440)
+    weekly_zones: set[str] = field(default_factory=set)
+    weekly_span: tuple[int, int] | None = None
     actions: dict[Per, int] = field(default_factory=dict)
     credits: dict[Per, float] = field(default_factory=dict)
     credits_per_action: float | None = None
@@ -141,6 +145,14 @@ def children(node: Node, *names: str) -> list[Any]:
     ]
 
 
+def _bare(text: str) -> str:
+    """A condition without what joins and negates it: "that are not in Germany" -> "in Germany"."""
+    return re.sub(
+        r"^[\s,]*((and|or|but|that|who|which|they|it)\b\s*)*((is|are|was|were|has been|have been)\s+not|isn't|aren't|wasn't|weren't|not|never)?\s*",
+        "", text, flags=re.IGNORECASE,
+    ).strip(" ,")  # fmt: skip
+
+
 class Builder:
     """Builds the parts of one sentence, statement by statement. Raises Refused."""
 
@@ -181,6 +193,9 @@ class Builder:
 
     def _grant(self, node: Node) -> None:
         self._begin(node)
+        for kind in _MODE_KINDS:
+            for one in children(node, kind):
+                self._mode(one)
         lead = child(node, "lead_if", "lead_for")
         alone = children(node, "a_pron", "a_draft", "a_send", "a_move")
         lead_units: list[Unit] = []
@@ -287,7 +302,7 @@ class Builder:
         items = children(node, "item")
         target = self._entity_of(np)
         chosen = self._pick(names, target, span_of(node))
-        if not items and not children(np, "m_val", "m_closed", "m_unsub", "m_untagged", "m_noowner", "m_new"):
+        if not items and child(np, "e_plain") is not None and not children(np, "m_val", "m_closed", "m_unsub", "m_untagged", "m_noowner", "m_new"):
             self.parts.excluded.append(chosen)
             return
         if chosen not in {covered.operation for covered in self.parts.operations}:
@@ -333,6 +348,10 @@ class Builder:
     def _np(self, np: Node) -> None:
         self._set_target(self._entity_of(np), span_of(np))
         self._premodifiers(np, self.parts.target or "contact")
+        exact = child(np, "limit_exact")
+        if exact is not None:
+            said = self._text(span_of(exact))
+            raise Refused(span_of(exact), "exactly this many, or up to this many? A rule can only cap", f"up to {said} {self.parts.target}s per day")
         limit = child(np, "limit_np")
         if limit is not None:
             self._np_limit = limit
@@ -514,14 +533,30 @@ class Builder:
 
     def _items(self, items: Sequence[Node]) -> list[Unit]:
         units: list[Unit] = []
+        framed: tuple[int, int] | None = None
         for item in items:
             unit = self._item(item)
-            if unit is not None:
-                units.append(unit)
+            if unit is None:
+                if self._piece(item).data != "l_per" and not self._is_connector(item):
+                    framed = span_of(item)
+                continue
+            if framed is not None and (unit.exception or unit.intro in {"if", "where"}):
+                what = "exception" if unit.exception else "condition"
+                raise Refused(
+                    unit.span,
+                    f'does this {what} limit the whole rule, or only "{self._text(framed).strip(" ,")}"? Put it before that, or in a '
+                    "sentence of its own",
+                    f"{self._text(unit.span).strip(' ,').capitalize()}.",
+                )
+            units.append(unit)
         if self._pending is not None:
             order, number, span = self._pending
             raise Refused(span, f"up to {number} in what time? A cap needs a period", f"at most {number} per day")
         return units
+
+    def _is_connector(self, item: Node) -> bool:
+        piece = self._piece(item)
+        return piece.data == "clause" and self._connector_in(piece) is not None
 
     def _item(self, item: Node) -> Unit | None:
         conn_node, intro_node = child(item, "conn"), child(item, "i_if", "i_only", "i_where", "i_that")
@@ -533,7 +568,8 @@ class Builder:
         frame: dict[str, Callable[[Node], None]] = {
             "within": self._within, "within_bare": self._within_bare, "weekly": self._weekly, "weekly_not": self._weekly_not,
             "l_count": self._limit, "l_post": self._limit, "l_credits": self._limit_credits, "l_credits_action": self._limit_credits,
-            "l_total": self._limit_total, "l_batch": self._limit_batch, "l_noper": self._limit_noper, "l_per": self._limit_per,
+            "l_total": self._limit_total,
+            "l_credits_noper": self._limit_credits_noper, "l_batch": self._limit_batch, "l_noper": self._limit_noper, "l_per": self._limit_per,
         }  # fmt: skip
         if kind in frame or kind in _MODE_KINDS:
             if conn == "or":
@@ -693,7 +729,7 @@ class Builder:
                     raise Refused(
                         (before.span[0], after.span[1]),
                         '"not … or …" can mean neither of the two, or only not the first. Say "neither … nor …", or repeat the "not"',
-                        f"neither {self._text(before.span).split(' ', 1)[-1]} nor {self._text(after.span).split(' ', 1)[-1]}",
+                        f"neither {_bare(self._text(before.span))} nor {_bare(self._text(after.span))}",
                     )
             return disjunction([unit.predicate for unit in group])
         for before, after in zip(group, group[1:], strict=False):
@@ -819,6 +855,8 @@ class Builder:
             elif first.data == "e_plain":
                 entity = first.children[0].value
                 self._subject = entity
+                if self.parts.target is None:
+                    raise Refused(span_of(node), "no operation: this names records but does not say what may be done with them", "Archive contacts …")
                 if self._aux(node) is None and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
@@ -989,6 +1027,9 @@ class Builder:
         quant_node = child(node, "quant")
         quant = quant_node.children[0].type if quant_node is not None else ""
         words = joins - {"comma"}
+        for det in children(node, "DET"):
+            if det.value != "the":
+                raise Refused(span_of(det), "this list cannot be read; write the names only", "")
         if len(words) > 1:
             raise Refused(
                 span,
@@ -1424,7 +1465,9 @@ class Builder:
             if self._entity == "deal" and (money or not any(t.type == "PCT" for t in numbers)):
                 fact = self.catalogue.fact("deal.amount")
             else:
-                raise Refused(span, f"a number of what? A {self._entity} has no amount", "with an amount over $10,000")
+                raise Refused(
+                    span, f"a number of what? A {self._entity} has no amount", "with a lead score over 10", weak=True
+                )
         elif kind == "worth_bare":
             raise Refused(
                 span,
@@ -1915,6 +1958,10 @@ class Builder:
     def _limit_total(self, node: Node) -> None:
         raise Refused(span_of(node), "in total over what time? A cap needs a period", "at most 100 credits per month")
 
+    def _limit_credits_noper(self, node: Node) -> None:
+        number = child(node, "NUM").value
+        raise Refused(span_of(node), "per action, or in what time? A cap needs a period", f"at most {number:g} credits per day")
+
     def _limit_batch(self, node: Node) -> None:
         raise Refused(span_of(node), "a cap needs a period", f"at most {self._whole(child(node, 'NUM'))} per run")
 
@@ -1932,42 +1979,41 @@ class Builder:
         self._set_weekly(node, True)
 
     def _set_weekly(self, node: Node, negated: bool) -> None:
-        span = span_of(node)
+        """Collect days, hours and zone; `weekly` puts them together when all statements are read."""
         days: tuple[int, ...] = ()
         for one in children(node, "days", "day_span"):
             if days:
-                raise Refused(span, "the days are given twice", "")
+                raise Refused(span_of(node), "the days are given twice", "")
             days = self._days(one)
-        start, end = 0, 1440
+        if negated:
+            days = tuple(day for day in range(7) if day not in days)
+        if days:
+            self.parts.weekly_days = tuple(day for day in self.parts.weekly_days if day in days)
         timerange = child(node, "timerange")
         if timerange is not None:
             start, end = self._time_range(timerange)
-        zones = [token for token in tokens_of(node) if token.type == "ZONE"]
-        if len({token.value for token in zones}) != 1:
-            raise Refused(
-                span,
-                "in which time zone? Days and hours differ from place to place",
-                f"{self._text(span)} Europe/Berlin",
-            )
-        if negated:
-            days = tuple(day for day in range(7) if day not in days)
-        if not days:
-            days = tuple(range(7))
-        weekly = Weekly(days=tuple(sorted(set(days))), start=start, end=end, zone=zones[0].value)
-        if self.parts.weekly is not None and self.parts.weekly != weekly:
-            merged = self._merge_weekly(self.parts.weekly, weekly, span)
-            self.parts.weekly = merged
-            return
-        self.parts.weekly = weekly
+            before = self.parts.weekly_hours
+            self.parts.weekly_hours = (max(before[0], start), min(before[1], end))
+        self.parts.weekly_zones.update(token.value for token in tokens_of(node) if token.type == "ZONE")
+        start, end = self.parts.weekly_span or span_of(node)
+        self.parts.weekly_span = (min(start, span_of(node)[0]), max(end, span_of(node)[1]))
 
-    def _merge_weekly(self, one: Weekly, other: Weekly, span: tuple[int, int]) -> Weekly:
-        if one.zone != other.zone:
-            raise Refused(span, "two time windows in two zones; give one", "")
-        days = tuple(day for day in one.days if day in other.days)
-        start, end = max(one.start, other.start), min(one.end, other.end)
-        if not days or start >= end:
-            raise Refused(span, "the two time windows never meet, so the rule would never apply", "")
-        return Weekly(days=days, start=start, end=end, zone=one.zone)
+    @staticmethod
+    def weekly(parts: Parts, sentence: str) -> Weekly | None:
+        """The weekly window of a whole sentence, None where it has none."""
+        span = parts.weekly_span
+        if span is None:
+            return None
+        said = sentence[slice(*span)]
+        if not parts.weekly_zones:
+            raise Refused(span, "in which time zone? Days and hours differ from place to place", f"{said} Europe/Berlin")
+        if len(parts.weekly_zones) > 1:
+            raise Refused(span, "two time zones; give one", "")
+        (zone,) = parts.weekly_zones
+        start, end = parts.weekly_hours
+        if not parts.weekly_days or start >= end:
+            raise Refused(span, "the time windows never meet, so the rule would never apply", "")
+        return Weekly(days=tuple(sorted(set(parts.weekly_days))), start=start, end=end, zone=zone)
 
     def _days(self, node: Node) -> tuple[int, ...]:
         if node.data == "day_span":

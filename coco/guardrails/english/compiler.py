@@ -61,8 +61,8 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
         return compiled
     problem = compiled.problems[0]
     start, end = problem.span
-    if (start, end) == (0, len(compiled.sentence)):
-        return compiled
+    if (start, end) == (0, len(compiled.sentence)) or re.search(r"\b(no|not|never|non|without|none|un\w+)\b|n't|\d", problem.text.lower()):
+        return compiled  # leaving out a "not" or a number would turn the meaning around
     without = re.sub(
         r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", compiled.sentence[:start] + " " + compiled.sentence[end:])
     ).strip()
@@ -172,7 +172,7 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
         first, second = (reading(form, catalogue) for form in list(forms)[:2])
         raise Refused((0, len(sentence)), f"this can be read in two ways: ({'1'}) {first} ({'2'}) {second}", first)
     if not forms:
-        raise failures[0]
+        raise next((failure for failure in failures if not failure.weak), failures[0])
     return next(iter(forms.items()))
 
 
@@ -215,6 +215,8 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             f'this would cover every {parts.target}. Add a condition, or say "all" if that is meant',
             f"{sentence[slice(*parts.operation_span)].strip()} all {parts.target}s",
         )
+    if unconditional:
+        parts.notes.append(f"This rule has no condition: it covers every {parts.target}.")
     for name in parts.excluded:
         if name in {covered.operation for covered in parts.operations}:
             raise Refused(
@@ -230,7 +232,7 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             mode=mode,
             wait_hours=wait,
             run_when_offline=offline,
-            window=Window(within=parts.within, weekly=parts.weekly),
+            window=Window(within=parts.within, weekly=Builder.weekly(parts, sentence)),
             limits=Limits(
                 actions=tuple(sorted(parts.actions.items())),
                 credits=tuple(sorted(parts.credits.items())),
@@ -250,6 +252,8 @@ def _without_implied(predicate: Predicate, catalogue: Catalogue) -> Predicate:
     if not isinstance(predicate, And):
         return predicate
     needed = {atom.fact for atom in atoms(predicate) if not isinstance(atom, Empty)}
+    if "contact.email_domain" in needed:
+        needed.add("contact.email")  # the domain is that of the address
     return conjunction(
         [
             item
@@ -314,6 +318,8 @@ def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, 
                 "drafting sends nothing, so there is nothing to notify of first",
                 "Queue drafts for review.",
             )
+        if "run" in said:
+            parts.notes.append("Drafting runs without asking; nothing is sent.")
         return "draft_only", None, False, []
     excluded = ["email.send"] if "no_send" in said else []
     if notify:
