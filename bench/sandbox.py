@@ -62,7 +62,7 @@ def resident(running: Running) -> float:
 
 async def measure(kind: str, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        home = Path(os.path.realpath(scratch))
+        home = Path(await asyncio.to_thread(os.path.realpath, scratch))
         (home / "gateway").mkdir()
         sandbox = await detect(kind, deployment="bench", state_dir=home / "state", log=print)
         user = str(uuid.uuid4())

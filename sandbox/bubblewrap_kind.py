@@ -330,6 +330,7 @@ class BubblewrapSandbox:
         for folder in hidden.PROC_FOLDERS:
             if Path("/proc", folder).exists():
                 options += ["--size", "4096", "--tmpfs", f"/proc/{folder}", "--remount-ro", f"/proc/{folder}"]
+        options += ["--remount-ro", "/proc"]
         options += ["--dev", "/dev", "--perms", "1777", "--size", str(MIB), "--tmpfs", "/dev/shm"]  # noqa: S108 - inside
         options += ["--remount-ro", "/dev"]
         if root:

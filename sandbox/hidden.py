@@ -41,7 +41,7 @@ PROC_FILES = (
     "vmstat",
     "zoneinfo",
 )
-PROC_FOLDERS = ("acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "tty")
+PROC_FOLDERS = ("acpi", "asound", "bus", "driver", "fs", "irq", "pressure", "scsi", "tty")
 """Files and folders right below /proc. What a runtime reads stays: cpuinfo, meminfo, stat, loadavg, uptime, sys."""
 
 SYS = (

@@ -71,11 +71,11 @@ def _debootstrap(docker: DockerClient, log: Callable[[str], None]) -> str:
         f"no registry gave {DEFAULT}. Load one by hand (docker load), name another with COCO_SANDBOX_BASE_IMAGE, or, "
         "on Debian or Ubuntu as root: apt-get install debootstrap"
     )
+    tag = f"coco-base:{suite}"
+    if suite and _there(docker, tag):
+        return tag
     if program is None or os.geteuid() != 0 or not suite:
         raise BaseUnavailable(advice)
-    tag = f"coco-base:{suite}"
-    if _there(docker, tag):
-        return tag
     mirror = find_mirror(suite)
     if mirror is None:
         raise BaseUnavailable(f"no mirror for {suite} in /etc/apt: {advice}")

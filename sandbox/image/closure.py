@@ -32,6 +32,9 @@ LEFT_OUT = {
 }
 """Parts of the standard library's folder that are not taken: other people's packages, tests, installers."""
 
+LEFT_OUT_EXTENSIONS = ("_tkinter.", "_curses", "_dbm.", "_gdbm.", "nis.", "readline.")
+"""Extension modules that would bring X11's, terminals' and databases' libraries along, by the start of their names."""
+
 
 def standard_library() -> Path:
     """The folder of the standard library, its C extensions in `lib-dynload` included."""
@@ -44,7 +47,8 @@ def interpreter() -> Path:
 
 
 def extensions(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*.so*")) if path.is_file() and not LEFT_OUT & _below(path, folder)]
+    found = [path for path in sorted(folder.rglob("*.so*")) if path.is_file() and not LEFT_OUT & _below(path, folder)]
+    return [path for path in found if not path.name.startswith(LEFT_OUT_EXTENSIONS)]
 
 
 def _below(path: Path, folder: Path) -> set[str]:
@@ -103,7 +107,7 @@ def assemble(tree: Path, rootfs: Path) -> None:
         library,
         rootfs / library.relative_to("/"),
         symlinks=False,
-        ignore=lambda folder, names: [name for name in names if name in LEFT_OUT or name.startswith("config-")],
+        ignore=lambda folder, names: [name for name in names if _is_left_out(name)],
         ignore_dangling_symlinks=True,
     )
     # Nothing inside can write the compiled files later, and a start without them takes several times as long.
@@ -122,6 +126,10 @@ def assemble(tree: Path, rootfs: Path) -> None:
     for path in [rootfs, *rootfs.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+
+
+def _is_left_out(name: str) -> bool:
+    return name in LEFT_OUT or name.startswith(("config-", *LEFT_OUT_EXTENSIONS))
 
 
 def _copy(source: Path, rootfs: Path, as_path: Path) -> None:

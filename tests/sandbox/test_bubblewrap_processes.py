@@ -1,4 +1,4 @@
-"""What keeps a bubblewrap sandbox's processes in hand: records, pids that are really ours, the first process's checks."""
+"""A bubblewrap sandbox's processes are kept in hand: records, pids that are really ours, the first process's checks."""
 
 from __future__ import annotations
 

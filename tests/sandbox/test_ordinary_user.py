@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import secrets
@@ -10,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,14 @@ PROBE = """
     asyncio.run(main())
 """
 
+PREPARE = """
+import asyncio
+from sandbox.docker_kind import DockerSandbox
+async def main():
+    await (await DockerSandbox.connect("ordinary")).prepare()
+asyncio.run(main())
+"""
+
 VOLUME = """
     async def main():
         sandbox = await manager("docker")
@@ -71,9 +79,19 @@ VOLUME = """
 """
 
 
-def run_as_ordinary_user(program: str, groups: str) -> str:
+@pytest.fixture(scope="module")
+def project() -> Iterator[Path]:
+    """A copy of the code that everybody may read, and that nobody changes while the tests run."""
+    root = Path("/tmp") / f"coco-{secrets.token_hex(6)}"
+    root.mkdir(mode=0o755)
+    for name in ("activities", "coco", "sandbox", "workers", "workflows"):
+        shutil.copytree(Path(__file__).parents[2] / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    yield root
+    shutil.rmtree(root)
+
+
+def run_as_ordinary_user(project: Path, program: str, groups: str) -> str:
     """What the program prints, run by a user without any privilege but these groups (setpriv's option)."""
-    project = Path(__file__).parents[2]
     python = Path("/usr/bin/python3")
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("becomes an ordinary user, which only root can")
@@ -103,8 +121,8 @@ def run_as_ordinary_user(program: str, groups: str) -> str:
         )
     finally:
         shutil.rmtree(home)
-    if done.returncode != 0 and ("ModuleNotFoundError" in done.stderr or str(project) in done.stderr.splitlines()[-1]):
-        pytest.skip(f"an ordinary user cannot read this checkout: {done.stderr.strip().splitlines()[-1]}")
+    if done.returncode != 0 and "ModuleNotFoundError" in done.stderr:
+        pytest.skip(f"an ordinary user cannot read the installed packages: {done.stderr.strip().splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
     if done.stdout.startswith("unavailable"):
         skip_or_fail(done.stdout)
@@ -112,19 +130,21 @@ def run_as_ordinary_user(program: str, groups: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def results() -> dict[str, Any]:
-    output = run_as_ordinary_user(PROBE, "--clear-groups")
+def results(project: Path) -> dict[str, Any]:
+    output = run_as_ordinary_user(project, PROBE, "--clear-groups")
     return {result["attempt"]: result for result in map(json.loads, output.splitlines())}
 
 
 @pytest.mark.docker
-async def test_docker_by_its_group_alone(managers: Any, deployment: str) -> None:
+def test_docker_by_its_group_alone(project: Path) -> None:
     """Who may ask the daemon, but is not root, can have a volume given to the sandbox, and measured, all the same."""
     endpoint = Path("/var/run/docker.sock")
     if not endpoint.is_socket():
         skip_or_fail("no Docker daemon at /var/run/docker.sock")
-    await (await managers("docker", deployment)).prepare()  # the image's base may need root to be made
-    output = await asyncio.to_thread(run_as_ordinary_user, VOLUME, f"--groups={endpoint.stat().st_gid}")
+    # As root: the image's base may have to be made.
+    made = subprocess.run([sys.executable, "-c", PREPARE], cwd=project, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    output = run_as_ordinary_user(project, VOLUME, f"--groups={endpoint.stat().st_gid}")
     assert output.splitlines() == ["10001", "10001", "10001", "too large"]
 
 
