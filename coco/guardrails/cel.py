@@ -38,7 +38,7 @@ from .form import (
     full_predicate,
 )
 from .records import Record, Value, moment_of
-from .requirements import Requirement, requirements
+from .requirements import Requirement, form_requirements
 
 
 def _text(value: str) -> str:
@@ -104,6 +104,8 @@ def cel_guard(requirement: Requirement) -> str:
     """CEL for one requirement."""
     fact = requirement.fact
     match requirement.kind:
+        case "record":
+            return f"size({fact}) > 0"
         case "present":
             return f"(has({fact}) || {_text(fact)} in empty)"
         case "known":
@@ -130,7 +132,7 @@ def cel_text(form: Form, catalogue: Catalogue) -> str:
     `operations`, `mode` and `limits` are not in it: they frame the action, not the facts.
     """
     predicate = full_predicate(form)
-    needs = [need for need in requirements(predicate, catalogue) if need != Requirement("known", "now")]
+    needs = [need for need in form_requirements(form, catalogue) if need != Requirement("known", "now")]
     parts = [cel_guard(need) for need in needs]
     if form.window.weekly is not None:
         parts.append(cel_weekly(form.window.weekly))

@@ -35,7 +35,7 @@ from .form import (
 )
 from .reading import clause_text
 from .records import Record, Value, fold, microseconds, moment_of
-from .requirements import Requirement, requirements
+from .requirements import Requirement, form_requirements
 
 SECOND = 1_000_000
 FRAME_FACTS = ("action.operation", "action.connector", "action.stage", "action.tag", "action.owner")
@@ -126,6 +126,10 @@ def weekly_open(weekly: Weekly, now: int) -> bool:
 def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
     """Why a requirement is not met, or None when it is."""
     fact = requirement.fact
+    if requirement.kind == "record":
+        prefix = f"{fact}."
+        known = any(value is not None and name.startswith(prefix) for name, value in facts.items())
+        return None if known else f"the record has no facts of a {fact}"
     if fact not in facts:
         return f"{fact} is missing"
     value = facts[fact]
@@ -213,7 +217,7 @@ def evaluate(form: Form, record: Record, catalogue: Catalogue, *, assumed: froze
     facts = record.facts
     missing = list(
         dict.fromkeys(
-            reason for need in requirements(predicate, catalogue) if (reason := unmet(need, facts)) is not None
+            reason for need in form_requirements(form, catalogue) if (reason := unmet(need, facts)) is not None
         )
     )
     now = facts.get("now")

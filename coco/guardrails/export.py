@@ -8,9 +8,9 @@ from .catalogue import Catalogue
 from .cel import cel_text
 from .declarations import default_catalogue
 from .english.compiler import Compiled
-from .form import Form, Limits, Window, full_predicate
+from .form import Form, Limits, Window
 from .reading import weekly_text
-from .requirements import requirements
+from .requirements import form_requirements
 
 
 def compiled_json(compiled: Compiled, catalogue: Catalogue | None = None) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def not_covered(form: Form, catalogue: Catalogue) -> list[str]:
     found = [f"any operation but {ours}"]
     if form.connector is not None:
         found.append(f"records of any other system than {form.connector}")
-    needs = requirements(full_predicate(form), catalogue)
+    needs = form_requirements(form, catalogue)
     known = [need.fact for need in needs if need.kind in {"known", "present"} and need.fact != "now"]
     if known:
         found.append(

@@ -34,7 +34,7 @@ from .form import (
     full_predicate,
 )
 from .records import Record, Value, microseconds
-from .requirements import Requirement, requirements
+from .requirements import Requirement, form_requirements
 
 Facts = Mapping[str, Any]
 Test = Callable[[Facts], bool]
@@ -51,7 +51,7 @@ _COMPARE: dict[Order, Callable[[Any], Callable[[Any], bool]]] = {
 def compile_rule(form: Form, catalogue: Catalogue) -> Callable[[Record], bool]:
     """A function from a record to "covered", limits aside. Nothing about the action is assumed."""
     predicate = full_predicate(form)
-    needs = [_requirement(need) for need in requirements(predicate, catalogue)]
+    needs = [_requirement(need) for need in form_requirements(form, catalogue)]
     test = _test(predicate)
     weekly = form.window.weekly
 
@@ -74,6 +74,9 @@ def compile_rule(form: Form, catalogue: Catalogue) -> Callable[[Record], bool]:
 def _requirement(need: Requirement) -> Test:
     fact, wanted = need.fact, need.value
     match need.kind:
+        case "record":
+            prefix = f"{fact}."
+            return lambda facts: any(value is not None and name.startswith(prefix) for name, value in facts.items())
         case "present":
             return lambda facts: fact in facts
         case "known":
@@ -162,7 +165,7 @@ class Columns:
         """The verdicts on every record, in order."""
         mask = self._sound & self._frame(form, assumed)
         predicate = full_predicate(form)
-        for need in requirements(predicate, self._catalogue):
+        for need in form_requirements(form, self._catalogue):
             mask &= self._kept(need, lambda need=need: self._requirement(need))  # type: ignore[misc]
         weekly = form.window.weekly
         if weekly is not None:
@@ -234,6 +237,9 @@ class Columns:
     def _requirement(self, need: Requirement) -> int:
         fact = need.fact
         match need.kind:
+            case "record":
+                test = _requirement(need)
+                return self._mask([test(record.facts) for record in self._records])
             case "present":
                 return self._mask(fact in record.facts for record in self._records)
             case "known":

@@ -282,7 +282,7 @@ def read_record(data: Mapping[str, Any], catalogue: Catalogue, *, line: int | No
 
 def _unknown(key: str, catalogue: Catalogue) -> str:
     near = get_close_matches(key, [*catalogue.facts, *catalogue.aliases], n=1, cutoff=0.75)
-    hint = f"; did you mean {near[0]}?" if near else "; `coco guardrail facts` lists the facts"
+    hint = f"; did you mean {catalogue.resolve(near[0])}?" if near else "; `coco guardrail facts` lists the facts"
     return f"{key} is not a fact of the catalogue{hint}"
 
 

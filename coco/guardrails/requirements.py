@@ -10,17 +10,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .catalogue import Catalogue
-from .form import Age, Ahead, Empty, Moment, Number, Predicate, Share, atoms
+from .form import Age, Ahead, Empty, Form, Moment, Number, Predicate, Share, atoms, full_predicate
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """`present`: the fact is in the record. `known`: and is not null. `past`: not after now. `some`: the list has
+    """`record`: some fact of the entity `fact` is known, so that the record is about one. `present`: the fact is in the record. `known`: and is not null. `past`: not after now. `some`: the list has
     entries. `equals`: the fact is `value`."""
 
-    kind: Literal["present", "known", "past", "some", "equals"]
+    kind: Literal["record", "present", "known", "past", "some", "equals"]
     fact: str
     value: str = ""
+
+
+def form_requirements(form: Form, catalogue: Catalogue) -> tuple[Requirement, ...]:
+    """The requirements of a whole rule: those of its conditions, and that the record is of the rule's kind at all."""
+    found = requirements(full_predicate(form), catalogue)
+    if any(need.kind in {"known", "present"} and need.fact.startswith(f"{form.target}.") for need in found):
+        return found
+    return (Requirement("record", form.target), *found)
 
 
 def requirements(predicate: Predicate, catalogue: Catalogue) -> tuple[Requirement, ...]:
@@ -43,5 +51,5 @@ def requirements(predicate: Predicate, catalogue: Catalogue) -> tuple[Requiremen
                 raise ValueError(f"{atom.fact} is no amount of money")
             found[Requirement("known", money)] = None
             found[Requirement("equals", money, atom.currency)] = None
-    order = {"present": 0, "known": 1, "past": 2, "some": 3, "equals": 4}
+    order = {"record": -1, "present": 0, "known": 1, "past": 2, "some": 3, "equals": 4}
     return tuple(sorted(found, key=lambda r: order[r.kind]))

@@ -302,7 +302,11 @@ class Builder:
         items = children(node, "item")
         target = self._entity_of(np)
         chosen = self._pick(names, target, span_of(node))
-        if not items and child(np, "e_plain") is not None and not children(np, "m_val", "m_closed", "m_unsub", "m_untagged", "m_noowner", "m_new"):
+        if (
+            not items
+            and child(np, "e_plain") is not None
+            and not children(np, "m_val", "m_closed", "m_unsub", "m_untagged", "m_noowner", "m_new")
+        ):
             self.parts.excluded.append(chosen)
             return
         if chosen not in {covered.operation for covered in self.parts.operations}:
@@ -351,7 +355,11 @@ class Builder:
         exact = child(np, "limit_exact")
         if exact is not None:
             said = self._text(span_of(exact))
-            raise Refused(span_of(exact), "exactly this many, or up to this many? A rule can only cap", f"up to {said} {self.parts.target}s per day")
+            raise Refused(
+                span_of(exact),
+                "exactly this many, or up to this many? A rule can only cap",
+                f"up to {said} {self.parts.target}s per day",
+            )
         limit = child(np, "limit_np")
         if limit is not None:
             self._np_limit = limit
@@ -856,7 +864,11 @@ class Builder:
                 entity = first.children[0].value
                 self._subject = entity
                 if self.parts.target is None:
-                    raise Refused(span_of(node), "no operation: this names records but does not say what may be done with them", "Archive contacts …")
+                    raise Refused(
+                        span_of(node),
+                        "no operation: this names records but does not say what may be done with them",
+                        "Archive contacts …",
+                    )
                 if self._aux(node) is None and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
@@ -1960,7 +1972,9 @@ class Builder:
 
     def _limit_credits_noper(self, node: Node) -> None:
         number = child(node, "NUM").value
-        raise Refused(span_of(node), "per action, or in what time? A cap needs a period", f"at most {number:g} credits per day")
+        raise Refused(
+            span_of(node), "per action, or in what time? A cap needs a period", f"at most {number:g} credits per day"
+        )
 
     def _limit_batch(self, node: Node) -> None:
         raise Refused(span_of(node), "a cap needs a period", f"at most {self._whole(child(node, 'NUM'))} per run")
@@ -2006,7 +2020,9 @@ class Builder:
             return None
         said = sentence[slice(*span)]
         if not parts.weekly_zones:
-            raise Refused(span, "in which time zone? Days and hours differ from place to place", f"{said} Europe/Berlin")
+            raise Refused(
+                span, "in which time zone? Days and hours differ from place to place", f"{said} Europe/Berlin"
+            )
         if len(parts.weekly_zones) > 1:
             raise Refused(span, "two time zones; give one", "")
         (zone,) = parts.weekly_zones

@@ -61,7 +61,9 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
         return compiled
     problem = compiled.problems[0]
     start, end = problem.span
-    if (start, end) == (0, len(compiled.sentence)) or re.search(r"\b(no|not|never|non|without|none|un\w+)\b|n't|\d", problem.text.lower()):
+    if (start, end) == (0, len(compiled.sentence)) or re.search(
+        r"\b(no|not|never|non|without|none|un\w+)\b|n't|\d", problem.text.lower()
+    ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
     without = re.sub(
         r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", compiled.sentence[:start] + " " + compiled.sentence[end:])

@@ -21,7 +21,8 @@ class Problem:
 class Refused(Exception):
     """Raised inside the compiler with one problem at a span."""
 
-    def __init__(self, span: tuple[int, int], message: str, suggestion: str = "", *, fatal: bool = False, weak: bool = False
+    def __init__(
+        self, span: tuple[int, int], message: str, suggestion: str = "", *, fatal: bool = False, weak: bool = False
     ) -> None:
         super().__init__(message)
         self.span = span

@@ -1,0 +1,62 @@
+"""Every sentence of the corpus: what it must cover on fixed records, or where it must be refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coco.guardrails.check import check_lines
+from coco.guardrails.english.compiler import compile_sentence
+
+from .strategies import CATALOGUE
+
+CORPUS = Path(__file__).parent / "corpus"
+RECORDS = (CORPUS / "records.jsonl").read_text("utf-8").splitlines()
+
+
+def _load(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (CORPUS / name).read_text("utf-8").splitlines()]
+
+
+ACCEPTED, REFUSED = _load("accepted.jsonl"), _load("refused.jsonl")
+
+
+def test_the_corpus_is_large_and_a_third_of_it_is_refused() -> None:
+    assert len(ACCEPTED) + len(REFUSED) >= 300
+    assert len(REFUSED) * 2 >= len(ACCEPTED) * 0.95
+
+
+@pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case["sentence"][:60])
+def test_accepted(case: dict[str, Any]) -> None:
+    compiled = compile_sentence(case["sentence"])
+    assert compiled.ok, [problem.message for problem in compiled.problems]
+    assert compiled.form is not None
+    assert compiled.form.mode == case["mode"]
+    assert [covered.operation for covered in compiled.form.operations] == case["operations"]
+    answers = check_lines(compiled, RECORDS, CATALOGUE, now=None)
+    assert [answer.id for answer in answers if answer.covered] == case["covered"]
+
+
+@pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case["sentence"][:60])
+def test_the_reading_compiles_back_to_the_same_form(case: dict[str, Any]) -> None:
+    compiled = compile_sentence(case["sentence"])
+    again = compile_sentence(compiled.reading)
+    assert again.ok, (compiled.reading, [problem.message for problem in again.problems])
+    assert again.form == compiled.form
+    assert again.reading == compiled.reading
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case["sentence"][:60])
+def test_refused(case: dict[str, Any]) -> None:
+    compiled = compile_sentence(case["sentence"])
+    assert not compiled.ok, compiled.reading
+    first = compiled.problems[0]
+    assert (first.text, list(first.span)) == (case["refused"], case["span"])
+    for problem in compiled.problems:
+        start, end = problem.span
+        assert problem.text == case["sentence"][start:end]
+        assert len(problem.message) > 15
+    assert not any(answer.covered for answer in check_lines(compiled, RECORDS, CATALOGUE, now=None))
