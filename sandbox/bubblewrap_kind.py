@@ -212,7 +212,18 @@ class BubblewrapSandbox:
                 except (TreeUnavailable, Leak, OSError) as error:
                     raise SandboxUnavailable(f"the sandbox's files cannot be laid out: {error}") from error
                 self._tree = tree, digest
+                self._forget_old_trees(tree)
             return self._tree
+
+    def _forget_old_trees(self, current: Path) -> None:
+        """Remove the files of earlier code, unless something runs: it may have been started from them."""
+        records = [self._record(path.stem) for path in self._state.glob("*.json")]
+        if any(record is not None and _is_ours(record) for record in records):
+            return
+        hour_ago = time.time() - 3600  # another process may be about to start from a newer one
+        for tree in self._state.glob("tree-*"):
+            if tree != current and tree.stat().st_mtime < hour_ago:
+                shutil.rmtree(tree, ignore_errors=True)
 
     def _spawn(self, spec: SandboxSpec, command: tuple[str, ...], name: str, log_path: Path) -> Started:
         root = os.geteuid() == 0

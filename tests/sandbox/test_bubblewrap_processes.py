@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sandbox import launch
-from sandbox.bubblewrap_kind import BubblewrapSandbox
+from sandbox.bubblewrap_kind import BubblewrapSandbox, _clear
 from sandbox.container import SandboxError, SandboxSpec
 
 pytestmark = pytest.mark.bubblewrap
@@ -78,11 +78,25 @@ async def test_a_starter_that_dies_before_its_note_leaves_nothing_running(
     spec.volume.chmod(0o777)
     log = manager._state / "unnoted.log"
     touch = ("python", "-c", "open('/data/ran', 'w')")
-    started = manager._spawn(spec, touch, f"{spec.deployment}-unnoted", log)
+    name = f"{spec.deployment}-unnoted"
+    started = manager._spawn(spec, touch, name, log)
     os.close(started.go_fd)  # what the kernel does when the starter dies
     assert started.monitor.wait(30) == launch.REFUSED
     assert not (spec.volume / "ran").exists()
     log.unlink()
+    _clear(name)
+
+
+def test_files_of_earlier_code_are_removed_when_nothing_runs(manager: BubblewrapSandbox) -> None:
+    old, new = manager._state / "tree-old", manager._state / "tree-new"
+    for folder in (old, new):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    manager._forget_old_trees(current=manager._files()[0])
+    assert not old.exists()
+    assert new.exists()
+    assert manager._files()[0].exists()
+    new.rmdir()
 
 
 async def test_the_log_file_stays_bounded(manager: BubblewrapSandbox, make_spec: MakeSpec) -> None:
