@@ -84,8 +84,8 @@ class Shell:
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers["x-request-id"] = request_id
-                if not cacheable:
-                    headers["cache-control"] = "no-store"
+                # Our own scripts and styles may be kept, and are asked about each time.
+                headers["cache-control"] = "no-cache" if cacheable else "no-store"
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from api.errors import TooManyRequests, json_error
@@ -17,6 +18,11 @@ from api.origins import Origins
 from api.passwords import Passwords
 from api.public import feed
 from api.public.events import Hub
+from api.public.pages import edit, inbox, set_up, sign_in
+from api.public.pages import records as record_pages
+from api.public.pages.errors import html_error, sign_in_first
+from api.public.pages.render import FOLDER
+from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
 from api.public.rest import actions, auth, connections, records, runs, workflows
 from api.public.rest.models import ERRORS
@@ -83,9 +89,15 @@ def create_app(parts: Parts) -> FastAPI:
     async def openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
 
-    async def answer(request: Request, error: Exception) -> Response:
-        return json_error(request, error)
+    for pages in (sign_in, inbox, edit, set_up, record_pages):
+        app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 
+    async def answer(request: Request, error: Exception) -> Response:
+        programs = request.url.path.startswith("/api/") and request.url.path != "/api/docs"
+        return json_error(request, error) if programs else html_error(request, error)
+
+    app.add_exception_handler(SignInFirst, sign_in_first)
     for kind in (CocoError, TooManyRequests, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
     return app

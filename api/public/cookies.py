@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 from starlette.requests import HTTPConnection
@@ -64,7 +63,5 @@ def form_cookie(parts: Parts, connection: HTTPConnection) -> str | None:
     return connection.cookies.get(_name(parts, _FORM))
 
 
-def new_form_cookie(parts: Parts, response: Response) -> str:
-    value = secrets.token_urlsafe(32)
+def set_form_cookie(parts: Parts, response: Response, value: str) -> None:
     _set(parts, response, _FORM, value, expires=None)
-    return value

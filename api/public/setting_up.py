@@ -18,6 +18,7 @@ from coco.canonical import canonical
 from coco.connections import ConnectionState
 from coco.errors import Code, InvalidInput, Refused
 from coco.gateway_protocol import Credential
+from coco.sealing import seal
 from store import connections, workflows
 from store.tables import Connection, Workflow
 
@@ -52,8 +53,6 @@ async def add_connection(
         sender(ConnectionInfo(id=user_id, connector=kind.name, title=title, settings=settings))
     credential = _credential(kind.auth, secret, username)
     public_key = await _sealing_key(parts, user_id)
-    from coco.sealing import seal
-
     sealed = seal(public_key, credential)
     async with parts.writing(user_id) as session:
         return await connections.add(

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from api.passwords import Passwords
@@ -17,10 +16,8 @@ from api.shell import Shell
 from coco.settings import Settings
 from store.roles import Role
 from tests.api.people import BASE, Person, sign_up
+from tests.api.serving import QUICK
 from tests.conftest import Postgres
-
-QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-"""Parameters for tests alone: what is tested is that passwords are checked, not how long that takes."""
 
 
 @pytest.fixture

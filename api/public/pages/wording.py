@@ -1,0 +1,223 @@
+"""How the pages say things: states, kinds, values, times."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from markupsafe import Markup, escape
+
+from activities.connectors.hubspot.objects import label as property_label
+from activities.connectors.registry import CONNECTORS
+from activities.playbooks import PLAYBOOKS
+from coco.actions import ActionState, Reversibility
+from store.views import ActivityView, InboxGroup, RunView
+
+ACTION_STATES = {
+    ActionState.PENDING: ("Waits for you", "wait"),
+    ActionState.APPROVED: ("Approved, on its way", "go"),
+    ActionState.REJECTED: ("Rejected", "off"),
+    ActionState.SUPERSEDED: ("Replaced", "off"),
+    ActionState.CANCELLED: ("Cancelled", "off"),
+    ActionState.DONE: ("Done", "done"),
+    ActionState.FAILED: ("Not carried out", "bad"),
+    ActionState.DRIFTED: ("Record had changed", "off"),
+    ActionState.OUTCOME_UNKNOWN: ("Outcome unknown", "warn"),
+}
+RUN_STATES = {
+    "starting": ("Starting", "go"),
+    "planning": ("Planning", "go"),
+    "asking": ("Has a question", "wait"),
+    "waiting": ("Waits for you", "wait"),
+    "working": ("Working", "go"),
+    "attention": ("Needs you", "warn"),
+    "done": ("Done", "done"),
+    "cancelled": ("Cancelled", "off"),
+    "failed": ("Failed", "bad"),
+}
+CONNECTION_STATES = {
+    "active": ("Active", "done"),
+    "read_only": ("Read-only", "wait"),
+    "needs_reconnection": ("Needs reconnection", "warn"),
+    "revoked": ("Revoked", "off"),
+}
+REVERSIBILITY = {
+    Reversibility.REVERSIBLE: ("Can be undone", "The value before can be written back."),
+    Reversibility.COMPENSABLE: ("Can be made up for", "Not undone, but a further action makes up for it."),
+    Reversibility.IRREVERSIBLE: ("Cannot be undone", "Nothing takes it back once it is sent."),
+}
+_KINDS = {
+    "sign_up": "Account made",
+    "sign_in": "Signed in",
+    "sign_in_failed": "Sign-in failed",
+    "sign_out": "Signed out",
+    "connection_added": "Connected",
+    "connection_changed": "Connection changed",
+    "workflow_created": "Workflow set up",
+    "run_started": "Run started",
+    "run_cancelled": "Run cancelled",
+    "run_finished": "Run finished",
+    "question_answered": "Question answered",
+    "action_approved": "Approved",
+    "action_rejected": "Rejected",
+    "action_edited": "Edited",
+    "action_done": "Done",
+    "action_failed": "Not carried out",
+    "action_drifted": "Held back, the record had changed",
+    "action_outcome_unknown": "Outcome unknown",
+    "action_settled": "Settled",
+    "request_refused": "Refused by the gateway",
+    "history_read": "History read by an operator",
+}
+_TONES = {
+    "action_done": "done",
+    "action_approved": "go",
+    "action_failed": "bad",
+    "sign_in_failed": "warn",
+    "request_refused": "bad",
+    "action_outcome_unknown": "warn",
+    "action_drifted": "warn",
+    "history_read": "warn",
+}
+
+
+def shown(value: Any) -> str:
+    """Any value of a preview as text. Nothing at all is said in words, so that it is never taken for a blank."""
+    if value is None or value == "":
+        return "(empty)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(shown(item) for item in value) if value else "(empty)"
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(value)
+
+
+_FIRST = ("from", "to", "cc", "reply_to", "subject")
+
+
+def ordered(*values: dict[str, Any]) -> list[str]:
+    """The field names of some values, each once: a letter's head in its usual order, the others by name."""
+    names = {name for value in values for name in value}
+    return [name for name in _FIRST if name in names] + sorted(names - set(_FIRST))
+
+
+def is_empty(value: Any) -> bool:
+    return value is None or value in ("", [])
+
+
+def moment(value: datetime | None) -> Markup:
+    """A `time` element in UTC; a script turns it into the reader's own time."""
+    if value is None:
+        return Markup("")
+    told = value.astimezone(UTC)
+    text = f"{told.day} {told:%b %Y, %H:%M} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(told.isoformat(timespec="seconds"), text)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def headline(entry: ActivityView) -> str:
+    return _KINDS.get(entry.kind, entry.kind.replace("_", " ").capitalize())
+
+
+def tone(entry: ActivityView) -> str:
+    return _TONES.get(entry.kind, "plain")
+
+
+def detail(entry: ActivityView) -> str:
+    """What an entry is about, in one line."""
+    body = entry.body
+    match entry.kind:
+        case "connection_added":
+            return str(body.get("title", ""))
+        case "connection_changed":
+            change = body.get("state", {})
+            before, now = (CONNECTION_STATES.get(change.get(k), (change.get(k),))[0] for k in ("from", "to"))
+            return f"{body.get('title', '')}: {before} → {now}"
+        case "run_cancelled":
+            return counted(len(body.get("actions", ())), "open action cancelled", "open actions cancelled")
+        case "run_finished":
+            return ": ".join(
+                part for part in (run_state(str(body.get("state", "")))[0], body.get("reason", "")) if part
+            )
+        case "question_answered":
+            return f"{body.get('question', '')} {body.get('answer', '')}"
+        case "sign_in" | "sign_in_failed":
+            return f"from {body.get('address', 'an unknown address')}"
+    return str(body.get("summary") or body.get("title") or body.get("why") or "")
+
+
+def cost(entry: ActivityView) -> int:
+    """Credits that an entry's action took."""
+    told = entry.body.get("credits")
+    total = told.get("total", 0) if isinstance(told, dict) else 0
+    return total if isinstance(total, int) else 0
+
+
+def who(entry: ActivityView, user_id: UUID) -> str:
+    if entry.actor == f"user:{user_id}":
+        return "you"
+    kind, _, rest = entry.actor.partition(":")
+    return {"system": "Coco", "operator": "an operator", "guardrail": f"guardrail {rest}"}.get(kind, entry.actor)
+
+
+def run_state(state: str) -> tuple[str, str]:
+    return RUN_STATES.get(state, (state.capitalize(), "off"))
+
+
+def state_of_run(run: RunView) -> tuple[str, str]:
+    if run.cancel_requested_at is not None and not run.is_over:
+        return "Cancelling", "off"
+    return run_state(run.state)
+
+
+def waiting_in(group: InboxGroup) -> str:
+    parts = []
+    pending = sum(item.state is ActionState.PENDING for item in group.actions)
+    unknown = len(group.actions) - pending
+    if pending:
+        parts.append(counted(pending, "action to decide", "actions to decide"))
+    if unknown:
+        parts.append(counted(unknown, "outcome to settle", "outcomes to settle"))
+    if group.questions:
+        parts.append(counted(len(group.questions), "question", "questions"))
+    return " · ".join(parts)
+
+
+def operation_title(connector: str, operation: str) -> str:
+    kind = CONNECTORS.get(connector)
+    found = kind.operations.get(operation) if kind else None
+    return found.title if found else operation
+
+
+def connector_title(name: str) -> str:
+    return CONNECTORS[name].title if name in CONNECTORS else name
+
+
+def playbook_title(name: str) -> str:
+    return PLAYBOOKS[name].title if name in PLAYBOOKS else name
+
+
+def outcome_text(outcome: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What the log kept of a result, as pairs to list."""
+    if not outcome:
+        return []
+    return [(property_label(key), shown(value)) for key, value in sorted(outcome.items()) if not is_empty(value)]
+
+
+def paragraphs(text: str) -> Markup:
+    """Plain text with its blank lines as paragraphs and its line ends kept."""
+    parts = [part.strip() for part in text.split("\n\n") if part.strip()]
+    return Markup("").join(
+        Markup("<p>{}</p>").format(Markup("<br>").join(escape(line) for line in part.split("\n"))) for part in parts
+    )
+
+
+def field_label(name: str) -> str:
+    return property_label(name)

@@ -1,0 +1,15 @@
+// Everything here is an improvement on pages that work without it.
+import { follow } from "./live.js";
+import { listenToKeys } from "./keys.js";
+import { keepSignedIn, resumeAtOnce } from "./session.js";
+import { submitQuietly } from "./submit.js";
+import { localTimes } from "./times.js";
+
+localTimes(document);
+resumeAtOnce();
+if (document.body.dataset.csrf) {
+  keepSignedIn();
+  submitQuietly();
+  listenToKeys();
+  follow();
+}
