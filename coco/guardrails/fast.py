@@ -38,6 +38,8 @@ from .requirements import Requirement, form_requirements
 
 Facts = Mapping[str, Any]
 Test = Callable[[Facts], bool]
+_ABSENT: Any = object()
+MAX_INDEXED_VALUES = 200
 
 _COMPARE: dict[Order, Callable[[Any], Callable[[Any], bool]]] = {
     "<": lambda limit: lambda value: value < limit,
@@ -158,7 +160,9 @@ class Columns:
         self._columns: dict[str, list[Any]] = {}
         self._ages: dict[str, list[Any]] = {}
         self._indexes: dict[str, dict[Any, int]] = {}
+        self._few: dict[str, bool] = {}
         self._masks: dict[object, int] = {}
+        self._groups: dict[tuple[str, ...], dict[tuple[Any, ...], int]] = {}
         self._sound = self._mask(not record.problems for record in records)
 
     def covered(self, form: Form, *, assumed: frozenset[str] = frozenset()) -> bytes:
@@ -201,6 +205,18 @@ class Columns:
             found = self._ages[fact] = [nan if now is None or at is None else now - at for now, at in pairs]
         return found
 
+    def _few_values(self, fact: str) -> bool:
+        """An index keeps a mask for every value, which only pays where values repeat."""
+        few = self._few.get(fact)
+        if few is None:
+            values: set[Any] = set()
+            for value in self._column(fact):
+                values.update(value if isinstance(value, tuple) else (value,))
+                if len(values) > MAX_INDEXED_VALUES:
+                    break
+            few = self._few[fact] = len(values) <= MAX_INDEXED_VALUES
+        return few
+
     def _index(self, fact: str) -> dict[Any, int]:
         """The mask of every value that occurs (of every entry, for a list)."""
         found = self._indexes.get(fact)
@@ -216,23 +232,31 @@ class Columns:
         return found
 
     def _frame(self, form: Form, assumed: frozenset[str]) -> int:
-        """The frame depends on a few facts with few values: decide each combination once."""
+        """The frame depends on a few facts with few values: decide each combination that occurs once."""
         arguments = [fact for covered in form.operations for fact, _ in covered.arguments]
-        names = ["action.operation", "action.connector", *dict.fromkeys(arguments)]
-        decided: dict[tuple[Any, ...], bool] = {}
-        flags = bytearray(self._count)
-        absent = object()
-        columns = [[record.facts.get(name, absent) for record in self._records] for name in names]
-        for row, key in enumerate(zip(*columns, strict=True)):
-            ours = decided.get(key)
-            if ours is None:
-                facts: dict[str, Value] = {
-                    name: value for name, value in zip(names, key, strict=True) if value is not absent
-                }
-                ours = frame_problem(form, Record("", facts), self._catalogue, assumed) is None
-                decided[key] = ours
-            flags[row] = ours
-        return int.from_bytes(flags, "little")
+        names = ("action.operation", "action.connector", *dict.fromkeys(arguments))
+        mask = 0
+        for key, rows in self._combinations(names).items():
+            facts: dict[str, Value] = {
+                name: value for name, value in zip(names, key, strict=True) if value is not _ABSENT
+            }
+            if frame_problem(form, Record("", facts), self._catalogue, assumed) is None:
+                mask |= rows
+        return mask
+
+    def _combinations(self, names: tuple[str, ...]) -> dict[tuple[Any, ...], int]:
+        """The mask of every combination of values of these facts."""
+        found = self._groups.get(names)
+        if found is None:
+            rows: dict[tuple[Any, ...], bytearray] = {}
+            columns = [[record.facts.get(name, _ABSENT) for record in self._records] for name in names]
+            for row, key in enumerate(zip(*columns, strict=True)):
+                at = rows.get(key)
+                if at is None:
+                    at = rows[key] = bytearray(self._count)
+                at[row] = 1
+            found = self._groups[names] = {key: int.from_bytes(at, "little") for key, at in rows.items()}
+        return found
 
     def _requirement(self, need: Requirement) -> int:
         fact = need.fact
@@ -249,7 +273,7 @@ class Columns:
             case "some":
                 return self._mask([bool(value) for value in self._column(fact)])
             case "equals":
-                return self._index(fact).get(need.value, 0)
+                return self._mask([value == need.value for value in self._column(fact)])
 
     def _predicate(self, predicate: Predicate) -> int:
         match predicate:
@@ -272,7 +296,7 @@ class Columns:
 
     def _atom(self, atom: Predicate) -> int:
         match atom:
-            case Is(fact=fact, values=values) | Has(fact=fact, values=values, least=1):
+            case Is(fact=fact, values=values) | Has(fact=fact, values=values, least=1) if self._few_values(fact):
                 index, mask = self._index(fact), 0
                 for value in values:
                     mask |= index.get(value, 0)
