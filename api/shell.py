@@ -47,9 +47,19 @@ def content_security_policy(connect: Iterable[str] = ()) -> str:
 class Shell:
     """Outermost ASGI layer. A host name that is not ours gets 421 and nothing else."""
 
-    def __init__(self, app: ASGIApp, origins: Origins, *, public_prefix: str = "/static/") -> None:
-        self._app = RequestBodyLimitMiddleware(app, MAX_REQUEST_BYTES)
+    def __init__(
+        self,
+        app: ASGIApp,
+        origins: Origins,
+        *,
+        public_prefix: str = "/static/",
+        any_host: frozenset[str] = frozenset(),
+        max_bytes: int = MAX_REQUEST_BYTES,
+    ) -> None:
+        """Paths of `any_host` are served under every host name: they tell nothing to protect."""
+        self._app = RequestBodyLimitMiddleware(app, max_bytes)
         self._origins = origins
+        self._any_host = any_host
         self._public_prefix = public_prefix
         # CSP3 counts a same-host WebSocket as 'self', older browsers do not.
         sockets = sorted("ws" + origin.removeprefix("http") for origin in origins.allowed if "[" not in origin)
@@ -73,7 +83,8 @@ class Shell:
             return
         request_id = secrets.token_hex(8)
         scope["coco.request_id"] = request_id
-        if not self._origins.is_own_host(HTTPConnection(scope).headers.get("host", "")):
+        own = self._origins.is_own_host(HTTPConnection(scope).headers.get("host", ""))
+        if not own and scope["path"] not in self._any_host:
             await self._refuse_host(scope, receive, send)
             return
         cacheable = scope["path"].startswith(self._public_prefix)
@@ -96,6 +107,6 @@ class Shell:
             await send({"type": "websocket.close", "code": 1008})
             return
         refusal = error_response(
-            421, "invalid", "This host name is not served here; the server's COCO_PUBLIC_URL names the one that is."
+            421, "invalid", "This host name is not served here. COCO_PUBLIC_URL names the one that is."
         )
         await refusal(scope, receive, send)

@@ -41,6 +41,8 @@ class AuditKind(StrEnum):
     ACTION_OUTCOME_UNKNOWN = "action_outcome_unknown"
     ACTION_SETTLED = "action_settled"
     REQUEST_REFUSED = "request_refused"
+    HISTORY_READ = "history_read"
+    """An operator had payloads of this user's runs decrypted."""
 
 
 class AuditEntry(Frozen):

@@ -28,6 +28,8 @@ from store.tables import (
     DecisionRow,
     QuestionRow,
     Run,
+    SandboxRow,
+    Wakeup,
     Workflow,
 )
 
@@ -565,6 +567,54 @@ async def ledger(
         for row in rows[:limit]
     ]
     return Page(items=items, next=_cursor(items[-1].at, items[-1].id) if len(rows) > limit else None)
+
+
+# -- for operators: what works for all users at once, as the control role ----------------------------------------------
+
+
+class BacklogView(BaseModel):
+    """The outbox of wake-ups: how many are owed, and since when."""
+
+    undelivered: int
+    oldest_seconds: float
+    most_attempts: int
+
+
+class SandboxView(BaseModel):
+    user_id: UUID
+    state: str
+    generation: int
+    has_key: bool
+    last_active_at: datetime
+
+
+async def backlog(session: AsyncSession) -> BacklogView:
+    """What the outbox holds, over all users. Needs the control role."""
+    row = (
+        await session.execute(
+            select(
+                func.count(),
+                func.coalesce(func.extract("epoch", func.now() - func.min(col(Wakeup.created_at))), 0),
+                func.coalesce(func.max(col(Wakeup.attempts)), 0),
+            ).where(col(Wakeup.delivered_at).is_(None))
+        )
+    ).one()
+    return BacklogView(undelivered=int(row[0]), oldest_seconds=float(row[1]), most_attempts=int(row[2]))
+
+
+async def sandboxes(session: AsyncSession) -> list[SandboxView]:
+    """Every user's sandbox, the last active first. Needs the control role."""
+    rows = (await session.execute(select(SandboxRow).order_by(col(SandboxRow.last_active_at).desc()))).scalars()
+    return [
+        SandboxView(
+            user_id=row.user_id,
+            state=row.state,
+            generation=row.generation,
+            has_key=row.public_key is not None,
+            last_active_at=row.last_active_at,
+        )
+        for row in rows
+    ]
 
 
 def _cursor(moment: datetime, row_id: UUID) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from api.public.app import public_app
-from api.serving import server
+from api.serving import serve, server
 from api.startup import database_as
 from coco.deployment import master_key
 from coco.settings import Settings
@@ -18,7 +18,7 @@ async def main() -> None:
     master = master_key(settings)
     database = database_as(settings, Role.API, master, pool_size=10)
     try:
-        await server(public_app(settings, database, master), settings.public_host, settings.public_port).serve()
+        await serve(server(public_app(settings, database, master), settings.public_host, settings.public_port))
     finally:
         await database.close()
 
