@@ -61,7 +61,10 @@ class Settings(BaseSettings):
     demo: bool = True
     """Start the demo workspace and connect it for the first user."""
 
+    run_dir_override: Path | None = Field(default=None, validation_alias=AliasChoices("COCO_RUN_DIR"))
+    """Where sockets go; in the state directory when not given."""
+
     @property
     def run_dir(self) -> Path:
         """Sockets: one folder per user, and the gateway's admin socket."""
-        return self.state_dir / "run"
+        return self.run_dir_override or self.state_dir / "run"

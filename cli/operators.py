@@ -1,0 +1,45 @@
+"""`coco operator`: who may read the operators' pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="People who look after this installation.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    email: Annotated[str, typer.Argument(help="The account's e-mail address.", show_default=False)],
+    password_file: Annotated[
+        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
+    ] = None,
+) -> None:
+    """Let an account read the operators' pages and the codec server. It can approve nothing by that."""
+    import psycopg
+
+    from cli.owner import running_database
+    from coco.settings import Settings
+    from store.accounts import make_operator
+
+    with running_database(Settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
+        make_operator(owner, email)
+    typer.echo(f"{email} is an operator from the next sign-in on.")
+
+
+@app.command("list")
+def list_operators(
+    password_file: Annotated[
+        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
+    ] = None,
+) -> None:
+    """Show who is an operator."""
+    import psycopg
+
+    from cli.owner import running_database
+    from coco.settings import Settings
+
+    with running_database(Settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
+        for (email,) in owner.execute("SELECT email FROM users WHERE is_operator ORDER BY email"):
+            typer.echo(email)
