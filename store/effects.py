@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -30,6 +31,8 @@ from store.runs import FINAL_RUN_STATES
 from store.tables import ActionRow, Connection, DriftRow, EffectRow, GrantRow, Run, utc_now
 
 Outcome = Literal["done", "failed", "unknown"]
+
+SENDER_DIED = "the gateway stopped while it was being sent"
 
 
 @asynccontextmanager
@@ -151,6 +154,26 @@ async def keep(
     )
     action = await session.get_one(ActionRow, claims.action)
     await used(session, action.connection_id)
+
+
+async def stale(session: AsyncSession, user_id: UUID, seconds: float) -> list[UUID]:
+    """Actions that have been `sending` for longer than `seconds`."""
+    found = await session.execute(
+        select(col(EffectRow.action_id))
+        .where(col(EffectRow.user_id) == user_id, col(EffectRow.state) == "sending")
+        .where(col(EffectRow.started_at) < utc_now() - timedelta(seconds=seconds))
+    )
+    return list(found.scalars())
+
+
+async def give_up(session: AsyncSession, user_id: UUID, action_id: UUID) -> None:
+    """Marks an effect unknown whose sender died. Hold its sending lock."""
+    await session.execute(
+        update(EffectRow)
+        .where(col(EffectRow.action_id) == action_id, col(EffectRow.user_id) == user_id)
+        .where(col(EffectRow.state) == "sending")
+        .values(state="unknown", detail={"problem": SENDER_DIED}, finished_at=utc_now())
+    )
 
 
 async def drifted(session: AsyncSession, user_id: UUID, claims: GrantClaims, read_id: UUID) -> None:

@@ -133,7 +133,7 @@ class Door(grpc.GenericRpcHandler):
     ) -> tuple[bytes, bool]:
         if front == "temporal":
             return await self._temporal.handle(method, raw, context.time_remaining(), still_valid)
-        return await self._egress.handle(method, raw, notes), True
+        return await self._egress.handle(method, raw, notes), self._egress.methods[method].is_work
 
     async def _note(self, front: str, method: str, error: CocoError, notes: Notes) -> None:
         if error.code in _UNRECORDED:

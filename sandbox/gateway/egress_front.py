@@ -36,6 +36,8 @@ class _Method:
     handle: Callable[[Any, Notes], Awaitable[Frozen]]
     slots: Slots | None = None
     largest: int = MAX_MESSAGE_BYTES
+    is_work: bool = True
+    """Whether it shows that the sandbox is at work."""
 
 
 class Egress:
@@ -52,6 +54,10 @@ class Egress:
     def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:
         return EgressFront(self, user_id, limits)
 
+    async def sweep(self, user_id: UUID) -> None:
+        """Settles what a gateway that died left behind."""
+        await self.sending.sweep(user_id)
+
     async def close(self) -> None:
         """Sees through what is being sent."""
         await self.sending.close()
@@ -65,9 +71,9 @@ class EgressFront:
         self._user_id = user_id
         self._limits = limits
         self.methods: dict[str, _Method] = {
-            "Boot": _Method(BootRequest, self._boot),
-            "PublishKey": _Method(PublishKeyRequest, self._publish_key),
-            "Sealed": _Method(Empty, self._sealed),
+            "Boot": _Method(BootRequest, self._boot, is_work=False),
+            "PublishKey": _Method(PublishKeyRequest, self._publish_key, is_work=False),
+            "Sealed": _Method(Empty, self._sealed, is_work=False),
             "Context": _Method(RunRequest, self._context),
             "Read": _Method(ReadRequest, self._read, limits.reads),
             "SubmitPlan": _Method(SubmitPlanRequest, self._submit_plan, largest=MAX_DRAFT_BYTES),

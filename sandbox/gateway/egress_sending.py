@@ -33,12 +33,14 @@ from store import effects, reads
 from store.database import Database
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
-from store.tables import ActionRow
+from store.tables import ActionRow, EffectRow
 
 log = logging.getLogger(__name__)
 
 KEEP_TRIES = 8
 """Tries to keep a response, over about a minute; after that its outcome counts as unknown."""
+STALE_SECONDS = 600.0
+"""How long an effect whose sender died waits for its retried call."""
 MAX_AT_ONCE = 40
 """Sendings at once of one gateway; each holds a database connection for its lock."""
 
@@ -65,8 +67,10 @@ class Sending:
         async with self._db.user(user_id) as session:
             row = await own(session, ActionRow, message.action_id, user_id, "action")
             run = await get_run(session, user_id, row.run_id)
+            begun = await session.get(EffectRow, row.id) is not None
         notes.run_id, notes.action_id = run.id, row.id
-        if run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES:
+        # What has begun is seen through, whatever became of its run: the caller hears how it ended.
+        if not begun and (run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES):
             raise Refused("the run was cancelled or has ended", code=Code.RUN_CANCELLED)
         if row.state != ActionState.APPROVED:
             raise Conflict("the action is not approved (any more)")
@@ -111,6 +115,19 @@ class Sending:
         self._under_way[claims.action] = task
         task.add_done_callback(lambda done: self._finished(claims.action, done))
         return await asyncio.shield(task)
+
+    async def sweep(self, user_id: UUID) -> None:
+        """Marks as unknown what has been `sending` for long while nobody is sending it.
+
+        Late on purpose: until then a retried call, which brings the credential that a read-back needs, may settle it.
+        """
+        async with self._db.user(user_id) as session:
+            stale = await effects.stale(session, user_id, STALE_SECONDS)
+        for action_id in stale:
+            with contextlib.suppress(CocoError):
+                async with effects.sending_lock(self._db.dsn, action_id, 0.05), self._db.user(user_id) as session:
+                    await effects.give_up(session, user_id, action_id)
+                log.warning("action=%s: nobody came back for it; its outcome is unknown", action_id)
 
     async def close(self) -> None:
         """Waits for what is under way; what takes longer is left to be found `sending` by the retried call."""
@@ -189,7 +206,7 @@ class Sending:
         assert case.effect is not None
         detail = dict(case.effect.detail)
         if case.effect.state == "sending":
-            detail = {"problem": "the gateway stopped while it was being sent"}
+            detail = {"problem": effects.SENDER_DIED}
             await self._keep(user_id, case.claims, Delivery("unknown", None, detail))
         response = None if case.effect.response is None else ProviderResponse.model_validate(case.effect.response)
         read_id = await self._applied(user_id, case, credential)

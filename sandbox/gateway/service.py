@@ -28,6 +28,8 @@ from store.database import Database
 
 log = logging.getLogger(__name__)
 
+SWEEP_SECONDS = 60.0
+
 
 class Gateway:
     """Use `serving`."""
@@ -46,6 +48,7 @@ class Gateway:
         self._listeners: dict[UUID, Listener] = {}
         self._limits: dict[UUID, UserLimits] = {}
         self._changing = asyncio.Lock()
+        self._sweeper: asyncio.Task[None] | None = None
         self._admin = AdminServer(self._admin_listen, self._admin_close)
 
     @classmethod
@@ -107,9 +110,21 @@ class Gateway:
         for user_id in users:
             await self.listen(user_id)
         await self._admin.start(self._run_dir)
+        self._sweeper = asyncio.create_task(self._sweep())
         log.info("the gateway is ready; %d users", len(users))
 
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for user_id in list(self._listeners):
+                try:
+                    await self._egress.sweep(user_id)
+                except Exception as error:
+                    log.error("sweeping for user=%s failed: %s", user_id, type(error).__name__)
+
     async def _stop(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         await self._admin.stop()
         async with self._changing:
             listeners, self._listeners = list(self._listeners.values()), {}

@@ -65,14 +65,20 @@ class Person:
     user_id: UUID
     folder: Path
     token: str
-    _channels: list[grpc.aio.Channel] = field(default_factory=list)
+    _channels: dict[Path, grpc.aio.Channel] = field(default_factory=dict)
 
     def channel(self, folder: Path | None = None) -> grpc.aio.Channel:
+        folder = folder or self.folder
+        if folder not in self._channels:
+            self._channels[folder] = self.new_channel(folder)
+        return self._channels[folder]
+
+    @staticmethod
+    def new_channel(folder: Path) -> grpc.aio.Channel:
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 8 << 20)]
         options += [("grpc.max_send_message_length", 64 << 20)]
-        made = grpc.aio.insecure_channel(f"unix:{(folder or self.folder) / 'gateway.sock'}", options=options)
-        self._channels.append(made)
-        return made
+        options += [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
+        return grpc.aio.insecure_channel(f"unix:{folder / 'gateway.sock'}", options=options)
 
     async def raw(
         self,
@@ -97,8 +103,9 @@ class Person:
         return json.loads(await self.raw(f"/{gateway_protocol.SERVICE}/{method}", body, **kwargs))
 
     async def close(self) -> None:
-        for channel in self._channels:
+        for channel in self._channels.values():
             await channel.close()
+        self._channels.clear()
 
     # -- rows, as the API and the control side make them -------------------------------------------------------------
 

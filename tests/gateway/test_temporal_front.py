@@ -331,16 +331,13 @@ async def test_a_poll_whose_caller_leaves_is_cancelled_at_temporal(
 ) -> None:
     person = await temporal_stage.person()
     mine = sandbox_queue(person.user_id)
-    with pytest.raises(Refused) as caught:
-        await poll(person, 5, task_queue=TaskQueue(name=mine))
-    assert caught.value.status == "DEADLINE_EXCEEDED"
     leaving = asyncio.create_task(poll(person, 40, task_queue=TaskQueue(name=mine)))
     await asyncio.sleep(0.5)
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     async with control_side(temporal) as (control, queue):
         handle = await control.start_workflow("test.ask", args=["test.shout", mine], id=uuid4().hex, task_queue=queue)
-        # Had either poll lived on, the task would have gone to nobody.
+        # Had the poll lived on, the task would have gone to nobody.
         task = await poll(person, 20, task_queue=TaskQueue(name=mine))
         assert task.activity_type.name == "test.shout"
         await handle.terminate()

@@ -1,0 +1,215 @@
+"""Reads: free, carried exactly, bounded, and attested by the gateway's own record."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from activities.connectors.base import ConnectionInfo
+from coco.canonical import digest
+from store import runs
+from store.tables import ReadRow, Run
+from tests.gateway.harness import BEARER, Person, Provider, Refused, Stage, answer, contact
+
+GET = {"protocol": "http", "method": "GET", "target": "/crm/v3/objects/contacts/1?properties=city&archived=false"}
+SEARCH = {
+    "protocol": "http",
+    "method": "POST",
+    "target": "/crm/v3/objects/contacts/search",
+    "headers": [["content-type", "application/json"]],
+    "body": '{"limit":1}',
+}
+
+
+def reading(run: Run, connection: ConnectionInfo, request: dict[str, Any] = GET, **changed: Any) -> dict[str, Any]:
+    message = {
+        "run_id": str(run.id),
+        "connection_id": str(connection.id),
+        "request": request,
+        "credential": BEARER.model_dump(mode="json"),
+    }
+    return message | changed
+
+
+async def planning(person: Person, provider: Provider) -> tuple[Run, ConnectionInfo]:
+    connection = await person.connect("hubspot", provider.url)
+    return await person.run(connection), connection
+
+
+@pytest.mark.parametrize("request_", [GET, SEARCH])
+async def test_a_read_is_carried_and_its_record_says_what_was_asked_and_answered(
+    stage: Stage, provider: Provider, request_: dict[str, Any]
+) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(200, contact(), "x-request-id: abc\r\nset-cookie: session=1\r\n")]
+    reply = await person.ask("Read", reading(run, connection, request_))
+    [seen] = provider.seen
+    assert seen.line == f"{request_['method']} {request_['target']} HTTP/1.1"
+    assert seen.body == request_.get("body", "").encode()
+    assert seen.headers["authorization"] == f"Bearer {BEARER.secret}"
+    [row] = await person.rows(ReadRow)
+    assert str(row.id) == reply["read_id"]
+    assert (row.run_id, row.connection_id) == (run.id, connection.id)
+    assert row.request_digest == digest(row.request)
+    assert row.response_digest == digest(row.response)
+    assert row.response == reply["response"]
+    assert json.loads(row.response["body"]) == contact()
+    assert dict(row.response["headers"]) == {"content-type": "application/json", "x-request-id": "abc"}
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+async def test_a_providers_error_is_an_answer_as_well(stage: Stage, provider: Provider, status: int) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(status, {"message": "no"}, "retry-after: 3\r\n")]
+    reply = await person.ask("Read", reading(run, connection))
+    assert reply["response"]["status"] == status
+    assert ["retry-after", "3"] in reply["response"]["headers"]
+
+
+async def test_a_redirect_is_not_followed(stage: Stage, provider: Provider) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(302, headers=f"location: {provider.url}/crm/v3/objects/contacts\r\n")]
+    assert (await person.ask("Read", reading(run, connection)))["response"]["status"] == 302
+    assert len(provider.seen) == 1
+
+
+async def test_no_proxy_is_asked(stage: Stage, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(200, contact())]
+    assert (await person.ask("Read", reading(run, connection)))["response"]["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        (answer(200, b"x" * 2_000_001), "too_large"),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 40,
+            "too_large",
+        ),
+        (answer(200, b"\x01" * 1_500_000), "too_large"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x-a: " + b"y" * 200_000 + b"\r\n\r\n", "unavailable"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nshort", "unavailable"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!", "unavailable"),
+        (b"", "unavailable"),
+    ],
+)
+async def test_what_is_too_large_or_broken_is_not_passed_on(
+    stage: Stage, provider: Provider, reply: bytes, code: str
+) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [reply]
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection))
+    assert caught.value.code == code
+
+
+async def test_a_provider_that_never_answers_is_given_up(stage: Stage, provider: Provider) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.hold.clear()
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection))
+    assert caught.value.code == "unavailable"
+
+
+async def test_binary_answers_are_kept(stage: Stage, provider: Provider) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(200, b"\x00\xff")]
+    reply = await person.ask("Read", reading(run, connection))
+    assert (reply["response"]["encoding"], reply["response"]["body"]) == ("base64", "AP8=")
+
+
+async def test_another_users_run_or_connection_is_not_there(stage: Stage, provider: Provider) -> None:
+    person, other = await stage.person(), await stage.person()
+    run, connection = await planning(person, provider)
+    other_run, other_connection = await planning(other, provider)
+    for message in (
+        reading(other_run, connection),
+        reading(run, other_connection),
+        reading(other_run, other_connection),
+    ):
+        with pytest.raises(Refused) as caught:
+            await person.ask("Read", message)
+        assert caught.value == Refused("NOT_FOUND", "not_found", "not found")
+    assert provider.connections == 0
+
+
+async def test_a_connection_that_the_workflow_was_not_given(stage: Stage, provider: Provider) -> None:
+    person = await stage.person()
+    run, _ = await planning(person, provider)
+    spare = await person.connect("hubspot", provider.url)
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, spare))
+    assert caught.value.code == "forbidden"
+    assert provider.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("read_only", None), ("revoked", "connection_unusable"), ("needs_reconnection", "connection_unusable")],
+)
+async def test_what_each_state_of_a_connection_lets_through(
+    stage: Stage, provider: Provider, state: str, code: str | None
+) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(200, contact())]
+    with stage.postgres.connect() as owner:
+        owner.execute("UPDATE connections SET state = %s WHERE id = %s", (state, connection.id))
+    if code is None:
+        await person.ask("Read", reading(run, connection))
+        return
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection))
+    assert caught.value.code == code
+    assert provider.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("waiting", "conflict"), ("done", "run_cancelled"), ("failed", "run_cancelled")]
+)
+async def test_only_a_run_that_is_being_planned_reads(stage: Stage, provider: Provider, state: str, code: str) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    await person.set_run(run.id, state=state)
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection))
+    assert caught.value.code == code
+    assert provider.connections == 0
+
+
+async def test_a_cancelled_run_reads_no_more(stage: Stage, provider: Provider) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    async with stage.postgres.api.user(person.user_id) as session:
+        await runs.cancel(session, person.user_id, run.id)
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection))
+    assert caught.value.code == "run_cancelled"
+    assert provider.connections == 0
+
+
+async def test_a_run_reads_so_much_and_no_more(
+    stage: Stage, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(200, contact())]
+    monkeypatch.setattr("store.reads.MAX_READS", 3)
+    for _ in range(3):
+        await person.ask("Read", reading(run, connection))
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection))
+    assert caught.value.code == "too_large"
+    assert len(provider.seen) == 3
