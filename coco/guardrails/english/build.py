@@ -229,7 +229,7 @@ class Builder:
     def _passive(self, node: Node) -> None:
         self._begin(node)
         self._np(child(node, "np"))
-        opp = child(node, "p_plain", "p_tag", "p_update", "p_assign", "p_to")
+        opp = child(node, "p_plain", "p_move", "p_tag", "p_update", "p_assign", "p_to")
         self.parts.operation_span = span_of(opp)
         index = node.children.index(opp)
         before = [c for c in node.children[:index] if isinstance(c, Tree) and c.data == "item"]
@@ -239,6 +239,8 @@ class Builder:
         destination = direct or destination
         if opp.data == "p_plain":
             self._cover(opp.children[0].value, opp, None, destination)
+        elif opp.data == "p_move":
+            self._cover(("deal.move_stage",), opp, None, destination)
         elif opp.data == "p_update":
             self._cover(self._named("update"), opp, None, destination)
         elif opp.data == "p_tag":
@@ -284,6 +286,24 @@ class Builder:
                 self._premodifiers(np, self.parts.target)
             self.parts.universal = before[1] or self.parts.universal
         items = children(node, "item")
+        frame = [
+            item
+            for item in items
+            if self._piece(item).data in _MODE_KINDS
+            or str(self._piece(item).data).startswith(("l_", "weekly", "within"))
+        ]
+        others = [
+            item
+            for item in items
+            if item not in frame
+            and (child(item, "i_if", "i_where") is not None or self._piece(item).data in {"exception", "exc_names"})
+        ]
+        if frame and others:
+            raise Refused(
+                span_of(others[0]),
+                f'does this limit the whole rule, or only "{self._text(span_of(self._piece(frame[0])))}"? Put it in a sentence of its own',
+                f"{self._text(span_of(others[0])).strip(' ,').capitalize()}.",
+            )
         if permission is not None and any(str(self._piece(i).data) in {"clause", "factclause"} for i in items):
             raise Refused(
                 span_of(permission), "say what may be done: this permission names no operation", "Archive contacts …"
@@ -448,6 +468,11 @@ class Builder:
     def _verb(self, verb: Node, destination: Node | None) -> None:
         kind = str(verb.data)
         argument = None
+        limit = child(verb, "limit_np")
+        if limit is not None:
+            self._pending_limit(limit)
+            if child(verb, "per") is not None:
+                self._limit_per(verb)
         if kind in {"v_add_tag", "v_remove_tag"}:
             argument = child(verb, "name").children[0]
         elif kind == "v_move" and child(verb, "name") is not None:
@@ -646,7 +671,25 @@ class Builder:
             if token.type in {"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"}:
                 return "neg"
             if token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL"} or (
-                token.type == "TV" and self._text(span_of(token)).lower().startswith(("was ", "were ", "is ", "are "))
+                token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"}
+                and self._text(span_of(token))
+                .lower()
+                .startswith(
+                    (
+                        "was ",
+                        "were ",
+                        "is ",
+                        "are ",
+                        "has ",
+                        "have ",
+                        "had ",
+                        "goes ",
+                        "comes ",
+                        "arrives",
+                        "signs ",
+                        "falls ",
+                    )
+                )
             ):
                 return "pos"
         return None
@@ -849,6 +892,8 @@ class Builder:
         subject = child(node, "subject")
         previous = self._subject
         if subject is not None:
+            if child(subject, "NEW") is not None:
+                self.parts.new_span = span_of(child(subject, "NEW"))
             first = child(subject, "e_plain", "e_lifecycle", "e_two", "PRON", "THEACTION", "ENT")
             if isinstance(first, Token):
                 self._subject = {"THEACTION": "action", "ENT": first.value}.get(first.type, previous)
@@ -1364,7 +1409,10 @@ class Builder:
             return conjunction(
                 [
                     condition,
-                    self._length(entered, child(long, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n")),
+                    self._length(
+                        entered,
+                        child(long, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range"),
+                    ),
                 ]
             )
         return condition
@@ -1382,6 +1430,8 @@ class Builder:
                 )
             elif token.type == "VAL":
                 mine = {name for name, _ in token.value}
+            elif token.type == "QUOTED" and (known := self._known_value(str(token.value))):
+                mine = known
             else:
                 said = self._text(names.span)
                 raise Refused(
@@ -1401,6 +1451,18 @@ class Builder:
         if len(chosen) != 1:
             raise Refused(span, f"these values are not known for a {self._entity}; say which fact they belong to", "")
         return self.catalogue.fact(next(iter(chosen)))
+
+    def _known_value(self, text: str) -> set[str]:
+        """The facts among whose known values this name is."""
+        try:
+            folded = fold(text)
+        except Malformed:
+            return set()
+        return {
+            fact.name
+            for fact in self.catalogue.facts.values()
+            if folded in {value.lower() for value in fact.values.values()} | set(fact.values)
+        }
 
     # ---- numbers
 
@@ -1559,6 +1621,18 @@ class Builder:
                 order: Order = ">="
             case "len_le":
                 order = "<="
+            case "len_range":
+                first, second = children(node, "cmp")
+                low, high = children(node, "dur")
+                orders = (self._order(first), self._order(second))
+                if orders[0] not in {">", ">="} or orders[1] not in {"<", "<="}:
+                    raise Refused(span_of(node), "write the range from its start", "between 30 days and 60 days")
+                a, b = self._seconds(low, orders[0]), self._seconds(high, orders[1])
+                if a >= b:
+                    raise Refused(span_of(node), "the range is empty", "between 30 days and 60 days")
+                return conjunction(
+                    [make(fact=fact, order=orders[0], seconds=a), make(fact=fact, order=orders[1], seconds=b)]
+                )
             case "len_between" | "len_between_n":
                 return self._length_between(fact, node, make)
             case _:
@@ -1593,7 +1667,7 @@ class Builder:
     def _time(self, node: Node) -> Predicate:
         kind = str(node.data)
         span = span_of(node)
-        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n")
+        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
         dur = child(node, "dur")
         match kind:
             case "silent":
@@ -1631,6 +1705,13 @@ class Builder:
                 return self._when(
                     self.catalogue.fact(self._own(self._tv(node), span)), node.children[-1], kind == "tv_not"
                 )
+            case "tv_bare":
+                if self._tv(node) != "created_at" or self._entity != (self.parts.target or self._entity):
+                    raise Refused(
+                        span, "when? Give a length of time", f"{self._text(span)} in the last 7 days", weak=True
+                    )
+                self.parts.new_span = span
+                return And(items=())
             case "updated":
                 return self._when(self.catalogue.fact(self._own("updated_at", span)), node.children[-1], False)
             case "older":
@@ -1669,7 +1750,7 @@ class Builder:
                 return self._age(fact, ">", child(node, "dur"))
             case "sil_since":
                 return self._since(fact, child(node, "date_day", "date_instant", "date_year"), True)
-        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n")
+        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
         cmp = child(lengthcmp, "cmp")
         if cmp is not None and self._order(cmp) in {"<", "<="}:
             raise Refused(
@@ -1718,7 +1799,7 @@ class Builder:
         span = span_of(node)
         kind = str(node.data)
         dur = child(node, "dur")
-        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n")
+        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
         dates = children(node, "date_day", "date_instant", "date_year")
         if fact.past and kind in {"w_next", "w_ahead"}:
             raise Refused(span, f"{name} always lies in the past", "")
@@ -1811,6 +1892,8 @@ class Builder:
                 return Count(fact=fact, order=self._order(cmp), number=self._whole(num))
             case "b_count_ge":
                 return Count(fact=fact, order=">=", number=self._whole(num))
+            case "b_share_bare" if pct.value == 10_000:
+                return Share(fact=fact, order=">=", per_myriad=10_000)
             case "b_share":
                 return Share(fact=fact, order=self._order(cmp), per_myriad=pct.value)
             case "b_share_ge":

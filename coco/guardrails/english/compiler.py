@@ -62,14 +62,16 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     problem = compiled.problems[0]
     start, end = problem.span
     if (start, end) == (0, len(compiled.sentence)) or re.search(
-        r"\b(no|not|never|non|without|none|un\w+)\b|n't|\d", problem.text.lower()
+        r"\b(no|not|never|non|without|none|half|empty|only|except|first|last|least|most|un\w+)\b|n't|\d",
+        problem.text.lower(),
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
     without = re.sub(
         r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", compiled.sentence[:start] + " " + compiled.sentence[end:])
     ).strip()
     if _compile(without, catalogue).ok:
-        return replace(compiled, problems=(replace(problem, suggestion=f"without it, this is accepted: {without}"),))
+        message = f"{problem.message}. Without it, the sentence is accepted"
+        return replace(compiled, problems=(replace(problem, message=message, suggestion=without),))
     return compiled
 
 

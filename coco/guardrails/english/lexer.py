@@ -310,8 +310,8 @@ class Lexer:
                 if match.group(1)
                 else (match.group(5), match.group(4), match.group(6))
             )
-            if match.group(1) is None and name.lower() in {"may", "mar"} and year_text is None:
-                return []
+            if int(day) > 31 or (year_text is None and name.lower() in {"may", "mar", "march"}):
+                return []  # "80 may be archived": a verb, not a month
             if year_text is None:
                 raise Refused(
                     span, "which year? A rule outlives the year it was written in", f"{match.group().rstrip(' ,')} 2026"
@@ -514,14 +514,15 @@ class Lexer:
                 f'"{word}" cannot stand here by itself; no phrase of the rule language goes on like this',
                 "",
             )
-        if near and word.islower():
+        starts = not before or before[-1] in ".;"
+        if near and (word.islower() or starts):
             return Refused(
                 (start, end),
                 f'"{word}" is not known; did you mean "{near[0]}"? A name goes in quotation marks',
                 near[0],
             )
         if word[:1].isupper() and re.search(r"\b(in|from)$", before):
-            run = re.compile(r"[^\W\d_]+(?: [A-Z][^\W\d_]*)*").match(text, start)
+            run = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*").match(text, start)
             name = run.group() if run else word
             return Refused(
                 (start, start + len(name)),
@@ -529,7 +530,7 @@ class Lexer:
                 f'whose city is "{name}"',
             )
         if names or word[:1].isupper():
-            run = re.compile(r"[^\W\d_]+(?: [A-Z][^\W\d_]*)*").match(text, start)
+            run = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*").match(text, start)
             name = run.group() if run and word[:1].isupper() else word
             return Refused(
                 (start, start + len(name)),

@@ -50,7 +50,7 @@ _PHRASES: dict[str, str] = {
     "OFTHESE": "of these|of the following|of these conditions|of the following conditions",
     "TRUEW": "are true|hold|is true|apply|are met|holds|applies",
     # be and have
-    "BE": "is|are|was|were|been|be|has been|have been|had been|is being|must be|should be|they're|it's been|who've been|is currently|are currently|has to be|have to be|needs to be|need to be|have already been|has already been|'ve been|they've been|who're|it's|being|is now|are now|got",
+    "BE": "is|are|was|were|been|be|has been|have been|had been|is being|must be|should be|they're|it's been|who've been|is currently|are currently|has to be|have to be|needs to be|need to be|have already been|has already been|'ve been|they've been|who're|it's|being|is now|are now|got|gets|get|becomes|become",
     "NBE": "is not|are not|was not|were not|isn't|aren't|wasn't|weren't|has not been|have not been|hasn't been|haven't been|is never|are never|has never been|have never been|must not be|should not be|cannot be|can't be|mustn't be|shouldn't be|are not currently|is not currently|not being|isn't currently|aren't currently|have not yet been|haven't yet been|hasn't yet been|is not yet|are not yet|isn't yet|aren't yet",
     "HAVE": "there are|there is|we have|we've|we|has|have|had|having|must have|should have|carry|carries|carrying|bearing|needs to have|need to have|has had|have had|contains|i have|show|shows|showing",
     "WITH": "with",
@@ -88,7 +88,7 @@ _PHRASES: dict[str, str] = {
     "POSTLE": "or less|or fewer|or under|or below|or lower|or newer|or smaller|or shorter|and under|and below",
     # time
     "NEW": "new|newly created|newly added|brand new|brand-new|newly-created",
-    "SILENT": "silent|quiet|inactive|idle|dormant|stale|untouched|gone quiet|gone silent|gone dark|gone cold|went quiet|went silent|went dark|went cold|gone stale|gone idle|going silent|going quiet|gone inactive|cold|dark",
+    "SILENT": "goes quiet|goes silent|goes dark|goes cold|goes stale|falls silent|silent|quiet|inactive|idle|dormant|stale|untouched|gone quiet|gone silent|gone dark|gone cold|went quiet|went silent|went dark|went cold|gone stale|gone idle|going silent|going quiet|gone inactive|cold|dark",
     "NOACT": "without activity|with no activity|without any activity|with zero activity|no activity|zero activity|not any activity|no recorded activity|no logged activity|there has been no activity|there's been no activity|there have been no activities|there was no activity|there is no activity|there's no activity|there has not been any activity|there hasn't been any activity|no activities|has had no activity|have had no activity|has no activity|have no activity|had no activity|no activity has been recorded|no activity has been logged|no activity at all|nothing has happened|saw no activity|seen no activity|have seen no activity|has seen no activity|show no activity|shows no activity|without recorded activity|showing no activity|without logged activity",
     "ACT": "active|been active|activity|any activity|activities|had activity|had any activity|some activity|seen any activity|recorded activity|seen activity|shown any activity",
     "OLDER": "older than|that are older than|are older than|is older than",
@@ -130,7 +130,7 @@ _PHRASES: dict[str, str] = {
     # operations
     "AUTO": "auto|automatically|auto-|autonomously|go ahead and|always",
     "PERM": "please|you may|you can|coco may|coco can|coco should|feel free to|it is ok to|it's ok to|it's okay to|it is okay to|it is fine to|it's fine to|it is safe to|it's safe to|ok to|okay to|let coco|allow coco to|you are allowed to|you're allowed to|you should|i want you to|i'd like you to|we want you to|i want coco to|the agent may|the agent can|let the agent|allow the agent to|the workflow may|the workflow can|the workflow should|it may|just|let it|allow it to|the assistant may|the assistant can|coco is allowed to|we allow coco to|i allow coco to|i allow you to|permit coco to|coco will|you're free to|you are free to|fine to|have coco|get coco to|make sure to|kindly|this workflow may|this workflow can|we let coco|we'd like you to|i'm fine with you|i would like you to|may|can|allowed to|safe to|let the workflow|allow the workflow to|coco must|we want coco to",
-    "PERMGER": "allow|permit|you may start|approve|i approve|i'm ok with|i am ok with|i'm fine with|enable|i allow|we allow",
+    "PERMGER": "we're ok with|we are ok with|we're fine with|we're okay with|i'm okay with|allow|permit|you may start|approve|i approve|i'm ok with|i am ok with|i'm fine with|enable|i allow|we allow",
     "ISFINE": "is fine|is ok|is okay|is allowed|is permitted|is approved|are fine|are ok|are allowed|is safe|may happen automatically|can happen automatically|may run automatically|can run automatically|can run on its own|may run on its own|may proceed|can proceed|is pre-approved|are permitted|can go ahead|may go ahead|is automatically approved",
     "MODAL": "may be|can be|should be|are to be|is to be|will be|get|gets|can get|should get|may get|can always be|may always be|must be|shall be|can safely be|need to be|needs to be|are allowed to be|is allowed to be|are|is|may now be|can now be",
     "UPDATED": "updated|last updated|edited|been updated",
@@ -183,14 +183,14 @@ DAYS = {name: index for index, names in enumerate(
 
 # English of a moment -> the field of the target entity that holds it
 MOMENTS: dict[str, str] = {
-    "created_at": "created|creation|its creation|their creation|added|was created|were created|was added|were added|been created|been added|entered into the crm|came in|"
+    "created_at": "created|creation|comes in|come in|arrives|signs up|signing up|sign-up|signup|joining|its creation|their creation|added|was created|were created|was added|were added|been created|been added|entered into the crm|came in|"
     "signed up|is created|are created|is added|are added|imported",
     "updated_at": "modified|changed|last modified|last changed|was last updated|were last updated|been modified|been changed",
     "last_activity_at": "touched|last touched|last active|was last active|were last active|last had activity|had their last activity|"
     "had its last activity|been touched|last seen active|been worked on|worked on|last worked on",
     "last_contacted_at": "contacted|last contacted|was last contacted|were last contacted|been contacted|reached out to|been emailed|"
-    "emailed|last emailed|been reached out to|been written to",
-    "last_reply_at": "replied|last replied|responded|last responded|answered|last answered|replied to us|responded to us|"
+    "emailed|last emailed|been reached out to|been written to|spoken to|spoken with|talked to|talked with|been spoken to",
+    "last_reply_at": "heard from|heard back from|replied|last replied|responded|last responded|answered|last answered|replied to us|responded to us|"
     "written back|replied to an email|replied to any email|replied to our emails|responded to our emails",
     "close_date": "closing|closes|close|due to close|expected to close|scheduled to close|set to close|due to be closed",
     "stage_entered_at": "entered its stage|entered their stage|entered its current stage|entered their current stage|"
@@ -204,7 +204,13 @@ ENTITIES: dict[str, str] = {
     "deal": "deal|deals|opportunity|opportunities|deal record|deal records",
     "company": "company|companies|account|accounts|organization|organizations|organisation|organisations",
 }
-LIFECYCLE_ENTITIES = {"lead": "lead|leads", "customer": "customer|customers"}
+LIFECYCLE_ENTITIES = {
+    "lead": "lead|leads",
+    "customer": "customer|customers",
+    "subscriber": "subscriber|subscribers",
+    "marketing qualified lead": "mql|mqls|marketing qualified leads",
+    "sales qualified lead": "sql|sqls|sales qualified leads",
+}
 
 COUNTS = {
     "company.employees": "employees|staff|employee",
@@ -336,7 +342,7 @@ def _facts(catalogue: Catalogue, put: object) -> None:
             continue  # these are also a message and a record: the grammar places them
         put(noun, "FACT", tuple(names))
     for word, meaning in values.items():
-        if word not in {"lead", "customer", "opportunity"}:
+        if word not in {"lead", "customer", "opportunity", "subscriber", "mql", "sql"}:
             put(word, "VAL", tuple(sorted(meaning.items())))
 
 
