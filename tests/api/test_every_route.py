@@ -1,0 +1,330 @@
+"""Every route of the public app, walked: who may call it, what another user gets, and that a GET changes nothing.
+
+A route without an entry in `ROUTES` fails the first test: think about who may call it, then add it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from sqlmodel import SQLModel
+
+import store.tables  # noqa: F401  (fills the metadata)
+from api.public.parts import Parts
+from tests.api.cards import Card, make_card
+from tests.api.pages import Visitor, visit
+from tests.api.people import Person
+from tests.conftest import Postgres
+
+MARKER = "zebra-crossing-41"
+"""In the victim's goal, so also in every page that shows it."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to call a route, with the victim's ids filled into its path, query and body."""
+
+    access: str
+    """`open`: no sign-in. `own`: shows or makes the caller's own. `foreign`: names a thing that must be one's own."""
+    json: Callable[[Card], Any] | None = None
+    form: Callable[[Card], dict[str, str]] | None = None
+    query: str = ""
+    status: tuple[int, ...] = (404,)
+    """What a stranger may get on a foreign route."""
+
+
+DIGEST = "0" * 64
+
+ROUTES: dict[tuple[str, str], Route] = {
+    ("POST", "/api/v1/auth/sign-up"): Route("open"),
+    ("POST", "/api/v1/auth/login"): Route("open"),
+    ("POST", "/api/v1/auth/refresh"): Route("open"),
+    ("POST", "/api/v1/auth/logout"): Route("own"),
+    ("GET", "/api/v1/auth/me"): Route("own"),
+    ("GET", "/api/v1/connectors"): Route("own"),
+    ("GET", "/api/v1/connections"): Route("own"),
+    ("POST", "/api/v1/connections"): Route(
+        "own", json=lambda card: {"connector": "hubspot", "credential": {"secret": "x"}}
+    ),
+    ("GET", "/api/v1/connections/{connection_id}"): Route("foreign"),
+    ("POST", "/api/v1/connections/{connection_id}/state"): Route("foreign", json=lambda card: {"state": "revoked"}),
+    ("GET", "/api/v1/playbooks"): Route("own"),
+    ("GET", "/api/v1/workflows"): Route("own", query="archived=true"),
+    ("POST", "/api/v1/workflows"): Route(
+        "foreign",
+        json=lambda card: {
+            "playbook": "enrich_tagged_contacts",
+            "params": {"tag": "x"},
+            "connections": [str(card.crm)],
+        },
+    ),
+    ("GET", "/api/v1/workflows/{workflow_id}"): Route("foreign"),
+    ("POST", "/api/v1/workflows/{workflow_id}/archive"): Route("foreign"),
+    ("POST", "/api/v1/runs"): Route("foreign", json=lambda card: {"workflow_id": str(card.workflow_id)}),
+    ("GET", "/api/v1/runs"): Route("own"),
+    ("GET", "/api/v1/runs/{run_id}"): Route("foreign"),
+    ("POST", "/api/v1/runs/{run_id}/cancel"): Route("foreign"),
+    ("POST", "/api/v1/runs/{run_id}/decisions"): Route(
+        "foreign",
+        json=lambda card: {
+            "decisions": [
+                {"action_id": str(card.action.id), "digest": card.action.digest, "verdict": "approve"},
+            ]
+        },
+    ),
+    ("POST", "/api/v1/questions/{question_id}/answer"): Route("foreign", json=lambda card: {"text": "Proposal"}),
+    ("GET", "/api/v1/actions"): Route("own"),
+    ("GET", "/api/v1/actions/{action_id}"): Route("foreign"),
+    ("POST", "/api/v1/actions/{action_id}/approve"): Route("foreign", json=lambda card: {"digest": card.action.digest}),
+    ("POST", "/api/v1/actions/{action_id}/reject"): Route(
+        "foreign", json=lambda card: {"digest": card.action.digest, "reason": "no"}
+    ),
+    ("POST", "/api/v1/actions/{action_id}/edit"): Route(
+        "foreign",
+        json=lambda card: {
+            "digest": card.action.digest,
+            "arguments": {"id": "1001", "properties": {"city": "Rome"}},
+        },
+    ),
+    ("POST", "/api/v1/actions/{action_id}/settle"): Route("foreign", json=lambda card: {"happened": True}),
+    ("GET", "/api/v1/activity"): Route("own"),
+    ("GET", "/api/v1/credits"): Route("own"),
+    ("GET", "/api/v1/credits/ledger"): Route("own"),
+    ("GET", "/api/v1/openapi.json"): Route("open"),
+    ("GET", "/api/docs"): Route("open"),
+    ("GET", "/login"): Route("open"),
+    ("POST", "/login"): Route("open"),
+    ("GET", "/sign-up"): Route("open"),
+    ("POST", "/sign-up"): Route("open"),
+    ("GET", "/session/resume"): Route("open"),
+    ("POST", "/session/refresh"): Route("open"),
+    ("POST", "/session/sign-out"): Route("own", form=lambda card: {}),
+    ("GET", "/"): Route("own"),
+    ("GET", "/runs"): Route("own"),
+    ("GET", "/runs/{run_id}"): Route("foreign"),
+    ("POST", "/runs/{run_id}/cancel"): Route("foreign", form=lambda card: {}),
+    ("POST", "/runs/{run_id}/approve-all"): Route(
+        "foreign", form=lambda card: {"item": f"{card.action.id}:{card.action.digest}"}
+    ),
+    ("POST", "/actions/{action_id}/decide"): Route(
+        "foreign", form=lambda card: {"verdict": "approve", "digest": card.action.digest, "back": "inbox"}
+    ),
+    ("POST", "/questions/{question_id}/answer"): Route("foreign", form=lambda card: {"text": "Proposal"}),
+    ("GET", "/actions/{action_id}/edit"): Route("foreign"),
+    ("POST", "/actions/{action_id}/edit"): Route(
+        "foreign", form=lambda card: {"digest": card.action.digest, "f.properties.city": "Rome"}
+    ),
+    ("POST", "/workflows/{workflow_id}/runs"): Route("foreign", form=lambda card: {"goal": "", "key": "k"}),
+    ("GET", "/workflows"): Route("own"),
+    ("GET", "/workflows/new"): Route("own", query="playbook=enrich_tagged_contacts"),
+    ("POST", "/workflows/new"): Route(
+        "foreign",
+        form=lambda card: {
+            "playbook": "enrich_tagged_contacts",
+            "title": "Mine",
+            "f.tag": "x",
+            "f.fields": "city",
+            "connection": str(card.crm),
+        },
+    ),
+    ("GET", "/workflows/{workflow_id}"): Route("foreign"),
+    ("POST", "/workflows/{workflow_id}/archive"): Route("foreign", form=lambda card: {}),
+    ("GET", "/connections"): Route("own"),
+    ("GET", "/connections/new"): Route("own", query="connector=smtp"),
+    ("POST", "/connections/new"): Route(
+        "own",
+        form=lambda card: {"connector": "hubspot", "title": "x", "secret": "x"},
+    ),
+    ("POST", "/connections/{connection_id}/state"): Route("foreign", form=lambda card: {"state": "revoked"}),
+    ("GET", "/activity"): Route("own"),
+    ("GET", "/credits"): Route("own"),
+}
+SOCKETS = {"/api/v1/feed"}
+"""Tested in test_feed.py."""
+
+
+def walked(app: FastAPI) -> set[tuple[str, str]]:
+    found = set()
+    for context in iter_route_contexts(app.routes):
+        if context.path in SOCKETS or context.path == "/static":
+            continue
+        found |= {(method, context.path) for method in (context.methods or set()) - {"HEAD"}}
+    return found
+
+
+def ids(card: Card) -> dict[str, UUID]:
+    return {
+        "run_id": card.run_id,
+        "workflow_id": card.workflow_id,
+        "connection_id": card.crm,
+        "action_id": card.action.id,
+        "question_id": card.questions[0].id,
+    }
+
+
+def filled(path: str, card: Card) -> str:
+    known = ids(card)
+    return re.sub(r"\{(\w+)\}", lambda match: str(known[match[1]]), path)
+
+
+def everything(postgres: Postgres, user_id: UUID | None = None) -> dict[str, list[str]]:
+    """All rows of all tables, or one user's: what must not have changed."""
+    found = {}
+    with postgres.connect() as owner:
+        for name, table in SQLModel.metadata.tables.items():
+            column = "id" if name == "users" else "user_id"
+            if column not in table.c:
+                continue
+            where = f" WHERE {column} = '{user_id}'" if user_id else ""
+            rows = owner.execute(f"SELECT row_to_json(t)::text FROM {name} t{where}").fetchall()
+            found[name] = sorted(row[0] for row in rows)
+    return found
+
+
+@pytest.fixture
+async def card(ada: Person, postgres: Postgres) -> Card:
+    return await make_card(postgres, ada.user_id, question=True, goal=f"Find the {MARKER}")
+
+
+async def call(
+    route: tuple[str, str], how: Route, card: Card, person: Person, visitor: Visitor | None
+) -> httpx.Response:
+    method, path = route
+    target = filled(path, card) + (f"?{how.query}" if how.query else "")
+    if path.startswith("/api/v1/"):
+        return await person.call(method, target.removeprefix("/api/v1"), json=how.json(card) if how.json else None)
+    assert visitor is not None
+    if method == "POST":
+        return await visitor.post(target, how.form(card) if how.form else {})
+    return await visitor.client.request(method, target)
+
+
+def test_every_route_has_an_entry_here(app: FastAPI) -> None:
+    assert walked(app) == set(ROUTES)
+
+
+@pytest.mark.parametrize("route", [key for key, how in ROUTES.items() if how.access == "foreign"], ids=" ".join)
+async def test_another_users_things_are_not_there(
+    route: tuple[str, str], ada: Person, eve: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
+) -> None:
+    before = everything(postgres, ada.user_id)
+    async with visit(app, parts, eve.email) as visitor:
+        response = await call(route, ROUTES[route], card, eve, visitor)
+    assert response.status_code in ROUTES[route].status, response.text
+    assert MARKER not in response.text
+    assert ada.email not in response.text
+    assert everything(postgres, ada.user_id) == before
+
+
+async def test_what_is_ones_own_shows_nothing_of_anybody_else(
+    ada: Person, eve: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
+) -> None:
+    before = everything(postgres, ada.user_id)
+    strange = [MARKER, ada.email, str(ada.user_id), *(str(item) for item in ids(card).values())]
+    seen = 0
+    async with visit(app, parts, eve.email) as visitor:
+        for route, how in ROUTES.items():
+            if how.access != "own" or route[1].endswith(("logout", "sign-out")):
+                continue
+            response = await call(route, how, card, eve, visitor)
+            assert response.status_code in {200, 201, 303, 503}, (route, response.text)
+            assert not [item for item in strange if item in response.text], route
+            seen += 1
+    assert seen > 15
+    assert everything(postgres, ada.user_id) == before
+
+
+async def test_nothing_but_the_open_routes_answers_without_a_sign_in(
+    client: httpx.AsyncClient, card: Card, postgres: Postgres
+) -> None:
+    before = everything(postgres)
+    for (method, path), how in ROUTES.items():
+        if how.access == "open":
+            continue
+        target = filled(path, card) + (f"?{how.query}" if how.query else "")
+        for headers in ({}, {"authorization": "Bearer x"}, {"cookie": "coco_access=x"}):
+            response = await client.request(
+                method,
+                target,
+                json=how.json(card) if how.json else None,
+                data=how.form(card) if how.form else None,
+                headers={"origin": str(client.base_url), **headers},
+            )
+            if path.startswith("/api/v1/") or method == "POST":
+                assert response.status_code == 401, (method, path)
+            else:
+                assert response.status_code == 303, (method, path)
+                assert response.headers["location"].startswith(("/login", "/session/resume"))
+    assert everything(postgres) == before
+
+
+async def test_a_get_decides_and_changes_nothing(
+    ada: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
+) -> None:
+    """Link previews, prefetchers and scanners visit links with whatever they hold; so does this."""
+    async with visit(app, parts, ada.email) as visitor:
+        before = everything(postgres)
+        tried = 0
+        for method, path in ROUTES:
+            if method != "GET":
+                continue
+            target = filled(path, card)
+            query = ROUTES[(method, path)].query or "verdict=approve"
+            tries = [
+                ("GET", f"{target}?{query}&verdict=approve&digest={card.action.digest}&approve=1"),
+                ("HEAD", target),
+            ]
+            for verb, address in tries:
+                response = await visitor.client.request(
+                    verb,
+                    address,
+                    headers={"authorization": f"Bearer {ada.token}", "user-agent": "Slackbot-LinkExpanding 1.0"},
+                )
+                assert response.status_code in {200, 303, 405, 422}, (verb, address, response.text)
+                tried += 1
+        # And the addresses that decide, visited as links.
+        for method, path in ROUTES:
+            if method == "POST" and ("GET", path) not in ROUTES:
+                response = await visitor.client.get(
+                    filled(path, card), headers={"authorization": f"Bearer {ada.token}"}
+                )
+                assert response.status_code in {404, 405}, path
+                tried += 1
+        assert tried > 60
+        assert everything(postgres) == before
+
+
+async def test_the_database_itself_refuses_a_change_in_a_get(ada: Person, parts: Parts) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.exc import InternalError
+
+    with pytest.raises(InternalError, match="read-only transaction"):
+        async with parts.reading(ada.user_id) as session:
+            await session.execute(text("UPDATE users SET name = 'changed'"))
+
+
+async def test_a_malformed_id_is_nobodys(ada: Person, app: FastAPI, parts: Parts) -> None:
+    for path in {path for _, path in ROUTES if "{" in path}:
+        bad = re.sub(r"\{\w+\}", "not-an-id", path)
+        if path.startswith("/api/v1/"):
+            response = await ada.call("GET", bad.removeprefix("/api/v1"))
+            assert response.status_code in {404, 405, 422}
+            assert set(json.loads(response.text)) == {"error"}
+        else:
+            async with visit(app, parts, ada.email) as visitor:
+                response = await visitor.client.get(bad)
+            assert response.status_code in {404, 405}
+
+
+def test_the_public_app_has_no_internal_endpoint(app: FastAPI) -> None:
+    paths = {path for _, path in walked(app)}
+    assert not [path for path in paths if re.search(r"decode|encode|metrics|ready|sandbox|internal", path)]
