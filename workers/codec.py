@@ -49,8 +49,8 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         return EncryptionCodec(self._lookup, parsed[0] if parsed else None)
 
     async def encode(self, payloads_in: Sequence[Payload]) -> list[Payload]:
-        if not payloads_in:
-            return []
+        if all(item.metadata.get("encoding") == b"binary/null" for item in payloads_in):
+            return list(payloads_in)  # nothing to hide
         if self._user_id is None:
             raise InvalidInput("a payload outside a user's run is not sent: there is no key to encrypt it with")
         keys = await self._lookup(self._user_id)

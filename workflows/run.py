@@ -48,8 +48,6 @@ STATE = SearchAttributeKey.for_keyword(SEARCH_STATE)
 
 MAX_PLANS = 5
 """Rounds of questions before a run gives up."""
-MAX_TRIES = 20
-"""Times an approved action is handed to the sandbox before it counts as not carried out."""
 
 
 class RunInput(Frozen):
@@ -62,6 +60,8 @@ class RunInput(Frozen):
     plan_seconds: int = 600
     perform_seconds: int = 180
     heartbeat_seconds: int = 15
+    tries: int = 20
+    """Times a task is handed to the sandbox before it counts as not carried out."""
 
 
 class RunResult(Frozen):
@@ -74,10 +74,7 @@ class RunWorkflow:
 
     @workflow.init
     def __init__(self, tuning: RunInput) -> None:
-        parsed = parse_workflow_id(workflow.info().workflow_id)
-        if parsed is None:
-            raise ApplicationError("this workflow id is not one that Coco made", non_retryable=True)
-        self._user_id, self._run_id = parsed
+        self._ids = parse_workflow_id(workflow.info().workflow_id)
         self._tuning = tuning
         self._wakes = 0
         self._seen = 0
@@ -94,7 +91,10 @@ class RunWorkflow:
         return self._state
 
     @workflow.run
-    async def run(self, tuning: RunInput) -> RunResult:
+    async def run(self, tuning: RunInput) -> RunResult | None:
+        if self._ids is None:
+            # Started by hand under an id that Coco did not make: there is no user, no key and nothing to do.
+            return None
         while True:
             try:
                 return await self._drive()
@@ -124,6 +124,16 @@ class RunWorkflow:
             planned = True
             view = await self._look()
         return await self._act(view)
+
+    @property
+    def _user_id(self) -> UUID:
+        assert self._ids is not None
+        return self._ids[0]
+
+    @property
+    def _run_id(self) -> UUID:
+        assert self._ids is not None
+        return self._ids[1]
 
     # -- planning ----------------------------------------------------------------------------------------------
 
@@ -156,7 +166,7 @@ class RunWorkflow:
 
     async def _plan_in_sandbox(self, revision: int) -> str:
         """Why planning failed for good, or nothing."""
-        for attempt in range(MAX_TRIES):
+        for attempt in range(self._tuning.tries):
             await self._ensure_sandbox()
             try:
                 await workflow.execute_activity(
@@ -215,7 +225,7 @@ class RunWorkflow:
     async def _perform(self, action_id: UUID) -> None:
         """Carries one approved action to a recorded result."""
         failure = ""
-        for attempt in range(MAX_TRIES):
+        for attempt in range(self._tuning.tries):
             minted: MintOutput = await workflow.execute_activity(
                 names.MINT_GRANT,
                 ActionRef(user_id=self._user_id, run_id=self._run_id, action_id=action_id),
