@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -52,13 +53,16 @@ def dump(message: Frozen) -> bytes:
 
 
 def _check_tree(value: Any, depth: int) -> None:
-    """Raises ValueError for what Postgres or the domain cannot hold: deep nesting, NUL, lone surrogates."""
+    """Raises ValueError for what Postgres or the domain cannot hold: deep nesting, NUL, lone surrogates, infinities."""
     if depth < 0:
         raise ValueError("nested too deeply")
     if isinstance(value, str):
         value.encode("utf-8")
         if "\0" in value:
             raise ValueError("NUL")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("not a number that JSON has")
     elif isinstance(value, list):
         for item in value:
             _check_tree(item, depth - 1)
