@@ -122,6 +122,44 @@ def _lines(path: str) -> list[str]:
     return data.decode("utf-8", errors="surrogateescape").split("\n")
 
 
+@app.command("compare")
+def compare_command(
+    old: Annotated[str, typer.Argument(help="The rule as it was.", show_default=False)],
+    new: Annotated[str, typer.Argument(help="The rule as it would be.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Say whether the new rule is stricter, looser, equivalent or incomparable, with records that show it."""
+    from coco.guardrails.analysis import compare_forms
+    from coco.guardrails.declarations import default_catalogue
+    from coco.guardrails.english.compiler import compile_sentence
+
+    before, after = compile_sentence(old), compile_sentence(new)
+    for compiled in (before, after):
+        if compiled.form is None:
+            if as_json:
+                problems = [problem.as_json() for problem in compiled.problems]
+                _print_json({"relation": None, "sentence": compiled.sentence, "problems": problems})
+            else:
+                _show_compiled(compiled)
+            raise typer.Exit(1)
+    assert before.form is not None
+    assert after.form is not None
+    found = compare_forms(before.form, after.form, default_catalogue())
+    only_new = found.only_new.facts if found.only_new else None
+    only_old = found.only_old.facts if found.only_old else None
+    if as_json:
+        _print_json(
+            {"relation": found.relation, "only_new": only_new, "only_old": only_old, "reasons": list(found.reasons)}
+        )
+        return
+    typer.echo(found.relation)
+    for title, facts in (("covered only by the new rule", only_new), ("covered only by the old rule", only_old)):
+        if facts is not None:
+            typer.echo(f"  {title}: {json.dumps(facts, ensure_ascii=False)}")
+    for reason in found.reasons:
+        typer.echo(f"  {reason}")
+
+
 @app.command("facts")
 def facts_command(as_json: Json = False) -> None:
     """List the facts and operations that a rule can speak of."""
