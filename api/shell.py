@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Iterable
 
 from starlette.datastructures import MutableHeaders
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import error_response
 from api.origins import Origins
+from coco.errors import Code
 
 MAX_REQUEST_BYTES = 2_000_000
 
@@ -57,7 +58,8 @@ class Shell:
         max_bytes: int = MAX_REQUEST_BYTES,
     ) -> None:
         """Paths of `any_host` are served under every host name: they tell nothing to protect."""
-        self._app = RequestBodyLimitMiddleware(app, max_bytes)
+        self._app = app
+        self._max_bytes = max_bytes
         self._origins = origins
         self._any_host = any_host
         self._public_prefix = public_prefix
@@ -99,7 +101,34 @@ class Shell:
                 headers["cache-control"] = "no-cache" if cacheable else "no-store"
             await send(message)
 
+        if scope["type"] == "http":
+            if self._announced(scope) > self._max_bytes:
+                # The rest is not read; the connection ends with the answer.
+                headers = {"connection": "close"}
+                refusal = error_response(413, Code.TOO_LARGE.value, "The request is too large.", headers=headers)
+                await refusal(scope, receive, with_headers)
+                return
+            receive = self._counted(receive)
         await self._app(scope, receive, with_headers)
+
+    @staticmethod
+    def _announced(scope: Scope) -> int:
+        text = HTTPConnection(scope).headers.get("content-length", "0")
+        return int(text) if text.isascii() and text.isdigit() else 0
+
+    def _counted(self, receive: Receive) -> Receive:
+        """`receive` that stops at the limit, for bodies that come in chunks and announce nothing."""
+        total = 0
+
+        async def counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self._max_bytes:
+                raise HTTPException(413)
+            return message
+
+        return counted
 
     async def _refuse_host(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
