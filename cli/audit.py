@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli.errors import settings
+
 app = typer.Typer(help="The record of what happened.", no_args_is_help=True)
 
 
@@ -22,9 +24,8 @@ def verify(
     """
     from cli.owner import running_database
     from cli.verify import walk
-    from coco.settings import Settings
 
-    with running_database(Settings(), password_file=password_file) as owner:
+    with running_database(settings(), password_file=password_file) as owner:
         broken = False
         for account in walk(owner, user):
             if account.problem is None:

@@ -5,12 +5,13 @@ Every command imports what it needs when it runs, so that the small ones start a
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli import audit, guardrail, keys, operators
-from cli.errors import Group
+from cli.errors import Group, settings
 
 app = typer.Typer(
     cls=Group,
@@ -26,6 +27,25 @@ app.add_typer(keys.app, name="keys")
 
 
 @app.command()
+def up(
+    demo: Annotated[
+        bool | None,
+        typer.Option("--demo/--no-demo", help="Start the demo workspace and connect it. Default: COCO_DEMO, else yes."),
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Where everything is kept. Default: COCO_STATE_DIR, .coco.")
+    ] = None,
+    public_port: Annotated[int | None, typer.Option(help="The inbox's port.", min=1, max=65535)] = None,
+    log_json: Annotated[bool, typer.Option("--log-json", help="One JSON object per line instead of text.")] = False,
+) -> None:
+    """Start Coco with all that it needs, and stop all of it on Ctrl-C."""
+    from cli.up.run import up as start
+
+    given = {"demo": demo, "state_dir": state_dir, "public_port": public_port}
+    start(settings(**{name: value for name, value in given.items() if value is not None}), log_json=log_json)
+
+
+@app.command()
 def migrate(
     password_file: Annotated[
         str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
@@ -34,12 +54,11 @@ def migrate(
     """Bring the database to the current schema, and make the roles it needs."""
     from cli.owner import owner_address, running_database
     from coco.deployment import master_key
-    from coco.settings import Settings
     from store.migrate import migrate as bring_up_to_date
 
-    settings = Settings()
-    master = master_key(settings)
-    with running_database(settings, password_file=password_file) as owner:
+    configured = settings()
+    master = master_key(configured)
+    with running_database(configured, password_file=password_file) as owner:
         bring_up_to_date(owner, master.text)
         typer.echo(f"The database at {owner_address(owner)} is up to date.")
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli.errors import settings
+
 app = typer.Typer(help="People who look after this installation.", no_args_is_help=True)
 
 
@@ -20,10 +22,9 @@ def add(
     import psycopg
 
     from cli.owner import running_database
-    from coco.settings import Settings
     from store.accounts import make_operator
 
-    with running_database(Settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
+    with running_database(settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
         make_operator(owner, email)
     typer.echo(f"{email} is an operator from the next sign-in on.")
 
@@ -38,8 +39,7 @@ def list_operators(
     import psycopg
 
     from cli.owner import running_database
-    from coco.settings import Settings
 
-    with running_database(Settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
+    with running_database(settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
         for (email,) in owner.execute("SELECT email FROM users WHERE is_operator ORDER BY email"):
             typer.echo(email)

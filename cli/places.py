@@ -2,7 +2,7 @@
 
 state/keys/        the deployment's keys, the embedded Postgres' owner password, the demo account's password
 state/postgres/    the embedded Postgres
-state/temporal.db  the embedded Temporal server
+state/temporal/    the embedded Temporal server's database
 state/demo/        the demo workspace, and what was connected to it
 state/logs/        one log per process
 state/volumes/, state/sandboxes/   the sandboxes' volumes, and what bubblewrap keeps
@@ -46,8 +46,8 @@ class Places:
         return self.state / "postgres"
 
     @property
-    def temporal_file(self) -> Path:
-        return self.state / "temporal.db"
+    def temporal(self) -> Path:
+        return self.state / "temporal"
 
     @property
     def demo(self) -> Path:
@@ -87,7 +87,7 @@ class Places:
     def make(self) -> None:
         """Makes the folders. Raises Fix where one cannot be made or belongs to somebody else."""
         make_own(self.state)
-        for folder in (self.keys, self.logs, self.demo):
+        for folder in (self.keys, self.logs, self.demo, self.temporal):
             make_own(folder, passable=False)
         if self.short in {self.run.parent, self.postgres_socket.parent}:
             make_own(self.short)

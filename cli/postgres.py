@@ -56,15 +56,18 @@ def system_user() -> str:
     return SYSTEM_USER if os.geteuid() == 0 else ""
 
 
-def prepare(places: Places) -> None:
-    """Makes the cluster where there is none yet. A first start that was killed leaves nothing half-made. Raises Fix."""
+def prepare(places: Places) -> list[Path]:
+    """Makes the cluster where there is none yet. A first start that was killed leaves nothing half-made.
+
+    Gives the folders that were opened for others to pass through (see `_let_pass`). Raises Fix.
+    """
+    opened: list[Path] = []
     bin_dir, target = binaries(), data(places)
     make_own(places.postgres)
     places.postgres_socket.mkdir(exist_ok=True, mode=0o700)
     if os.geteuid() == 0:
         _make_system_user()
-        _let_pass(target)
-        _let_pass(bin_dir)
+        opened = [*_let_pass(target), *_let_pass(bin_dir / "postgres")]
         shutil.chown(places.postgres_socket, SYSTEM_USER, SYSTEM_USER)
     places.postgres_socket.chmod(0o700)
     if (target / "PG_VERSION").exists():
@@ -73,8 +76,9 @@ def prepare(places: Places) -> None:
             raise Fix(
                 f"{target} was made by PostgreSQL {found}, this is {MAJOR}: dump it with that one and restore it here"
             )
-        return
-    _make_cluster(places, bin_dir)
+    else:
+        _make_cluster(places, bin_dir)
+    return opened
 
 
 def command(places: Places) -> list[str]:
@@ -219,9 +223,12 @@ def _no_user(why: str) -> Fix:
     )
 
 
-def _let_pass(target: Path) -> None:
-    """Lets other users pass through (not list) the folders above `target`, where they cannot."""
-    for folder in (target.parent, *target.parent.parents):
+def _let_pass(target: Path) -> list[Path]:
+    """Lets other users pass through (not list) the folders above `target`, where they cannot; those changed."""
+    changed = []
+    for folder in target.parents:
         mode = stat.S_IMODE(folder.stat().st_mode)
         if not mode & stat.S_IXOTH:
             folder.chmod(mode | stat.S_IXOTH)
+            changed.append(folder)
+    return changed
