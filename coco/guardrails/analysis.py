@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
-
-import z3
 
 from .catalogue import Catalogue, FactType
 from .evaluate import SECOND, evaluate
@@ -43,6 +42,8 @@ from .form import (
 )
 from .records import microseconds, moment_of, read_record
 from .requirements import Requirement, form_requirements
+
+z3: Any = import_module("z3")  # the package is only partly typed
 
 Relation = Literal["stricter", "looser", "equivalent", "incomparable", "unknown"]
 MOMENT = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -100,7 +101,7 @@ class _World:
         self.axioms += [z3.And(minute >= 0, minute < 7 * 1440) for minute in self.zones.values()]
         for fact in self.facts:
             self.axioms += self._axioms(fact)
-        self.record_of = {form.target: z3.Bool(f"record:{form.target}") for form in forms}
+        self.record_of: dict[str, Any] = {form.target: z3.Bool(f"record:{form.target}") for form in forms}
         for entity, there in self.record_of.items():
             for fact in self.facts:
                 if fact.startswith(f"{entity}."):

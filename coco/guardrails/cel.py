@@ -194,13 +194,13 @@ def cel_activation(facts: Mapping[str, Value], catalogue: Catalogue) -> dict[str
 
 def cel_holds(form: Form, record: Record, catalogue: Catalogue) -> bool:
     """Evaluate the CEL text with cel-python. An evaluation error is "does not hold"; it never covers."""
-    import celpy
+    from celpy import CELEvalError  # type: ignore[attr-defined]
 
     if record.problems:
         return False
     program = _program(cel_text(form, catalogue))
     try:
         result = program.evaluate(cel_activation(record.facts, catalogue))
-    except celpy.CELEvalError:
+    except CELEvalError:
         return False
     return bool(result) is True

@@ -13,7 +13,8 @@ IN india;IQ iraq;IR iran;IS iceland;IT italy;JM jamaica;JO jordan;JP japan;KE ke
 KP north korea;KR south korea;KW kuwait;KZ kazakhstan;LA laos;LB lebanon;LI liechtenstein;LK sri lanka;LT lithuania;
 LU luxembourg;LV latvia;LY libya;MA morocco;MC monaco;MD moldova;ME montenegro;MG madagascar;MK north macedonia;
 MM myanmar;MN mongolia;MT malta;MU mauritius;MX mexico;MY malaysia;MZ mozambique;NA namibia;NG nigeria;NI nicaragua;
-NL netherlands|the netherlands|holland;NO norway;NP nepal;NZ new zealand;OM oman;PA panama;PE peru;PH philippines|the philippines;
+NL netherlands|the netherlands|holland;NO norway;NP nepal;NZ new zealand;OM oman;PA panama;PE peru;
+PH philippines|the philippines;
 PK pakistan;PL poland;PR puerto rico;PT portugal;PY paraguay;QA qatar;RO romania;RS serbia;RU russia|russian federation;
 RW rwanda;SA saudi arabia;SD sudan;SE sweden;SG singapore;SI slovenia;SK slovakia;SN senegal;SV el salvador;SY syria;
 TH thailand;TN tunisia;TR turkey|turkiye|türkiye;TW taiwan;TZ tanzania;UA ukraine;UG uganda;

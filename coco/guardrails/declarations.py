@@ -245,7 +245,9 @@ OPERATIONS = (
         for e in ("contact", "deal", "company")
     ),
     *(
-        Operation(name=f"{e}.assign", doc=f"Give a {e} to another owner.", targets=(e,), argument="action.owner", **_ASSIGN)
+        Operation(
+            name=f"{e}.assign", doc=f"Give a {e} to another owner.", targets=(e,), argument="action.owner", **_ASSIGN
+        )
         for e in ("contact", "deal", "company")
     ),
     *(

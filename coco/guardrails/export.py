@@ -22,8 +22,14 @@ def compiled_json(compiled: Compiled, catalogue: Catalogue | None = None) -> dic
     form = compiled.form
     if form is None:
         empty: dict[str, Any] = {
-            "ok": False, "reading": None, "predicate": None, "operations": [], "mode": None, "window": None, "limits": None,
-        }  # fmt: skip
+            "ok": False,
+            "reading": None,
+            "predicate": None,
+            "operations": [],
+            "mode": None,
+            "window": None,
+            "limits": None,
+        }
         return {**empty, "problems": [problem.as_json() for problem in compiled.problems]}
     return {
         "ok": True,
@@ -67,7 +73,7 @@ def window_json(window: Window) -> dict[str, Any] | None:
 
 def limits_json(limits: Limits) -> dict[str, Any]:
     """Every cap by name, null where the rule sets none."""
-    actions, credits = dict(limits.actions), dict(limits.credits)
+    actions, spending = dict(limits.actions), dict(limits.credits)
     return {
         "per_run": actions.get("run"),
         "per_hour": actions.get("hour"),
@@ -75,10 +81,10 @@ def limits_json(limits: Limits) -> dict[str, Any]:
         "per_week": actions.get("week"),
         "per_month": actions.get("month"),
         "credits_per_action": limits.credits_per_action,
-        "credits_per_run": credits.get("run"),
-        "credits_per_day": credits.get("day"),
-        "credits_per_week": credits.get("week"),
-        "credits_per_month": credits.get("month"),
+        "credits_per_run": spending.get("run"),
+        "credits_per_day": spending.get("day"),
+        "credits_per_week": spending.get("week"),
+        "credits_per_month": spending.get("month"),
     }
 
 

@@ -39,7 +39,8 @@ NONE: Spelling = MappingProxyType({})
 _ORDER: dict[Order, str] = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least", "==": "exactly"}
 _BEFORE: dict[Order, str] = {"<": "before", "<=": "at or before", ">": "after", ">=": "at or after", "==": "on"}
 _OPERATION = {
-    "enrich": "Enrich", "archive": "Archive", "delete": "Delete", "update": "Update", "email.draft": "Draft messages for",
+    "enrich": "Enrich", "archive": "Archive", "delete": "Delete", "update": "Update", "email.draft": "Draft "
+    "messages for",
     "email.send": "Send messages to", "task.create": "Create tasks for", "note.create": "Add notes to",
 }  # fmt: skip
 
@@ -171,7 +172,8 @@ def _has_text(fact: str, values: tuple[str, ...], least: int, catalogue: Catalog
     if least == 1:
         return f"{_subject(fact)} is tagged {_values(fact, values, catalogue, spell, 'or')}"
     if least == len(values):
-        return f"{_subject(fact)} is tagged {'both' if least == 2 else 'all of'} {_values(fact, values, catalogue, spell, 'and')}"
+        every = "both" if least == 2 else "all of"
+        return f"{_subject(fact)} is tagged {every} {_values(fact, values, catalogue, spell, 'and')}"
     return f"{_subject(fact)} has at least {least} of the tags {_values(fact, values, catalogue, spell, 'or')}"
 
 
@@ -204,7 +206,7 @@ def weekly_text(weekly: Weekly) -> str:
 
 
 def _operation_text(covered: Covered, spell: Spelling) -> str:
-    entity, verb = covered.operation.split(".")
+    verb = covered.operation.split(".")[1]
     arguments = {fact: spell.get(value, value) for fact, value in covered.arguments}
     if verb == "add_tag":
         return f"Add the tag {quote(arguments['action.tag'])} to"
@@ -248,7 +250,7 @@ def reading(form: Form, catalogue: Catalogue) -> str:
     parts.extend(
         f"At most {number} {'action' if number == 1 else 'actions'} per {per}" for per, number in form.limits.actions
     )
-    parts.extend(f"At most {number_text(credits)} credits per {per}" for per, credits in form.limits.credits)
+    parts.extend(f"At most {number_text(budget)} credits per {per}" for per, budget in form.limits.credits)
     if form.limits.credits_per_action is not None:
         parts.append(f"At most {number_text(form.limits.credits_per_action)} credits per action")
     for name in form.excluded:
@@ -257,7 +259,8 @@ def reading(form: Form, catalogue: Catalogue) -> str:
         else:
             entity, verb = name.split(".")
             parts.append(
-                f"Never {_decapitalised(_OPERATION.get(verb, verb))} {'companies' if entity == 'company' else entity + 's'}"
+                f"Never {_decapitalised(_OPERATION.get(verb, verb))} "
+                f"{'companies' if entity == 'company' else entity + 's'}"
             )
     parts.append(_mode_text(form))
     return ". ".join(parts) + "."

@@ -15,7 +15,8 @@ from .form import Age, Ahead, Empty, Form, Moment, Number, Predicate, Share, ato
 
 @dataclass(frozen=True)
 class Requirement:
-    """`record`: some fact of the entity `fact` is known, so that the record is about one. `present`: the fact is in the record. `known`: and is not null. `past`: not after now. `some`: the list has
+    """`record`: some fact of the entity `fact` is known, so that the record is about one. `present`: the fact is in the
+    record. `known`: and is not null. `past`: not after now. `some`: the list has
     entries. `equals`: the fact is `value`."""
 
     kind: Literal["record", "present", "known", "past", "some", "equals"]

@@ -15,9 +15,11 @@ from ..catalogue import Catalogue
 from ..declarations import default_catalogue
 from ..form import And, Empty, Form, Limits, Not, Predicate, Window, atoms, conjunction
 from ..reading import reading
-from .build import DEFAULT_WAIT_HOURS, Builder, Parts
+from .build import Builder
+from .frame import DEFAULT_WAIT_HOURS
 from .lexer import Lexer
 from .parser import NoParse, parse
+from .parts import Parts
 from .problems import Problem, Refused
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
@@ -174,7 +176,7 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
             break
     if len(forms) > 1:
         first, second = (reading(form, catalogue) for form in list(forms)[:2])
-        raise Refused((0, len(sentence)), f"this can be read in two ways: ({'1'}) {first} ({'2'}) {second}", first)
+        raise Refused((0, len(sentence)), f"this can be read in two ways: (1) {first} (2) {second}", first)
     if not forms:
         raise next((failure for failure in failures if not failure.weak), failures[0])
     return next(iter(forms.items()))
@@ -312,11 +314,12 @@ def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, 
     if draft and kinds != {"draft"}:
         raise Refused(
             said["draft_only"],
-            "only messages can be queued as drafts; this operation would simply not run. To see each one before it runs, have no guardrail; to be told first, say so",
+            "only messages can be queued as drafts; this operation would simply not run. To see each one before it "
+            "runs, have no guardrail; to be told first, say so",
             "Notify me first.",
         )
     if kinds == {"draft"}:
-        if notify or "run" in said and False:
+        if notify:
             raise Refused(
                 said["notify_first"],
                 "drafting sends nothing, so there is nothing to notify of first",
@@ -329,8 +332,3 @@ def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, 
     if notify:
         return "notify_first", parts.wait_hours or DEFAULT_WAIT_HOURS, bool(parts.offline), excluded
     return "run", None, False, excluded
-
-
-def closest(sentence: str) -> str:
-    """The sentence with its spacing tidied, for messages."""
-    return re.sub(r"\s+", " ", sentence).strip()

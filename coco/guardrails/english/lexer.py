@@ -20,14 +20,68 @@ from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
 MAX_CHARACTERS = 2_000
 
 _WORD = re.compile(r"/?[^\W\d_]+(?:['][^\W\d_]+)?'?|u\.s\.a?\.|&|@|>=|<=|≥|≤|==|[<>=+]", re.IGNORECASE)
-_SAME_LENGTH = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "–": "-", "‑": "-", "‐": "-", "—": "—", "\u00a0": " ", "`": "'"})  # fmt: skip
+_SAME_LENGTH = str.maketrans(
+    {"’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "–": "-", "‑": "-", "‐": "-", "—": "—", "\u00a0": " ", "`": "'"}
+)
 
-NUMBER_WORDS = {w: n for n, w in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty".split())} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
-    "eighty": 80, "ninety": 90, "once": 1, "twice": 2, "single": 1, "dozen": 12}  # fmt: skip
-_UNITS = {"minute": 60, "min": 60, "hour": 3600, "hr": 3600, "h": 3600, "day": 86_400, "d": 86_400, "week": 604_800,
-          "wk": 604_800, "w": 604_800, "fortnight": 1_209_600, "month": 0, "mo": 0, "quarter": 0, "year": 0, "yr": 0}  # fmt: skip
+NUMBER_WORDS = {
+    w: n
+    for n, w in enumerate(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
+    )
+} | {
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+    "once": 1,
+    "twice": 2,
+    "single": 1,
+    "dozen": 12,
+}
+_UNITS = {
+    "minute": 60,
+    "min": 60,
+    "hour": 3600,
+    "hr": 3600,
+    "h": 3600,
+    "day": 86_400,
+    "d": 86_400,
+    "week": 604_800,
+    "wk": 604_800,
+    "w": 604_800,
+    "fortnight": 1_209_600,
+    "month": 0,
+    "mo": 0,
+    "quarter": 0,
+    "year": 0,
+    "yr": 0,
+}
 _MONTHS_IN = {"month": 1, "mo": 1, "quarter": 3, "year": 12, "yr": 12}
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
 _SCALE = r"(?:\s?(?:k|m|mn|million|thousand|mio)\b)?"
@@ -35,17 +89,34 @@ _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "million"
 _UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?|mo|quarters?|years?|yrs?)"
 _WORD_NUMBER = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _DURATION = re.compile(
-    rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b)(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b(?:'(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
+    rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b)(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b"
+    r"(?:'(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
     re.I,
 )
 _BUSINESS = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(business|working|work|calendar week)[\s-]days?\b", re.I)
-_MONEY_BEFORE = re.compile(rf"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)\s?({_NUMBER})({_SCALE})", re.I)  # fmt: skip
+_MONEY_BEFORE = re.compile(
+    rf"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)\s?({_NUMBER})({_SCALE})", re.I
+)
 _MONEY_AFTER = re.compile(
-    rf"({_NUMBER})({_SCALE})\s?(USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD|US dollars|dollars|euros?|pounds|swiss francs|yen|bucks|€|£|\$)(?!\w)",
+    rf"({_NUMBER})({_SCALE})\s?(USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD|US dollars|dollars|"
+    r"euros?|pounds|swiss francs|yen|bucks|€|£|\$)(?!\w)",
     re.I,
 )
-_CURRENCY = {"us$": "USD", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "us dollars": "USD", "dollars": "USD",
-             "euro": "EUR", "euros": "EUR", "pounds": "GBP", "swiss francs": "CHF", "yen": "JPY", "bucks": "USD"}  # fmt: skip
+_CURRENCY = {
+    "us$": "USD",
+    "$": "USD",
+    "€": "EUR",
+    "£": "GBP",
+    "¥": "JPY",
+    "us dollars": "USD",
+    "dollars": "USD",
+    "euro": "EUR",
+    "euros": "EUR",
+    "pounds": "GBP",
+    "swiss francs": "CHF",
+    "yen": "JPY",
+    "bucks": "USD",
+}
 _PERCENT = re.compile(rf"({_NUMBER})\s?(?:%|percent\b|per cent\b)", re.I)
 _PLAIN = re.compile(rf"({_NUMBER})({_SCALE})(?![\w.]*\w@)", re.I)
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
@@ -56,7 +127,10 @@ _MONTH_NAMES = {name.lower(): i for i, name in enumerate(calendar.month_name) if
 }
 _MONTH = "|".join(sorted(_MONTH_NAMES, key=len, reverse=True))
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?\s?(UTC|Z)\b)?(?![\d-])")
-_LONG_DATE = re.compile(rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?,?(?:\s+(\d{{4}}))?(?!\w)|({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?!\w)", re.I)  # fmt: skip
+_LONG_DATE = re.compile(
+    rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?,?(?:\s+(\d{{4}}))?(?!\w)|({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?!\w)",
+    re.I,
+)
 _MONTH_YEAR = re.compile(rf"({_MONTH})\b\.?,?\s+(\d{{4}})\b", re.I)
 _SLASH_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
 _CLOCK = r"(\d{1,2})(?::(\d\d))?\s?(am|pm|a\.m\.|p\.m\.)?"
@@ -64,10 +138,23 @@ _TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
 _TIME = re.compile(r"(\d{1,2}):(\d\d)\s?(am|pm|a\.m\.|p\.m\.)?(?!\w)|(\d{1,2})\s?(am|pm|a\.m\.|p\.m\.)(?!\w)", re.I)
 _ZONE = re.compile(r"(?:[A-Z][A-Za-z]+/)+[A-Z][A-Za-z_-]+|\bUTC\b|\bGMT\b")
 _CITY_TIME = re.compile(r"((?:[A-Z][a-z]+\s)+)time\b")
-_ABBREVIATED = {"CET": "Europe/Berlin", "CEST": "Europe/Berlin", "EST": "America/New_York", "EDT": "America/New_York",
-                "ET": "America/New_York", "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "PT": "America/Los_Angeles",
-                "CST": "America/Chicago", "CDT": "America/Chicago", "MST": "America/Denver", "BST": "Europe/London",
-                "IST": "Asia/Kolkata", "JST": "Asia/Tokyo", "AEST": "Australia/Sydney"}  # fmt: skip
+_ABBREVIATED = {
+    "CET": "Europe/Berlin",
+    "CEST": "Europe/Berlin",
+    "EST": "America/New_York",
+    "EDT": "America/New_York",
+    "ET": "America/New_York",
+    "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles",
+    "PT": "America/Los_Angeles",
+    "CST": "America/Chicago",
+    "CDT": "America/Chicago",
+    "MST": "America/Denver",
+    "BST": "Europe/London",
+    "IST": "Asia/Kolkata",
+    "JST": "Asia/Tokyo",
+    "AEST": "Australia/Sydney",
+}
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
 
@@ -230,8 +317,16 @@ class Lexer:
 
     def _literal(self, text: str, at: int) -> list[Token]:
         readers: tuple[Callable[[str, int], list[Token]], ...] = (
-            self._address, self._zone, self._date, self._business_days, self._money, self._duration, self._percent, self._time, self._plain,
-        )  # fmt: skip
+            self._address,
+            self._zone,
+            self._date,
+            self._business_days,
+            self._money,
+            self._duration,
+            self._percent,
+            self._time,
+            self._plain,
+        )
         if at and (text[at - 1].isalnum() or text[at - 1] == "_") and text[at].isalnum():
             return []
         for reader in readers:
@@ -250,7 +345,7 @@ class Lexer:
         ):
             tail = match.group().rpartition(".")[2]
             head = words_of(match.group().partition(".")[0])
-            # a missing space after a full stop makes "stage.Don't" look like a domain; only lower-case tails are domains
+            # a missing space after a full stop makes "stage.archive" look like a domain
             if (tail,) not in self._vocabulary.phrases or (head and head not in self._vocabulary.phrases):
                 return [_token("DOMAIN", match.group().lower(), at, match.end())]
         return []
@@ -305,18 +400,18 @@ class Lexer:
             return [_token("DATE", (first, (first + timedelta(days=32)).replace(day=1)), at, match.end())]
         if match := _LONG_DATE.match(text, at):
             span = (at, match.end())
-            day, name, year_text = (
+            number, name, year_text = (
                 (match.group(1), match.group(2), match.group(3))
                 if match.group(1)
                 else (match.group(5), match.group(4), match.group(6))
             )
-            if int(day) > 31 or (year_text is None and name.lower() in {"may", "mar", "march"}):
+            if int(number) > 31 or (year_text is None and name.lower() in {"may", "mar", "march"}):
                 return []  # "80 may be archived": a verb, not a month
             if year_text is None:
                 raise Refused(
                     span, "which year? A rule outlives the year it was written in", f"{match.group().rstrip(' ,')} 2026"
                 )
-            day_found = _a_date(int(year_text), _MONTH_NAMES[name.lower()], int(day), span)
+            day_found = _a_date(int(year_text), _MONTH_NAMES[name.lower()], int(number), span)
             return [_token("DATE", (day_found, day_found + timedelta(days=1)), at, match.end())]
         if match := _SLASH_DATE.match(text, at):
             parts = [int(part) for part in re.split(r"[/.]", match.group())]
@@ -475,9 +570,8 @@ class Lexer:
                     )
                 raise Refused(span, f'"{said}" {why}', suggestion)
             if key in self._vocabulary.phrases:
-                if key == ("us",):
-                    if said != "US":
-                        break
+                if key == ("us",) and said != "US":
+                    break
                 kind, value = self._vocabulary.phrases[key]
                 if kind in {"POSTGE", "POSTLE"} and count > 1 and re.match(r"\s*[$€£\d]", text[span[1] :]):
                     continue  # "over $10k or over €9k": the comparison of what follows
@@ -505,7 +599,7 @@ class Lexer:
             )
         near = get_close_matches(bare, self._vocabulary.words, n=1, cutoff=0.8)
         names = re.search(
-            r"(tagged|tag|tags|stage|owned by|owner is|pipeline|assigned to|company is|labelled|labeled|or|and|to|in|is|at|the)$",
+            r"(tagged|tags?|stage|owned by|owner is|pipeline|assigned to|company is|labell?ed|or|and|to|in|is|at|the)$",
             before,
         )
         if near and near[0] == bare:
@@ -526,7 +620,8 @@ class Lexer:
             name = run.group() if run else word
             return Refused(
                 (start, start + len(name)),
-                f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and put it in quotation marks',
+                f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and '
+                "put it in quotation marks",
                 f'whose city is "{name}"',
             )
         if names or word[:1].isupper():
@@ -540,7 +635,8 @@ class Lexer:
         hint = near[0] if near else ""
         return Refused(
             (start, end),
-            f'"{word}" is not known, so nothing can be made of it. Rules speak of facts and operations (`coco guardrail facts` lists them); a name goes in quotation marks',
+            f'"{word}" is not known, so nothing can be made of it. Rules speak of facts and operations (`coco '
+            "guardrail facts` lists them); a name goes in quotation marks",
             hint,
         )
 

@@ -46,6 +46,8 @@ class _Predictions(dict[Any, list[Any]]):
 class _LookaheadEarley(EarleyParser):
     """lark's Earley parser with one token of lookahead in the predictor."""
 
+    _types: list[str]
+
     def prepare(self) -> None:
         full, first, nullable = self.predictions, self.FIRST, self.NULLABLE
         admitted: dict[Any, frozenset[str] | None] = {}
@@ -83,7 +85,7 @@ class _LookaheadEarley(EarleyParser):
 
     def predict_and_complete(self, i: int, *rest: Any) -> None:
         self._look(i)
-        super().predict_and_complete(i, *rest)
+        super().predict_and_complete(i, *rest)  # type: ignore[no-untyped-call]
 
 
 class NoParse(Exception):
@@ -118,7 +120,7 @@ def parse(tokens: list[Token]) -> list[Tree[Any]]:
     """Every derivation of these tokens, up to MAX_DERIVATIONS. Raises NoParse."""
     _, shared = _lark()
     try:
-        tree = shared.for_tokens(tokens).parse(_Stream(tokens), "start")
+        tree = shared.for_tokens(tokens).parse(_Stream(tokens), "start")  # type: ignore[no-untyped-call]
     except UnexpectedToken as problem:
         index = next((i for i, token in enumerate(tokens) if token is problem.token), len(tokens))
         raise NoParse(index, frozenset(problem.expected or ())) from None

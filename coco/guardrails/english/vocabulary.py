@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from ..catalogue import RECORD_ENTITIES, Catalogue
+from ..catalogue import Catalogue
 from ..countries import DISPLAY
 
 Entry = tuple[str, object]
@@ -57,6 +57,10 @@ VAGUE: dict[str, tuple[str, str]] = {
 UNKNOWN_OPERATIONS = frozenset(_REFUSED["operations"]["unknown"])
 
 
+# lifecycle stages that are kinds of contact in the grammar ("leads", "a customer")
+_NOT_VALUES = frozenset({"lead", "customer", "opportunity", "subscriber", "mql", "sql"})
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Phrases (as tuples of lower-case words) to tokens, for one catalogue."""
@@ -95,8 +99,8 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
         put_all(names.split("|"), "ENTLC", stage)
     put("the action", "THEACTION")
     put("the action's", "ACTIONPOSS")
-    for field, names in MOMENTS.items():
-        put_all(names, "TV", field)
+    for field, moments in MOMENTS.items():
+        put_all(moments, "TV", field)
     for kind, texts in PHRASES.items():
         put_all(texts, kind, None)
     _facts(catalogue, put)
@@ -108,10 +112,10 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
             for form in getattr(operation, kind):
                 if form:
                     forms.setdefault(form, []).append(operation.name)
-        for form, names in forms.items():
-            put(form, {"verbs": "OPV", "gerunds": "OPG", "participles": "OPP"}[kind], tuple(names))
-    for connector, names in catalogue.connectors.items():
-        put_all(names, "CONNECTOR", connector)
+        for form, operations in forms.items():
+            put(form, {"verbs": "OPV", "gerunds": "OPG", "participles": "OPP"}[kind], tuple(operations))
+    for connector, spellings in catalogue.connectors.items():
+        put_all(spellings, "CONNECTOR", connector)
     put_all(DAYS, "DAY")
     for name, index in DAYS.items():
         put(name, "DAY", index, override=True)
@@ -133,26 +137,9 @@ def _facts(catalogue: Catalogue, put: object) -> None:
             continue  # these are also a message and a record: the grammar places them
         put(noun, "FACT", tuple(names))
     for word, meaning in values.items():
-        if word not in {"lead", "customer", "opportunity", "subscriber", "mql", "sql"}:
+        if word not in _NOT_VALUES:
             put(word, "VAL", tuple(sorted(meaning.items())))
 
 
-COUNTRY_CODES = frozenset(DISPLAY) - {
-    "IN",
-    "IT",
-    "IS",
-    "NO",
-    "AT",
-    "BE",
-    "AM",
-    "AS",
-    "DO",
-    "ME",
-    "MY",
-    "SO",
-    "TO",
-    "BY",
-    "OR",
-    "US",
-}
-ENTITY_NAMES = RECORD_ENTITIES
+# two capital letters that are also a word, or a shout, are no country
+COUNTRY_CODES = frozenset(DISPLAY) - frozenset("IN IT IS NO AT BE AM AS DO ME MY SO TO BY US".split())  # noqa: SIM905

@@ -1,0 +1,389 @@
+"""One condition on a record."""
+
+from __future__ import annotations
+
+from lark import Token, Tree
+
+from ..catalogue import FactType
+from ..form import (
+    Age,
+    AtLeast,
+    Count,
+    Empty,
+    Is,
+    Only,
+    Predicate,
+    Share,
+    Truth,
+    conjunction,
+    disjunction,
+    negation,
+)
+from .parts import UNIVERSAL, Names, Node, child, children, span_of, tokens_of
+from .problems import Refused
+from .times import TimeReader
+
+
+class ConditionReader(TimeReader):
+    """One condition on a record."""
+
+    def _condition(self, node: Node) -> Predicate:
+        kind = str(node.data)
+        match kind:
+            case "clause":
+                return self._clause(node)
+            case "group":
+                return conjunction(self._joined_items(children(node, "item")))
+            case "nottrue":
+                return negation(conjunction(self._excluded(lambda: self._joined_items(children(node, "item")))))
+            case "eitheror":
+                return disjunction(
+                    [self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"]
+                )
+            case "bothand":
+                return conjunction(
+                    [self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"]
+                )
+            case "neithernor":
+                return negation(
+                    disjunction(
+                        self._excluded(
+                            lambda: [
+                                self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"
+                            ]
+                        )
+                    )
+                )
+            case "someof":
+                return self._some_of(node)
+            case "companies":
+                return self._companies(node)
+        if kind.startswith("b_"):
+            return self._bounce(node)
+        if kind.startswith("f_"):
+            return self._fact_clause(node)
+        if kind.startswith("r_"):
+            return self._recipients(node)
+        raise Refused(span_of(node), "this is no condition on a record", "")
+
+    def _some_of(self, node: Node) -> Predicate:
+        options = [conjunction(self._joined_items(children(one, "item"))) for one in children(node, "optioned")]
+        order, number = self._order(child(node, "cmp")), self._whole(child(node, "NUM"))
+        least = number if order == ">=" else number + 1 if order == ">" else None
+        if least is None or not 1 <= least <= len(options):
+            raise Refused(
+                span_of(node),
+                f'of {len(options)} conditions, "at least" takes 1 to {len(options)}',
+                "at least 1 of these are true: …",
+            )
+        return AtLeast(least=least, items=tuple(options))
+
+    def _clause(self, node: Node) -> Predicate:
+        subject = child(node, "subject")
+        previous = self._subject
+        if subject is not None:
+            if child(subject, "NEW") is not None:
+                self.parts.new_span = span_of(child(subject, "NEW"))
+            first = child(subject, "e_plain", "e_lifecycle", "e_two", "PRON", "THEACTION", "ENT")
+            if isinstance(first, Token):
+                self._subject = {"THEACTION": "action", "ENT": first.value}.get(first.type, previous)
+                if (
+                    first.type == "ENT"
+                    and first.value != "company"
+                    and (first.value, self.parts.target) != ("contact", "deal")
+                ):
+                    raise Refused(span_of(subject), f"which {first.value}? A record may have several", "")
+            elif first.data == "e_two":
+                self._entity_of(subject)
+            elif first.data == "e_plain":
+                entity = first.children[0].value
+                self._subject = entity
+                if self.parts.target is None:
+                    raise Refused(
+                        span_of(node),
+                        "no operation: this names records but does not say what may be done with them",
+                        "Archive contacts …",
+                    )
+                if self._aux(node) is None and tokens_of(node.children[-1])[0].type != "TV":
+                    raise Refused(
+                        span_of(node),
+                        f"this names {self._text(span_of(first))} beside {self.parts.target}s, so the condition "
+                        "could belong to either; a rule "
+                        "is about one kind of record. Write one guardrail for each",
+                        f"{self.parts.target}s {self._text(span_of(node.children[-1]))}",
+                        fatal=True,
+                    )
+                if entity != self.parts.target and self.parts.target is not None and entity == "deal":
+                    raise Refused(
+                        span_of(subject),
+                        f"a {self.parts.target} may have several deals; a rule about {self.parts.target}s cannot "
+                        "say which",
+                        "Write the rule about deals",
+                    )
+            elif first.data == "e_lifecycle" and self.parts.target != "contact":
+                raise Refused(span_of(subject), f"the rule is about {self.parts.target}s", f"the {self.parts.target}")
+        try:
+            return self._predicate(node.children[-1])
+        finally:
+            self._subject = previous
+
+    def _predicate(self, node: Node) -> Predicate:
+        kind = str(node.data)
+        span = span_of(node)
+        match kind:
+            case "tag_in" | "tag_out":
+                fact = self.catalogue.fact(self._own("tags", span))
+                return self._named_condition(fact, self._names(child(node, "names")), kind == "tag_in")
+            case "tag_some":
+                return self._tag_some(node)
+            case "tag_none":
+                return Empty(fact=self._own("tags", span))
+            case "tag_count":
+                raise Refused(span, "how many tags a record has is no condition; name the tags", 'tagged "A"')
+            case "prep_in" | "prep_out" | "prep_fact_in" | "prep_fact_out":
+                return self._prep(node, kind.endswith("_in"))
+            case "prep_connector":
+                raise Refused(
+                    span,
+                    "which system the records are in belongs to the whole rule; write it next to the record",
+                    "HubSpot contacts",
+                )
+            case "work_in" | "work_out":
+                fact = self.catalogue.fact(self._own("company", span))
+                return self._named_condition(fact, self._names(child(node, "names")), kind == "work_in")
+            case "mail_domain_in" | "mail_domain_out":
+                names = Names([child(node, "DOMAIN")], "one", span)
+                return self._named_condition(
+                    self.catalogue.fact(self._own("email_domain", span)), names, kind == "mail_domain_in"
+                )
+            case "mail_domain_at":
+                noun = child(node, "FACT")
+                if noun is not None and not any(name.startswith("contact.email") for name in noun.value):
+                    raise Refused(span, "this does not say how the name and the fact belong together", "")
+                return self._named_condition(
+                    self._mail_fact(self._names(child(node, "names")), span), self._names(child(node, "names")), True
+                )
+            case "own_in" | "own_out":
+                fact = self.catalogue.fact(self._own("owner", span))
+                return self._named_condition(fact, self._names(child(node, "names")), kind == "own_in")
+            case "own_none":
+                return Empty(fact=self._own("owner", span))
+            case "own_some":
+                return negation(Empty(fact=self._own("owner", span)))
+            case "unsub":
+                return Truth(fact=self._flag(self._entity, span))
+            case "not_unsub":
+                return negation(Truth(fact=self._flag(self._entity, span)))
+            case "closed":
+                return self._closed(self._entity, span)
+            case "not_closed":
+                return negation(self._closed(self._entity, span))
+            case "val_is":
+                return self._any_value(children(node, "VAL"))
+            case "val_not":
+                return negation(self._any_value(children(node, "VAL")))
+            case "life_is" | "life_not":
+                if self._entity != "contact":
+                    raise Refused(span, f"only contacts have a lifecycle stage, and this is about a {self._entity}", "")
+                stages = tuple(dict.fromkeys(token.value for token in children(node, "ENTLC")))
+                if child(node, "AND") is not None:
+                    raise Refused(
+                        span,
+                        'a contact has one lifecycle stage, so it cannot be both; say "or"',
+                        " or ".join(f"a {stage}" for stage in stages),
+                    )
+                life = Is(fact="contact.lifecycle_stage", values=stages)
+                return life if kind == "life_is" else negation(life)
+            case "rev":
+                return Truth(fact="action.reversible")
+            case "not_rev":
+                return negation(Truth(fact="action.reversible"))
+        if kind.startswith("has_"):
+            return self._has(node)
+        if kind in {"amount", "not_amount", "counted", "not_counted", "counted_recip", "counted_w", "worth_bare"}:
+            return self._amount(node)
+        return self._time(node)
+
+    def _fact_clause(self, node: Node) -> Predicate:
+        kind = str(node.data)
+        span = span_of(node)
+        fact = self._fref(child(node, "fref"))
+        match kind:
+            case "f_is" | "f_is_not":
+                names = self._names(child(node, "names"))
+                if fact.type is FactType.EMAIL:
+                    fact = self._mail_fact(names, span)
+                if fact.type is FactType.NAMES:
+                    raise Refused(
+                        span, f"{fact.name} is a list; say that it includes a name", f"tagged {self._text(names.span)}"
+                    )
+                if fact.type not in {
+                    FactType.NAME,
+                    FactType.COUNTRY,
+                    FactType.CURRENCY,
+                    FactType.EMAIL,
+                    FactType.DOMAIN,
+                }:
+                    raise Refused(span, f"{fact.name} is a {fact.type.value}, not a name", "")
+                return self._named_condition(fact, names, kind == "f_is")
+            case "f_incl" | "f_nincl":
+                if not fact.type.is_list:
+                    raise Refused(span, f"{fact.name} is one {fact.type.value}; say what it is", "")
+                return self._named_condition(fact, self._names(child(node, "names")), kind == "f_incl")
+            case "f_empty" | "f_set":
+                empty = Empty(fact=fact.name)
+                return empty if kind == "f_empty" else negation(empty)
+            case "f_passed":
+                if fact.type is not FactType.TIMESTAMP or fact.past:
+                    raise Refused(span, f"{fact.name} does not lie ahead", "")
+                return Age(fact=fact.name, order=">", seconds=0)
+            case "f_num":
+                return self._numcmp(fact, child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare"))
+            case "f_num_not":
+                return negation(self._numcmp(fact, child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare")))
+            case "f_num_eq":
+                return self._number(fact, "==", child(node, "num"))
+            case "f_when" | "f_when_not":
+                return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], kind == "f_when_not")
+        raise Refused(span, "this says nothing that can be checked", "")
+
+    def _has(self, node: Node) -> Predicate:
+        kind = str(node.data)
+        span = span_of(node)
+        if kind == "has_none_of":
+            if self._text(span).lower().split()[0] not in {"with", "without", "has", "have", "having"}:
+                raise Refused(span, "missing one of these, or missing both?", "with no … and with no …")
+            return conjunction(
+                [
+                    Empty(fact=self._fn(one).name)
+                    for one in children(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count")
+                ]
+            )
+        fact = self._fn(child(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count"))
+        match kind:
+            case "has_num":
+                return self._numcmp(fact, child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare"))
+            case "has_num_eq":
+                return self._number(fact, "==", child(node, "num"))
+            case "has_name":
+                names = self._names(child(node, "names"))
+                if fact.type is FactType.EMAIL:
+                    fact = self._mail_fact(names, span)
+                return self._named_condition(fact, names, True)
+            case "has_when":
+                return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], False)
+            case "has_fact":
+                return negation(Empty(fact=fact.name))
+        return Empty(fact=fact.name)
+
+    def _prep(self, node: Node, positive: bool) -> Predicate:
+        span = span_of(node)
+        names = self._names(child(node, "names"))
+        noun = child(node, "FACT")
+        preposition = str(child(node, "PREP", "ON", "AT", "OFTHE", "NPREP").value)
+        if child(node, "OFTHE") is not None and preposition != "from the":
+            raise Refused(span, "in, at or from?", "")
+        preposition = preposition.removesuffix(" the")
+        if noun is not None:
+            fact = self._fact_named(noun.value, (noun.start_pos or 0, noun.end_pos or 0))
+            if fact.type in {FactType.NUMBER, FactType.INTEGER, FactType.FRACTION, FactType.TIMESTAMP}:
+                raise Refused(span, f"{fact.name} is a {fact.type.value}, not a name", "")
+        else:
+            fact = self._fact_of_values(names, span)
+        if (
+            preposition.endswith("from")
+            and fact.type is not FactType.COUNTRY
+            and not fact.field.endswith(("company", "city", "domain"))
+        ):
+            raise Refused(span, f'"from" does not go with {fact.name}', f"in {self._text(names.span)}")
+        condition = self._named_condition(fact, names, positive)
+        long = child(node, "forlong")
+        if long is not None:
+            if fact.field not in {"stage"} or not positive:
+                raise Refused(span_of(long), f"since when {fact.name} has had its value is not recorded", "")
+            entered = self._own("stage_entered_at", span)
+            return conjunction(
+                [
+                    condition,
+                    self._length(
+                        entered,
+                        child(long, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range"),
+                    ),
+                ]
+            )
+        return condition
+
+    def _companies(self, node: Node) -> Predicate:
+        ent = child(node, "ENT")
+        if ent.value != "company":
+            raise Refused(span_of(node), f"how do these {self._text(span_of(ent))} belong to the rule?", "")
+        if self.parts.target == "deal":
+            pass
+        cond = child(node, "co_pred", "co_fact", "co_val")
+        previous, self._subject = self._subject, "company"
+        try:
+            inner = cond.children[0]
+            if cond.data == "co_pred":
+                return self._predicate(inner)
+            if cond.data == "co_fact":
+                return self._condition(inner)
+            return self._value_condition(inner, "company")
+        finally:
+            self._subject = previous
+
+    def _recipients(self, node: Node) -> Predicate:
+        fact = self.catalogue.fact("action.recipient_domains")
+        names = self._names(child(node, "names"))
+        det = child(node, "det")
+        if det is None or det.children[0].value not in UNIVERSAL - {"any"}:
+            raise Refused(span_of(node), "every recipient, or some?", f"every recipient is at {self._text(names.span)}")
+        if {token.type for token in names.tokens} == {"EMAILADDR"}:
+            fact = self.catalogue.fact("action.recipients")
+        values = tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens))
+        return Only(fact=fact.name, values=values)
+
+    def _bounce(self, node: Node) -> Predicate:
+        fact, kind, span = "email.bounced", str(node.data), span_of(node)
+        cmp, num, pct = child(node, "cmp"), child(node, "NUM"), child(node, "PCT")
+        if self.parts.target not in {None, "contact"}:
+            raise Refused(
+                span, f"bounced e-mails are recorded for contacts, and the rule is about {self.parts.target}s", ""
+            )
+        match kind:
+            case "b_quantified":
+                first = tokens_of(node)[0]
+                if first.type == "ALLOF" or first.value in {
+                    "every",
+                    "all",
+                    "each",
+                    "all the",
+                    "all of the",
+                    "every single",
+                    "each of the",
+                }:
+                    return Share(fact=fact, order=">=", per_myriad=10_000)
+                if first.value in {"any", "any of the"}:
+                    return Count(fact=fact, order=">=", number=1)
+            case "b_all":
+                return Share(fact=fact, order=">=", per_myriad=10_000)
+            case "b_any":
+                return Count(fact=fact, order=">=", number=1)
+            case "b_none":
+                return Count(fact=fact, order="==", number=0)
+            case "b_count":
+                return Count(fact=fact, order=self._order(cmp), number=self._whole(num))
+            case "b_count_ge":
+                return Count(fact=fact, order=">=", number=self._whole(num))
+            case "b_share_bare" if pct.value == 10_000:
+                return Share(fact=fact, order=">=", per_myriad=10_000)
+            case "b_share":
+                return Share(fact=fact, order=self._order(cmp), per_myriad=pct.value)
+            case "b_share_ge":
+                return Share(fact=fact, order=">=", per_myriad=pct.value)
+            case "b_single":
+                words = tokens_of(node)
+                if any(token.type == "DET" and token.value in {"every", "all", "each"} for token in words):
+                    return Share(fact=fact, order=">=", per_myriad=10_000)
+        raise Refused(
+            span, "every e-mail, at least one, or the last one? Say how many have bounced", "every email has bounced"
+        )

@@ -1,0 +1,330 @@
+"""How conditions and exceptions group. Only what can be grouped in one way is accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from lark import Token, Tree
+
+from ..form import (
+    Is,
+    Predicate,
+    conjunction,
+    disjunction,
+    negation,
+)
+from .frame import FrameReader
+from .parts import MODE_KINDS, Node, Unit, child, span_of, tokens_of
+from .problems import Refused
+
+
+def _bare(text: str) -> str:
+    """A condition without what joins and negates it: "that are not in Germany" -> "in Germany"."""
+    return re.sub(
+        r"^[\s,]*((and|or|but|that|who|which|they|it)\b\s*)*"
+        r"((is|are|was|were|has been|have been)\s+not|isn't|aren't|wasn't|weren't|not|never)?\s*",
+        "",
+        text,
+        flags=re.IGNORECASE,
+    ).strip(" ,")
+
+
+class GroupReader(FrameReader):
+    """How conditions and exceptions group. Only what can be grouped in one way is accepted."""
+
+    @staticmethod
+    def _piece(item: Node) -> Node:
+        return item.children[-1]
+
+    def _items(self, items: Sequence[Node]) -> list[Unit]:
+        units: list[Unit] = []
+        framed: tuple[int, int] | None = None
+        for item in items:
+            unit = self._item(item)
+            if unit is None:
+                if self._piece(item).data != "l_per" and not self._is_connector(item):
+                    framed = span_of(item)
+                continue
+            if framed is not None and (unit.exception or unit.intro in {"if", "where"}):
+                what = "exception" if unit.exception else "condition"
+                raise Refused(
+                    unit.span,
+                    f'does this {what} limit the whole rule, or only "{self._text(framed).strip(" ,")}"? Put it '
+                    "before that, or in a "
+                    "sentence of its own",
+                    f"{self._text(unit.span).strip(' ,').capitalize()}.",
+                )
+            units.append(unit)
+        if self._pending is not None:
+            _, number, span = self._pending
+            raise Refused(span, f"up to {number} in what time? A cap needs a period", f"at most {number} per day")
+        return units
+
+    def _is_connector(self, item: Node) -> bool:
+        piece = self._piece(item)
+        return piece.data == "clause" and self._connector_in(piece) is not None
+
+    def _item(self, item: Node) -> Unit | None:
+        conn_node, intro_node = child(item, "conn"), child(item, "i_if", "i_only", "i_where", "i_that")
+        conn = self._conn(conn_node)
+        intro = str(intro_node.data)[2:] if intro_node is not None else ""
+        piece = self._piece(item)
+        span = span_of(item)
+        kind = str(piece.data)
+        frame: dict[str, Callable[[Node], None]] = {
+            "within": self._within,
+            "within_bare": self._within_bare,
+            "weekly": self._weekly,
+            "weekly_not": self._weekly_not,
+            "l_count": self._limit,
+            "l_post": self._limit,
+            "l_credits": self._limit_credits,
+            "l_credits_action": self._limit_credits,
+            "l_total": self._limit_total,
+            "l_credits_noper": self._limit_credits_noper,
+            "l_batch": self._limit_batch,
+            "l_noper": self._limit_noper,
+            "l_per": self._limit_per,
+        }
+        if kind in frame or kind in MODE_KINDS:
+            if conn == "or":
+                raise Refused(
+                    span,
+                    '"or" cannot join this to the rest of the rule; write it as a sentence of its own',
+                    self._text(span_of(piece)),
+                )
+            allowed = {"", "only"}
+            if kind == "weekly":
+                allowed |= {"if"}
+            elif kind == "l_credits_action":
+                allowed |= {"if", "that"}
+            if intro not in allowed:
+                raise Refused(
+                    span,
+                    "this is no condition on a record; write it as a sentence of its own",
+                    self._text(span_of(piece)),
+                )
+            if kind in frame:
+                frame[kind](piece)
+            else:
+                self._mode(piece)
+            return None
+        if kind in {"d_to", "d_with"}:
+            raise Refused(span, "nothing here takes this target", "")
+        if kind == "prep_connector_item":
+            return None
+        if kind == "clause" and (connector := self._connector_in(piece)) is not None:
+            self._set_connector(connector)
+            return None
+        if kind in {"exception", "exc_names"}:
+            if intro and intro != "that":
+                raise Refused(span, "two ways of joining at once", "")
+            return Unit(conn, "", self._exception(piece), False, True, True, span)
+        if kind == "onlyfor":
+            ent = child(piece, "e_plain", "e_lifecycle")
+            if ent is not None and child(piece, "e_plain") is not None and ent.children[0].value != self.parts.target:
+                raise Refused(
+                    span_of(ent), f"the rule is about {self.parts.target}s", f"only for {self.parts.target}s …"
+                )
+            extra: list[Predicate] = []
+            if ent is not None and ent.data == "e_lifecycle":
+                extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
+            inner = self._condition(piece.children[-1])
+            return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span)
+        predicate = self._condition(piece)
+        aux = self._aux(piece)
+        return Unit(conn, intro, predicate, aux == "neg", aux is not None or kind not in {"clause"}, False, span)
+
+    def _connector_in(self, clause: Node) -> Token | None:
+        inner = clause.children[-1]
+        return child(inner, "CONNECTOR") if isinstance(inner, Tree) and inner.data == "prep_connector" else None
+
+    def _set_connector(self, token: Token) -> None:
+        if self.parts.connector not in (None, token.value):
+            raise Refused(
+                (token.start_pos or 0, token.end_pos or 0),
+                f"the rule is already for {self.parts.connector}; write one guardrail for each",
+                "",
+            )
+        self.parts.connector = token.value
+
+    @staticmethod
+    def _conn(node: Node | None) -> str:
+        if node is None:
+            return ""
+        kinds = {token.type for token in node.children}
+        for kind, name in (("OR", "or"), ("AND", "and"), ("BUT", "and"), ("THEN", "and"), ("COLON", "comma")):
+            if kind in kinds:
+                return name
+        return "comma"
+
+    def _aux(self, piece: Node) -> str | None:
+        """Does the condition bring its own "is" or "has" (pos), "is not" (neg), or none?"""
+        subject = child(piece, "subject")
+        skip = len(tokens_of(subject)) if subject is not None else 0
+        for token in tokens_of(piece)[skip : skip + 3]:
+            if token.type in {"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"}:
+                return "neg"
+            if token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL"} or (
+                token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"}
+                and self._text(span_of(token))
+                .lower()
+                .startswith(
+                    (
+                        "was ",
+                        "were ",
+                        "is ",
+                        "are ",
+                        "has ",
+                        "have ",
+                        "had ",
+                        "goes ",
+                        "comes ",
+                        "arrives",
+                        "signs ",
+                        "falls ",
+                    )
+                )
+            ):
+                return "pos"
+        return None
+
+    def _conditions(self, units: list[Unit]) -> None:
+        self.parts.conditions.extend(self._group(units))
+
+    def _joined_items(self, items: Sequence[Node]) -> list[Predicate]:
+        return self._group(self._items(items))
+
+    def _group(self, units: list[Unit]) -> list[Predicate]:
+        """Units to conjuncts. Only what can be grouped in one way is accepted."""
+        result: list[Predicate] = []
+        group: list[Unit] = []
+        excluding = False
+
+        def close() -> None:
+            nonlocal group
+            if group:
+                result.append(negation(self._chain(group, True)) if excluding else self._chain(group, False))
+            group = []
+
+        for unit in units:
+            if unit.exception:
+                if unit.conn == "or":
+                    raise Refused(
+                        unit.span,
+                        '"or" before an exception can be read in two ways; put the exception in its own sentence',
+                        "",
+                    )
+                close()
+                group, excluding = [unit], True
+                continue
+            if excluding and group:
+                if unit.conn == "or" and unit.intro in {"", "if", "that"}:
+                    group.append(unit)
+                    continue
+                if unit.intro in {"only", "where", "if"} and unit.conn in {"and", "comma"} and unit.intro == "only":
+                    close()
+                    group, excluding = [unit], False
+                    continue
+                raise Refused(
+                    unit.span,
+                    f'it is not clear whether "{self._text(unit.span).strip(" ,")}" belongs to the exception or to '
+                    "the rule. Put the "
+                    'exception in a sentence of its own, or join its conditions with "or" or "both … and …"',
+                    f"Except {self._text(units[0].span).strip(' ,')}."
+                    if False
+                    else f"{self._text(group[0].span).strip(' ,').capitalize()}.",
+                )
+            if unit.intro in {"if", "only", "where"} and group and unit.conn != "or":
+                if unit.intro == group[0].intro and unit.conn == "and" and any(one.conn == "or" for one in group):
+                    raise self._mixed(group, unit)
+                close()
+                group, excluding = [unit], False
+                continue
+            group.append(unit)
+        close()
+        return result
+
+    def _mixed(self, group: list[Unit], unit: Unit) -> Refused:
+        span = (group[0].span[0], unit.span[1])
+        return Refused(
+            span,
+            '"and" and "or" are mixed here and can be grouped in two ways. Group them with parentheses, or write '
+            "two sentences",
+            self._grouped([*group, unit]),
+        )
+
+    def _grouped(self, group: list[Unit]) -> str:
+        texts = [self._text(one.span).strip(" ,") for one in group]
+        words = [
+            text.split(" ", 1)[1] if text.split(" ")[0].lower() in {"and", "or", "but"} and " " in text else text
+            for text in texts
+        ]
+        joins = ["or" if one.conn == "or" else "and" for one in group]
+        if len(words) >= 3:
+            if joins[1] == "or":
+                return f"({words[0]} or {words[1]}) and {words[2]}"
+            return f"{words[0]} and ({words[1]} {joins[2]} {words[2]})"
+        return " and ".join(words)
+
+    def _chain(self, group: list[Unit], exception: bool) -> Predicate:
+        joins = {unit.conn for unit in group[1:]}
+        if "or" in joins:
+            if joins != {"or"}:
+                raise self._mixed(group[:-1], group[-1])
+            for before, after in pairwise(group):
+                if before.negated and not after.own_aux:
+                    raise Refused(
+                        (before.span[0], after.span[1]),
+                        '"not … or …" can mean neither of the two, or only not the first. Say "neither … nor …", '
+                        'or repeat the "not"',
+                        f"neither {_bare(self._text(before.span))} nor {_bare(self._text(after.span))}",
+                    )
+            return disjunction([unit.predicate for unit in group])
+        for before, after in pairwise(group):
+            if (
+                before.negated
+                and after.conn == "and"
+                and not after.own_aux
+                and self._text(before.span).lower().split()[0] not in {"with", "without"}
+            ):
+                raise Refused(
+                    (before.span[0], after.span[1]),
+                    'does the "not" also reach what follows "and"? Repeat the verb, or say "neither … nor …"',
+                    f"{self._text(before.span).strip(' ,')} and that are "
+                    f"{self._text(after.span).strip(' ,').removeprefix('and ')}",
+                )
+        return conjunction([unit.predicate for unit in group])
+
+    def _exception(self, node: Node) -> Predicate:
+        if node.data == "exc_names":
+            names = self._names(child(node, "names"))
+            if {token.type for token in names.tokens} == {"ENTLC"} and self.parts.target == "contact":
+                return Is(
+                    fact="contact.lifecycle_stage", values=tuple(dict.fromkeys(token.value for token in names.tokens))
+                )
+            if self._last_list is None:
+                raise Refused(
+                    span_of(node),
+                    "these are names of what? Say it in full",
+                    f"except contacts tagged {self._text(names.span)}",
+                )
+            fact = self._last_list
+            self._excluding = True
+            try:
+                return self._named_condition(self.catalogue.fact(fact), names, True)
+            finally:
+                self._excluding = False
+        exc_np = child(node, "exc_np")
+        extra: list[Predicate] = []
+        if exc_np is not None and (ent := child(exc_np, "e_plain", "e_lifecycle", "e_two")) is not None:
+            if ent.data == "e_lifecycle":
+                extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
+            elif ent.data == "e_plain" and self.parts.target is not None and ent.children[0].value != self.parts.target:
+                self._subject = ent.children[0].value
+        try:
+            return conjunction(self._excluded(lambda: [*extra, self._condition(node.children[-1])]))
+        finally:
+            self._subject = None

@@ -1,0 +1,106 @@
+"""Comparisons with numbers, money and percentages."""
+
+from __future__ import annotations
+
+from ..catalogue import Fact, FactType
+from ..form import (
+    Number,
+    Order,
+    Predicate,
+    conjunction,
+    negation,
+)
+from .names import NameReader
+from .parts import Node, child, children, span_of, tokens_of
+from .problems import Refused
+
+
+class NumberReader(NameReader):
+    """Comparisons with numbers, money and percentages."""
+
+    def _number(self, fact: Fact, order: Order, num: Node) -> Predicate:
+        token = num.children[0]
+        span = (token.start_pos or 0, token.end_pos or 0)
+        if fact.type not in {FactType.NUMBER, FactType.INTEGER, FactType.FRACTION}:
+            raise Refused(span, f"{fact.name} is a {fact.type.value}, not a number", "")
+        if token.type == "MONEY":
+            value, currency = token.value
+            if fact.currency is None:
+                raise Refused(span, f"{fact.name} is not an amount of money", f"{value:g}")
+            known = self.parts.currency.setdefault(fact.name, currency)
+            if known != currency:
+                raise Refused(
+                    span, f"the rule compares {fact.name} in {known} and in {currency}; an amount has one currency", ""
+                )
+            return Number(fact=fact.name, order=order, value=value, currency=currency)
+        if token.type == "PCT":
+            if fact.type is not FactType.FRACTION:
+                raise Refused(span, f"{fact.name} is not a share, so it cannot be compared with a percentage", "")
+            return Number(fact=fact.name, order=order, value=token.value / 10_000)
+        if fact.type is FactType.FRACTION:
+            raise Refused(span, f"{fact.name} is a share: write a percentage", f"{token.value:g}%")
+        if fact.type is FactType.INTEGER:
+            self._whole(token)
+        if fact.currency is not None:
+            note = (
+                f"{fact.name} is compared as a plain number in the record's own currency, because the sentence "
+                "names none."
+            )
+            if note not in self.parts.notes:
+                self.parts.notes.append(note)
+        return Number(fact=fact.name, order=order, value=float(token.value))
+
+    def _numcmp(self, fact: Fact, node: Node) -> Predicate:
+        match str(node.data):
+            case "n_cmp":
+                return self._number(fact, self._order(child(node, "cmp")), child(node, "num"))
+            case "n_ge":
+                return self._number(fact, ">=", child(node, "num"))
+            case "n_le":
+                return self._number(fact, "<=", child(node, "num"))
+            case "n_between":
+                low, high = children(node, "num")
+                a, b = self._number(fact, ">=", low), self._number(fact, "<=", high)
+                if isinstance(a, Number) and isinstance(b, Number):
+                    if low.children[0].type == "NUM" and high.children[0].type == "MONEY":
+                        a = a.model_copy(update={"currency": b.currency})
+                    elif a.currency != b.currency:
+                        raise Refused(span_of(node), "both ends need the same currency", "between $1,000 and $5,000")
+                    if a.value >= b.value:
+                        raise Refused(span_of(node), "the range is empty: its end is not above its start", "")
+                return conjunction([a, b])
+        raise Refused(
+            span_of(node),
+            "more than, at least, less than, at most, or exactly this number?",
+            f"at least {self._text(span_of(child(node, 'num')))}",
+        )
+
+    def _amount(self, node: Node) -> Predicate:
+        span = span_of(node)
+        numcmp = child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare")
+        kind = str(node.data)
+        if kind in {"amount", "not_amount"}:
+            money = [token for token in tokens_of(numcmp) if token.type == "MONEY"]
+            numbers = [token for token in tokens_of(numcmp) if token.type in {"NUM", "PCT"}]
+            if self._entity == "deal" and (money or not any(t.type == "PCT" for t in numbers)):
+                fact = self.catalogue.fact("deal.amount")
+            else:
+                raise Refused(
+                    span, f"a number of what? A {self._entity} has no amount", "with a lead score over 10", weak=True
+                )
+        elif kind == "worth_bare":
+            raise Refused(
+                span,
+                "more than, at least, less than, at most, or exactly this much?",
+                f"worth at least {self._text(span_of(child(node, 'num')))}",
+            )
+        elif kind == "counted_recip" or child(node, "RECIP") is not None:
+            fact = self.catalogue.fact("action.recipient_count")
+        else:
+            fact = self.catalogue.fact(child(node, "COUNTN").value)
+            if fact.entity == "contact" and self._entity != "contact":
+                raise Refused(span, f"a {self._entity} has no {fact.field}", "")
+        if kind == "counted_w":
+            return self._number(fact, "<=" if child(node, "WLE") is not None else ">=", child(node, "num"))
+        condition = self._numcmp(fact, numcmp)
+        return negation(condition) if kind.startswith("not_") else condition

@@ -1,0 +1,114 @@
+"""The pieces that the builder works with, and how to walk a derivation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lark import Token, Tree
+
+from ..form import (
+    Covered,
+    Per,
+    Predicate,
+    Within,
+)
+
+Node = Any  # a lark Tree, whose children are trees and tokens
+
+Target = Literal["contact", "deal", "company"]
+
+
+@dataclass
+class Parts:
+    """What the statements of a sentence have said so far."""
+
+    target: Target | None = None
+    target_span: tuple[int, int] = (0, 0)
+    operations: list[Covered] = field(default_factory=list)
+    operation_span: tuple[int, int] = (0, 0)
+    connector: str | None = None
+    universal: bool = False
+    new_span: tuple[int, int] | None = None
+    conditions: list[Predicate] = field(default_factory=list)
+    within: Within | None = None
+    weekly_days: tuple[int, ...] = tuple(range(7))
+    weekly_hours: tuple[int, int] = (0, 1440)
+    weekly_zones: set[str] = field(default_factory=set)
+    weekly_span: tuple[int, int] | None = None
+    actions: dict[Per, int] = field(default_factory=dict)
+    credits: dict[Per, float] = field(default_factory=dict)
+    credits_per_action: float | None = None
+    excluded: list[str] = field(default_factory=list)
+    modes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    wait_hours: float | None = None
+    offline: bool | None = None
+    notes: list[str] = field(default_factory=list)
+    currency: dict[str, str] = field(default_factory=dict)
+    spellings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Names:
+    tokens: list[Token]
+    joined: Literal["one", "and", "or", "both", "neither"]
+    span: tuple[int, int]
+
+
+@dataclass
+class Unit:
+    """One condition with what decides how it groups."""
+
+    conn: str  # "", "and", "or", "comma"
+    intro: str  # "", "if", "only", "where", "that"
+    predicate: Predicate
+    negated: bool
+    own_aux: bool
+    exception: bool
+    span: tuple[int, int]
+
+
+def tokens_of(node: Any) -> list[Token]:
+    if isinstance(node, Token):
+        return [node]
+    return [token for child in node.children for token in tokens_of(child)]
+
+
+def span_of(node: Any) -> tuple[int, int]:
+    found = [token for token in tokens_of(node) if token.end_pos]
+    if not found:
+        return (0, 0)
+    return (min(token.start_pos or 0 for token in found), max(token.end_pos or 0 for token in found))
+
+
+def child(node: Node, *names: str) -> Any:
+    """The first child that is a token of a type or a tree of a name; None where there is none."""
+    for one in node.children:
+        if (isinstance(one, Token) and one.type in names) or (isinstance(one, Tree) and one.data in names):
+            return one
+    return None
+
+
+def children(node: Node, *names: str) -> list[Any]:
+    return [
+        one
+        for one in node.children
+        if (isinstance(one, Token) and one.type in names) or (isinstance(one, Tree) and one.data in names)
+    ]
+
+
+MODE_KINDS = {"q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait"}
+UNIVERSAL = {
+    "any",
+    "all",
+    "every",
+    "each",
+    "any of the",
+    "all of the",
+    "all the",
+    "each of the",
+    "every single",
+    "all our",
+    "any of our",
+    "all of our",
+}

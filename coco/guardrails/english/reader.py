@@ -1,0 +1,77 @@
+"""What every part of the builder shares: the sentence, what it said so far, and which record it speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from lark import Token
+
+from ..catalogue import Catalogue
+from ..form import (
+    Order,
+    Predicate,
+)
+from .parts import Node, Parts
+from .problems import Refused
+
+
+class Reader:
+    """What every part of the builder shares: the sentence, what it said so far, and which record it speaks of."""
+
+    def __init__(self, catalogue: Catalogue, sentence: str, parts: Parts | None = None) -> None:
+        self.catalogue = catalogue
+        self.sentence = sentence
+        self.parts = parts or Parts()
+        self._subject: str | None = None  # the entity the present condition speaks of
+        self._excluding = False
+        self._last_list: str | None = None  # (fact, kind) for "but not …"
+
+    def _text(self, span: tuple[int, int]) -> str:
+        return self.sentence[span[0] : span[1]]
+
+    @property
+    def _entity(self) -> str:
+        return self._subject or self.parts.target or "contact"
+
+    def _own(self, field_name: str, span: tuple[int, int]) -> str:
+        name = f"{self._entity}.{field_name}"
+        if name not in self.catalogue.facts:
+            raise Refused(
+                span,
+                f"there is no {name} in the catalogue of facts, so this cannot be checked for a {self._entity}",
+                "",
+            )
+        return name
+
+    def _excluded(self, make: Callable[[], list[Predicate]]) -> list[Predicate]:
+        before, self._excluding = self._excluding, True
+        try:
+            return make()
+        finally:
+            self._excluding = before
+
+    @staticmethod
+    def _order(node: Node) -> Order:
+        return {"GT": ">", "GE": ">=", "LT": "<", "LE": "<=", "EQ": "=="}[node.children[0].type]  # type: ignore[return-value]
+
+    def _whole(self, token: Token) -> int:
+        if token.value != int(token.value) or token.value > 1_000_000_000:
+            raise Refused((token.start_pos or 0, token.end_pos or 0), "a whole number is needed here", "")
+        return int(token.value)
+
+    def _condition(self, node: Node) -> Predicate:
+        """One condition; see conditions.py."""
+        raise NotImplementedError
+
+    def _entity_of(self, np: Node) -> Literal["contact", "deal", "company"]:
+        """The kind of record that a noun phrase names; see build.py."""
+        raise NotImplementedError
+
+    def _aux(self, piece: Node) -> str | None:
+        """Whether a condition brings its own verb; see grouping.py."""
+        raise NotImplementedError
+
+    def _joined_items(self, items: Sequence[Node]) -> list[Predicate]:
+        """Items in parentheses, as conjuncts; see grouping.py."""
+        raise NotImplementedError

@@ -1,0 +1,295 @@
+"""Lengths of time, dates, and how long ago something happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from ..catalogue import Fact, FactType
+from ..form import (
+    Age,
+    Ahead,
+    And,
+    Empty,
+    Moment,
+    Order,
+    Predicate,
+    conjunction,
+    negation,
+)
+from .lexer import Length
+from .numbers import NumberReader
+from .parts import Node, child, children, span_of
+from .problems import Refused
+
+
+class TimeReader(NumberReader):
+    """Lengths of time, dates, and how long ago something happened."""
+
+    def _dur(self, node: Node) -> Length:
+        return node.children[0].value  # type: ignore[no-any-return]
+
+    def _seconds(self, node: Node, order: Order) -> int:
+        """Seconds for a comparison: months are as long (for "older") or as short (for "newer") as they can be."""
+        found = self._dur(node)
+        seconds = found.longest if order in {">", ">="} else found.shortest
+        if found.longest != found.shortest:
+            if order == "==" or self._excluding:
+                raise Refused(
+                    span_of(node),
+                    f'"{found.said}" has no exact length, which matters here; write it in days',
+                    f"{found.longest // 86_400} days",
+                )
+            days = seconds // 86_400
+            side = "longest" if order in {">", ">="} else "shortest"
+            note = f'"{found.said}" is read as {days} days, the {side} it can be.'
+            if note not in self.parts.notes:
+                self.parts.notes.append(note)
+        return seconds
+
+    def _age(self, fact: str, order: Order, dur: Node) -> Predicate:
+        return Age(fact=fact, order=order, seconds=self._seconds(dur, order))
+
+    def _length(self, fact: str, node: Node, make: type[Age] | type[Ahead] = Age) -> Predicate:
+        """A length comparison; a bare length means more than it."""
+        match str(node.data):
+            case "len_ge":
+                order: Order = ">="
+            case "len_le":
+                order = "<="
+            case "len_range":
+                first, second = children(node, "cmp")
+                low, high = children(node, "dur")
+                orders = (self._order(first), self._order(second))
+                if orders[0] not in {">", ">="} or orders[1] not in {"<", "<="}:
+                    raise Refused(span_of(node), "write the range from its start", "between 30 days and 60 days")
+                a, b = self._seconds(low, orders[0]), self._seconds(high, orders[1])
+                if a >= b:
+                    raise Refused(span_of(node), "the range is empty", "between 30 days and 60 days")
+                return conjunction(
+                    [make(fact=fact, order=orders[0], seconds=a), make(fact=fact, order=orders[1], seconds=b)]
+                )
+            case "len_between" | "len_between_n":
+                return self._length_between(fact, node, make)
+            case _:
+                cmp = child(node, "cmp")
+                bare: Order = "<=" if make is Ahead else ">=" if self._excluding else ">"
+                order = self._order(cmp) if cmp is not None else bare
+        if order == "==":
+            raise Refused(
+                span_of(node),
+                "an exact length is never met to the microsecond; say more than, at least, less than or at most",
+                f"at least {self._dur(child(node, 'dur')).said}",
+            )
+        return make(fact=fact, order=order, seconds=self._seconds(child(node, "dur"), order))
+
+    def _length_between(self, fact: str, node: Node, make: type[Age] | type[Ahead]) -> Predicate:
+        durs = children(node, "dur")
+        if node.data == "len_between_n":
+            number, unit = child(node, "NUM"), self._dur(durs[0])
+            if unit.shortest != unit.longest:
+                raise Refused(span_of(node), "write both ends with their unit", "between 30 days and 60 days")
+            from .lexer import _UNITS
+
+            word = unit.said.split()[-1].lower().rstrip("s")
+            low = round(number.value * _UNITS.get(word, 0))
+        else:
+            low = self._seconds(durs[0], ">=")
+        high = self._seconds(durs[-1], "<=")
+        if not 0 < low < high:
+            raise Refused(span_of(node), "the range is empty, or one end has no unit", "between 30 days and 60 days")
+        return conjunction([make(fact=fact, order=">=", seconds=low), make(fact=fact, order="<=", seconds=high)])
+
+    def _time(self, node: Node) -> Predicate:
+        kind = str(node.data)
+        span = span_of(node)
+        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+        dur = child(node, "dur")
+        match kind:
+            case "silent":
+                return self._length(self._own("last_activity_at", span), lengthcmp)
+            case "silent_bare":
+                return self._age(self._own("last_activity_at", span), ">", dur)
+            case "silent_since":
+                return self._since(
+                    self._own("last_activity_at", span), child(node, "date_day", "date_instant", "date_year"), True
+                )
+            case "not_silent":
+                return negation(
+                    conjunction(self._excluded(lambda: [self._length(self._own("last_activity_at", span), lengthcmp)]))
+                )
+            case "no_act":
+                return self._silence(
+                    self._own("last_activity_at", span), child(node, "sil_len", "sil_last", "sil_since")
+                )
+            case "not_tv":
+                return self._silence(self._own(self._tv(node), span), child(node, "sil_len", "sil_last", "sil_since"))
+            case "not_updated":
+                return self._silence(self._own("updated_at", span), child(node, "sil_len", "sil_last", "sil_since"))
+            case "never_tv":
+                field_name = self._tv(node)
+                if field_name != "last_reply_at" and field_name != "last_contacted_at":
+                    raise Refused(span, "since when? Give a length of time", f"{self._text(span)} in 30 days")
+                return Empty(fact=self._own(field_name, span))
+            case "act":
+                inner = child(node, "pres_last", "pres_since")
+                fact = self._own("last_activity_at", span)
+                if inner.data == "pres_since":
+                    return self._since(fact, child(inner, "date_day", "date_instant", "date_year"), False)
+                return self._age(fact, "<=", child(inner, "dur"))
+            case "tv" | "tv_not":
+                return self._when(
+                    self.catalogue.fact(self._own(self._tv(node), span)), node.children[-1], kind == "tv_not"
+                )
+            case "tv_bare":
+                if self._tv(node) != "created_at" or self._entity != (self.parts.target or self._entity):
+                    raise Refused(
+                        span, "when? Give a length of time", f"{self._text(span)} in the last 7 days", weak=True
+                    )
+                self.parts.new_span = span
+                return And(items=())
+            case "updated":
+                return self._when(self.catalogue.fact(self._own("updated_at", span)), node.children[-1], False)
+            case "older":
+                return self._age(self._own("created_at", span), ">", dur)
+            case "newer":
+                return self._age(self._own("created_at", span), "<", dur)
+            case "older_date":
+                raise Refused(
+                    span,
+                    "older than a date? Say created before it",
+                    f"created before {self._text(span_of(child(node, 'datemark')))}",
+                )
+            case "age_old":
+                cmp = child(lengthcmp, "cmp")
+                if lengthcmp.data == "lengthcmp" and cmp is None:
+                    raise Refused(
+                        span,
+                        "more than, at least, or less than this old?",
+                        f"at least {self._text(span_of(lengthcmp))} old",
+                    )
+                return self._length(self._own("created_at", span), lengthcmp)
+            case "is_new":
+                self.parts.new_span = span
+                return And(items=())
+        raise Refused(span, "this says nothing that can be checked", "")
+
+    @staticmethod
+    def _tv(node: Node) -> str:
+        token = child(node, "TV", "REPLYW")
+        return "last_reply_at" if token.type == "REPLYW" else str(token.value)
+
+    def _silence(self, fact: str, node: Node) -> Predicate:
+        """ "No activity in 90 days": the last one is more than 90 days ago."""
+        match str(node.data):
+            case "sil_last":
+                return self._age(fact, ">", child(node, "dur"))
+            case "sil_since":
+                return self._since(fact, child(node, "date_day", "date_instant", "date_year"), True)
+        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+        cmp = child(lengthcmp, "cmp")
+        if cmp is not None and self._order(cmp) in {"<", "<="}:
+            raise Refused(
+                span_of(node),
+                "no activity for less than a length of time can be read in two ways",
+                f"activity in the last {self._dur(child(lengthcmp, 'dur')).said}",
+            )
+        return self._length(fact, lengthcmp)
+
+    def _instants(self, node: Node) -> tuple[datetime, datetime]:
+        """First and (exclusive) last instant of a date, or one instant twice."""
+        if node.data == "date_instant":
+            moment = node.children[0].value
+            return moment, moment
+        if node.data == "date_year":
+            year = self._whole(child(node, "NUM"))
+            if not 1970 <= year <= 2200:
+                raise Refused(span_of(node), "a date is needed here", "2026-03-01")
+            day, after = date(year, 1, 1), date(year + 1, 1, 1)
+        else:
+            day, after = child(node, "DATE").value
+        zone_token = child(node, "ZONE")
+        zone = ZoneInfo(zone_token.value if zone_token is not None else "UTC")
+        if zone_token is None:
+            note = 'Dates are days in UTC; add a zone to change that, such as "2026-03-01 Europe/Berlin".'
+            if note not in self.parts.notes:
+                self.parts.notes.append(note)
+        start = datetime(day.year, day.month, day.day, tzinfo=zone)
+        return start.astimezone(UTC), datetime(after.year, after.month, after.day, tzinfo=zone).astimezone(UTC)
+
+    def _since(self, fact: str, node: Node, none: bool) -> Predicate:
+        start, _ = self._instants(node)
+        if none:  # nothing since the day: the last one lies before that day
+            return Moment(fact=fact, order="<", at=start)
+        return Moment(fact=fact, order=">=", at=start)
+
+    def _when(self, fact: Fact, node: Node, negated: bool) -> Predicate:
+        if fact.type is not FactType.TIMESTAMP:
+            raise Refused(span_of(node), f"{fact.name} is a {fact.type.value}, not a time", "")
+        if negated:
+            return negation(conjunction(self._excluded(lambda: [self._when_plain(fact, node)])))
+        return self._when_plain(fact, node)
+
+    def _when_plain(self, fact: Fact, node: Node) -> Predicate:
+        name = fact.name
+        span = span_of(node)
+        kind = str(node.data)
+        dur = child(node, "dur")
+        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+        dates = children(node, "date_day", "date_instant", "date_year")
+        if fact.past and kind in {"w_next", "w_ahead"}:
+            raise Refused(span, f"{name} always lies in the past", "")
+        match kind:
+            case "w_ago":
+                if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
+                    said = self._dur(child(lengthcmp, "dur")).said
+                    raise Refused(
+                        span, f"exactly {said} ago is never met; more than or less than?", f"more than {said} ago"
+                    )
+                return self._length(name, lengthcmp)
+            case "w_last":
+                if not fact.past and "last" not in self._text(span) and "past" not in self._text(span):
+                    return Ahead(fact=name, order="<=", seconds=self._seconds(dur, "<="))
+                if not fact.past:
+                    return conjunction([Age(fact=name, order=">=", seconds=0), self._age(name, "<=", dur)])
+                return self._age(name, "<=", dur)
+            case "w_next":
+                return Ahead(fact=name, order="<=", seconds=self._seconds(dur, "<="))
+            case "w_ahead":
+                return self._length(name, lengthcmp, Ahead)
+            case "w_in":
+                if fact.past:
+                    raise Refused(
+                        span, "in the last, or in the next?", f"in the last {self._text(span).split(' ', 1)[-1]}"
+                    )
+                return self._length(name, lengthcmp, Ahead)
+            case "w_before":
+                return Moment(fact=name, order="<", at=self._instants(dates[0])[0])
+            case "w_after":
+                word = node.children[0]
+                if str(word.value) not in {"after", "later than"}:
+                    raise Refused(
+                        span, "before, after, since or on this date?", f"since {self._text(span_of(dates[0]))}"
+                    )
+                start, end = self._instants(dates[0])
+                return Moment(fact=name, order=">=" if end != start else ">", at=end)
+            case "w_since":
+                return Moment(fact=name, order=">=", at=self._instants(dates[0])[0])
+            case "w_until":
+                start, end = self._instants(dates[0])
+                return Moment(fact=name, order="<" if end != start else "<=", at=end)
+            case "w_on":
+                start, end = self._instants(dates[0])
+                return conjunction([Moment(fact=name, order=">=", at=start), Moment(fact=name, order="<", at=end)])
+            case "w_between" | "w_range":
+                start, end = self._instants(dates[0])[0], self._instants(dates[1])[1]
+                if kind == "w_range":
+                    first = child(node, "OFTHE", "AFTERD", "SINCE")
+                    if first.type == "OFTHE" and str(first.value) != "after":
+                        raise Refused(span, "after or since this date?", "")
+                    start = self._instants(dates[0])[0 if first.type == "SINCE" else 1]
+                    end = self._instants(dates[1])[0 if child(node, "BEFORE") is not None else 1]
+                if not start < end:
+                    raise Refused(span, "the range of dates is empty", "")
+                return conjunction([Moment(fact=name, order=">=", at=start), Moment(fact=name, order="<", at=end)])
+        raise Refused(span, "this says nothing that can be checked", "")
