@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..catalogue import FactType
-from ..form import Per, (
+from ..form import (
     Order,
+    Per,
     Weekly,
     Within,
 )
