@@ -46,6 +46,25 @@ def up(
 
 
 @app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False) -> None:
+    """Say what this machine lacks and how to get it. Exit code 1 when Coco cannot start without it."""
+    from cli.doctor import State, examine
+
+    checks = examine(settings())
+    ok = all(check.state is not State.MISSING for check in checks)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({"ok": ok, "checks": [check.model_dump(mode="json") for check in checks]}))
+    else:
+        from cli.examined import show
+
+        show(checks)
+    if not ok:
+        raise typer.Exit(1)
+
+
+@app.command()
 def migrate(
     password_file: Annotated[
         str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")

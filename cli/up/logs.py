@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +101,7 @@ class Terminal:
     def table(self, rows: list[tuple[str, str, str]]) -> None:
         """What listens where: (what, address, note)."""
         if self.as_json or not self.console.is_terminal:
+            self.say("Coco is up. Ctrl-C stops it.")
             for what, address, note in rows:
                 self._print("coco", f"{what}: {address}" + (f"  ({note})" if note else ""))
             return
@@ -116,6 +116,3 @@ class Terminal:
             table.add_row(*row)
         with suppress(OSError, ValueError):
             self.console.print(table)
-
-
-Printer = Callable[[str], None]
