@@ -20,7 +20,7 @@ from ..form import (
     negation,
 )
 from .grouping import GroupReader
-from .parts import MODE_KINDS, UNIVERSAL, Node, Target, Unit, child, children, span_of, tokens_of
+from .parts import MODE_KINDS, UNIVERSAL, Node, Target, Unit, child, children, plural, span_of, tokens_of
 from .problems import Refused
 
 
@@ -197,7 +197,7 @@ class Builder(GroupReader):
                 f"Except {self._text(span_of(np))} …",
             )
         if self.parts.target != target:
-            raise Refused(span_of(np), f"the rule is about {self.parts.target}s", "")
+            raise Refused(span_of(np), f"the rule is about {self._plural}", "")
         excluded = self._excluded(lambda: [*self._premodifier_conditions(np), *self._joined_items(items)])
         self.parts.conditions.append(negation(conjunction(excluded)))
 
@@ -237,7 +237,7 @@ class Builder(GroupReader):
             raise Refused(
                 span_of(exact),
                 "exactly this many, or up to this many? A rule can only cap",
-                f"up to {said} {self.parts.target}s per day",
+                f"up to {said} {self._plural} per day",
             )
         limit = child(np, "limit_np")
         if limit is not None:
@@ -247,9 +247,7 @@ class Builder(GroupReader):
     def _same_entity(self, np: Node) -> None:
         entity = self._entity_of(np)
         if entity != self.parts.target:
-            raise Refused(
-                span_of(np), f"the rule is about {self.parts.target}s, not {entity}s", f"Only {self.parts.target}s …"
-            )
+            raise Refused(span_of(np), f"the rule is about {self._plural}, not {entity}s", f"Only {self._plural} …")
 
     def _set_target(self, target: Target, span: tuple[int, int]) -> None:
         self.parts.target, self.parts.target_span = target, span
@@ -291,7 +289,9 @@ class Builder(GroupReader):
                     found.append(negation(Truth(fact=self._flag(target, span_of(one)))))
                 case "m_silent":
                     said = self._text(span_of(one))
-                    raise Refused(span_of(one), f"{said} for how long?", f"{target}s silent for more than 14 days")
+                    raise Refused(
+                        span_of(one), f"{said} for how long?", f"{plural(target)} silent for more than 14 days"
+                    )
                 case "m_untagged":
                     found.append(Empty(fact=f"{target}.tags"))
                 case "m_noowner":

@@ -19,7 +19,7 @@ from .build import Builder
 from .frame import DEFAULT_WAIT_HOURS
 from .lexer import Lexer
 from .parser import NoParse, parse
-from .parts import Parts
+from .parts import Parts, plural
 from .problems import Problem, Refused
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
@@ -211,7 +211,9 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
         conditions = conjunction(parts.conditions)
         if not any(atom.fact == created for atom in atoms(conditions)):
             raise Refused(
-                parts.new_span, '"new" has no length; say how new', f"{parts.target}s created in the last 24 hours"
+                parts.new_span,
+                '"new" has no length; say how new',
+                f"{plural(parts.target)} created in the last 24 hours",
             )
     predicate = _without_implied(conjunction(parts.conditions), catalogue)
     unconditional = predicate == conjunction([]) and parts.within is None
@@ -219,7 +221,7 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
         raise Refused(
             parts.operation_span,
             f'this would cover every {parts.target}. Add a condition, or say "all" if that is meant',
-            f"{sentence[slice(*parts.operation_span)].strip()} all {parts.target}s",
+            f"{sentence[slice(*parts.operation_span)].strip()} all {plural(parts.target)}",
         )
     if unconditional:
         parts.notes.append(f"This rule has no condition: it covers every {parts.target}.")

@@ -37,25 +37,17 @@ class ConditionReader(TimeReader):
             case "nottrue":
                 return negation(conjunction(self._excluded(lambda: self._joined_items(children(node, "item")))))
             case "eitheror":
-                return disjunction(
-                    [self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"]
-                )
+                return disjunction(self._alternatives(node))
             case "bothand":
-                return conjunction(
-                    [self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"]
-                )
+                return conjunction(self._alternatives(node))
             case "neithernor":
-                return negation(
-                    disjunction(
-                        self._excluded(
-                            lambda: [
-                                self._condition(c) for c in node.children if isinstance(c, Tree) and c.data != "pos"
-                            ]
-                        )
-                    )
-                )
+                return negation(disjunction(self._excluded(lambda: self._alternatives(node))))
             case "someof":
                 return self._some_of(node)
+            case "company_val":
+                if child(node, "ENT").value != "company":
+                    raise Refused(span_of(node), "this does not belong to the rule's records", "")
+                return self._value_condition(child(node, "VAL"), "company")
             case "companies":
                 return self._companies(node)
         if kind.startswith("b_"):
@@ -65,6 +57,16 @@ class ConditionReader(TimeReader):
         if kind.startswith("r_"):
             return self._recipients(node)
         raise Refused(span_of(node), "this is no condition on a record", "")
+
+    def _alternatives(self, node: Node) -> list[Predicate]:
+        """The conditions of "either … or …" and its like, each checked for whose it is."""
+        found: list[Predicate] = []
+        foreign: str | None = None
+        for one in node.children:
+            if isinstance(one, Tree) and one.data != "pos":
+                found.append(self._condition(one))
+                foreign = self._check_attachment(foreign, one, found[-1])
+        return found
 
     def _some_of(self, node: Node) -> Predicate:
         options = [conjunction(self._joined_items(children(one, "item"))) for one in children(node, "optioned")]
@@ -107,21 +109,19 @@ class ConditionReader(TimeReader):
                 if self._aux(node) is None and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
-                        f"this names {self._text(span_of(first))} beside {self.parts.target}s, so the condition "
+                        f"this names {self._text(span_of(first))} beside {self._plural}, so the condition "
                         "could belong to either; a rule "
                         "is about one kind of record. Write one guardrail for each",
-                        f"{self.parts.target}s {self._text(span_of(node.children[-1]))}",
-                        fatal=True,
+                        f"{self._plural} {self._text(span_of(node.children[-1]))}",
                     )
                 if entity != self.parts.target and self.parts.target is not None and entity == "deal":
                     raise Refused(
                         span_of(subject),
-                        f"a {self.parts.target} may have several deals; a rule about {self.parts.target}s cannot "
-                        "say which",
+                        f"a {self.parts.target} may have several deals; a rule about {self._plural} cannot say which",
                         "Write the rule about deals",
                     )
             elif first.data == "e_lifecycle" and self.parts.target != "contact":
-                raise Refused(span_of(subject), f"the rule is about {self.parts.target}s", f"the {self.parts.target}")
+                raise Refused(span_of(subject), f"the rule is about {self._plural}", f"the {self.parts.target}")
         try:
             return self._predicate(node.children[-1])
         finally:
@@ -166,6 +166,9 @@ class ConditionReader(TimeReader):
             case "own_in" | "own_out":
                 fact = self.catalogue.fact(self._own("owner", span))
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "own_in")
+            case "own_any":
+                self._last_list = self._own("owner", span)
+                return negation(Empty(fact=self._last_list))
             case "own_none":
                 return Empty(fact=self._own("owner", span))
             case "own_some":
@@ -200,7 +203,16 @@ class ConditionReader(TimeReader):
                 return negation(Truth(fact="action.reversible"))
         if kind.startswith("has_"):
             return self._has(node)
-        if kind in {"amount", "not_amount", "counted", "not_counted", "counted_recip", "counted_w", "worth_bare"}:
+        if kind in {
+            "amount",
+            "not_amount",
+            "counted",
+            "not_counted",
+            "counted_recip",
+            "counted_w",
+            "counted_exact",
+            "worth_bare",
+        }:
             return self._amount(node)
         return self._time(node)
 
@@ -233,6 +245,14 @@ class ConditionReader(TimeReader):
             case "f_empty" | "f_set":
                 empty = Empty(fact=fact.name)
                 return empty if kind == "f_empty" else negation(empty)
+            case "f_missing":
+                if self._text(span_of(child(node, "NHAVE"))).lower() not in {"is missing", "are missing"}:
+                    raise Refused(span, "the condition breaks off", "… is empty")
+                return Empty(fact=fact.name)
+            case "f_older":
+                if fact.type is not FactType.TIMESTAMP:
+                    raise Refused(span, f"{fact.name} is a {fact.type.value}, not a time", "")
+                return self._age(fact.name, ">", child(node, "dur"))
             case "f_passed":
                 if fact.type is not FactType.TIMESTAMP or fact.past:
                     raise Refused(span, f"{fact.name} does not lie ahead", "")
@@ -273,6 +293,8 @@ class ConditionReader(TimeReader):
             case "has_when":
                 return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], False)
             case "has_fact":
+                if not fact.type.is_list:
+                    self._last_list = fact.name
                 return negation(Empty(fact=fact.name))
         return Empty(fact=fact.name)
 
@@ -346,9 +368,7 @@ class ConditionReader(TimeReader):
         fact, kind, span = "email.bounced", str(node.data), span_of(node)
         cmp, num, pct = child(node, "cmp"), child(node, "NUM"), child(node, "PCT")
         if self.parts.target not in {None, "contact"}:
-            raise Refused(
-                span, f"bounced e-mails are recorded for contacts, and the rule is about {self.parts.target}s", ""
-            )
+            raise Refused(span, f"bounced e-mails are recorded for contacts, and the rule is about {self._plural}", "")
         match kind:
             case "b_quantified":
                 first = tokens_of(node)[0]

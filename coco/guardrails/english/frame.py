@@ -97,7 +97,7 @@ class FrameReader(ConditionReader):
         if counted is not None:
             what = [token for token in tokens_of(counted) if token.type in {"ENT", "ENTLC"}]
             if what and what[0].type == "ENT" and what[0].value != self.parts.target and self.parts.target is not None:
-                raise Refused(span_of(counted), f"the rule is about {self.parts.target}s", f"{self.parts.target}s")
+                raise Refused(span_of(counted), f"the rule is about {self._plural}", f"{self._plural}")
         if per == "action":
             raise Refused(span, "a cap on actions needs a period", f"at most {number} per day")
         if most < 1:

@@ -11,6 +11,7 @@ from lark import Token, Tree
 from ..form import (
     Is,
     Predicate,
+    atoms,
     conjunction,
     disjunction,
     negation,
@@ -41,8 +42,11 @@ class GroupReader(FrameReader):
     def _items(self, items: Sequence[Node]) -> list[Unit]:
         units: list[Unit] = []
         framed: tuple[int, int] | None = None
+        foreign: str | None = None
         for item in items:
             unit = self._item(item)
+            if unit is not None:
+                foreign = self._check_attachment(foreign, self._piece(item), unit.predicate)
             if unit is None:
                 if self._piece(item).data != "l_per" and not self._is_connector(item):
                     framed = span_of(item)
@@ -61,6 +65,52 @@ class GroupReader(FrameReader):
             _, number, span = self._pending
             raise Refused(span, f"up to {number} in what time? A cap needs a period", f"at most {number} per day")
         return units
+
+    def _check_attachment(self, foreign: str | None, piece: Node, predicate: Predicate) -> str | None:
+        """After a condition on another record ("at companies in Germany …"), one that does not say whose it is could
+        belong to either. Returns the other record that what follows could belong to."""
+        named = self._names_entity(piece)
+        target = self.parts.target
+        if foreign is not None and named is None:
+            for atom in atoms(predicate):
+                entity, _, name = atom.fact.partition(".")
+                if entity == target and f"{foreign}.{name}" in self.catalogue.facts:
+                    said = self._text(span_of(piece)).strip(" ,")
+                    raise Refused(
+                        span_of(piece),
+                        f'does "{said}" speak of the {target} or the {foreign}? Put it before the {foreign}, or in a '
+                        "sentence of its own that names the record",
+                        f"Only if the {target} …",
+                        fatal=True,
+                    )
+        return named if named not in {None, target, "action"} else foreign
+
+    def _names_entity(self, piece: Node) -> str | None:
+        """The record that a condition itself names; None where it leaves that open."""
+        kind = str(piece.data)
+        if kind in {"companies", "company_val"}:
+            return "company"
+        if kind.startswith("b_"):
+            return "contact"
+        if kind.startswith("r_"):
+            return "action"
+        if kind in {"group", "nottrue", "someof", "optioned", "eitheror", "neithernor", "bothand"}:
+            inner = [self._piece(one) if one.data == "item" else one for one in piece.children if isinstance(one, Tree)]
+            inner = [one for one in inner if one.data not in {"pos", "conn", "cmp"}]
+            named = {self._names_entity(one) for one in inner}
+            return None if None in named else next(iter(named - {self.parts.target}), self.parts.target)
+        if kind == "exception":
+            np = child(piece, "exc_np")
+            plain = child(np, "e_plain") if np is not None else None
+            return plain.children[0].value if plain is not None else self._names_entity(piece.children[-1])
+        holder = child(piece, "subject", "fref")
+        if holder is None:
+            return None
+        if child(holder, "THEACTION", "ACTIONPOSS") is not None:
+            return "action"
+        plain = child(holder, "e_plain")
+        owner = plain.children[0] if plain is not None else child(holder, "ENT", "ENTPOSS")
+        return owner.value if owner is not None else None
 
     def _is_connector(self, item: Node) -> bool:
         piece = self._piece(item)
@@ -125,9 +175,7 @@ class GroupReader(FrameReader):
         if kind == "onlyfor":
             ent = child(piece, "e_plain", "e_lifecycle")
             if ent is not None and child(piece, "e_plain") is not None and ent.children[0].value != self.parts.target:
-                raise Refused(
-                    span_of(ent), f"the rule is about {self.parts.target}s", f"only for {self.parts.target}s …"
-                )
+                raise Refused(span_of(ent), f"the rule is about {self._plural}", f"only for {self._plural} …")
             extra: list[Predicate] = []
             if ent is not None and ent.data == "e_lifecycle":
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))

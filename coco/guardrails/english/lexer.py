@@ -119,6 +119,7 @@ _CURRENCY = {
 }
 _PERCENT = re.compile(rf"({_NUMBER})\s?(?:%|percent\b|per cent\b)", re.I)
 _PLAIN = re.compile(rf"({_NUMBER})({_SCALE})(?![\w.]*\w@)", re.I)
+_A_HUNDRED = re.compile(r"(?:an?|one)\s+(hundred|thousand|dozen|million)\b", re.I)
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 _AT_DOMAIN = re.compile(r"@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}\b")
@@ -508,6 +509,9 @@ class Lexer:
         return []
 
     def _plain(self, text: str, at: int) -> list[Token]:
+        if match := _A_HUNDRED.match(text, at):
+            value = {"hundred": 100.0, "thousand": 1000.0, "dozen": 12.0, "million": 1e6}[match.group(1).lower()]
+            return [_token("NUM", value, at, match.end())]
         if match := _PLAIN.match(text, at):
             return [
                 _token("NUM", _amount(match.group(1), match.group(2), (at, match.end())), at, match.end()),

@@ -288,7 +288,7 @@ class NameReader(Reader):
         if entity == "deal" and self.parts.target not in {None, "deal"}:
             raise Refused(
                 span_of(node),
-                f"a {self.parts.target} may have several deals; a rule about {self.parts.target}s cannot say which",
+                f"a {self.parts.target} may have several deals; a rule about {self._plural} cannot say which",
                 "Write the rule about deals",
             )
         return self._fn(fn, entity)

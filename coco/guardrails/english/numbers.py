@@ -88,6 +88,11 @@ class NumberReader(NameReader):
                 raise Refused(
                     span, f"a number of what? A {self._entity} has no amount", "with a lead score over 10", weak=True
                 )
+        elif kind == "counted_exact":
+            said = self._text(span_of(child(node, "num")))
+            raise Refused(
+                span, "more than, at least, less than, at most, or exactly this many?", f"with at least {said}"
+            )
         elif kind == "worth_bare":
             raise Refused(
                 span,

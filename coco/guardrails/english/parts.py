@@ -68,6 +68,11 @@ class Unit:
     span: tuple[int, int]
 
 
+def plural(entity: str) -> str:
+    """ "companies" for "company" """
+    return "companies" if entity == "company" else f"{entity}s"
+
+
 def tokens_of(node: Any) -> list[Token]:
     if isinstance(node, Token):
         return [node]

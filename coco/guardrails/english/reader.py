@@ -12,7 +12,7 @@ from ..form import (
     Order,
     Predicate,
 )
-from .parts import Node, Parts
+from .parts import Node, Parts, plural
 from .problems import Refused
 
 
@@ -29,6 +29,10 @@ class Reader:
 
     def _text(self, span: tuple[int, int]) -> str:
         return self.sentence[span[0] : span[1]]
+
+    @property
+    def _plural(self) -> str:
+        return plural(self.parts.target or "record")
 
     @property
     def _entity(self) -> str:
@@ -70,6 +74,10 @@ class Reader:
 
     def _aux(self, piece: Node) -> str | None:
         """Whether a condition brings its own verb; see grouping.py."""
+        raise NotImplementedError
+
+    def _check_attachment(self, foreign: str | None, piece: Node, predicate: Predicate) -> str | None:
+        """Refuse a condition that could speak of another record; see grouping.py."""
         raise NotImplementedError
 
     def _joined_items(self, items: Sequence[Node]) -> list[Predicate]:
