@@ -422,3 +422,201 @@ class SandboxRow(SQLModel, table=True):
     public_key: str | None = None
     """The sandbox's public key for sealing credentials (hex)."""
     last_active_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class GuardrailRow(SQLModel, table=True):
+    """One version of a rule of one workflow. Everything but its state is fixed: a change is another version."""
+
+    __tablename__ = "guardrails"
+    __table_args__ = (
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+        Index("ix_guardrails_confirmed", "id", unique=True, postgresql_where=sa_text("state = 'confirmed'")),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    version: int = Field(default=1, primary_key=True)
+    user_id: UUID = Field(index=True)
+    workflow_id: UUID = Field(index=True)
+    sentence: str
+    """As the owner wrote it."""
+    form: dict[str, Any] = Field(sa_column=_json())
+    """coco.guardrails.form.Form: all that evaluation looks at."""
+    reading: str
+    """Canonical English made from the form alone: what the owner confirms."""
+    predicate: str
+    """The conditions as CEL, for people who check."""
+    shown: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    """What was shown with it: examples, what it does not cover, findings, the comparison with the version before."""
+    proposed_by: str | None = None
+    """None, or the language model that proposed the form."""
+    state: str = "proposed"
+    """proposed | confirmed | retired"""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    confirmed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    retired_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class TrustSettings(SQLModel, table=True):
+    """How a workflow may be trusted; a workflow without a row has the defaults."""
+
+    __tablename__ = "trust_settings"
+    __table_args__ = (ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),)
+    workflow_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    runs_needed: int = 3
+    """Approved runs before it may be graduated."""
+    review_percent: int = 20
+    """Share of what ran alone that is put before the owner afterwards."""
+    reserved_operations: list[str] = Field(default_factory=list, sa_column=_json())
+    """Connector operations that always wait for a person, whatever a guardrail covers."""
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Lease(SQLModel, table=True):
+    """The time and the budgets for which a workflow may run alone. Its end lowers the trust level with it."""
+
+    __tablename__ = "leases"
+    __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+        Index("ix_leases_active", "workflow_id", unique=True, postgresql_where=sa_text("state = 'active'")),
+        CheckConstraint("actions_used <= actions_budget AND credits_used <= credits_budget", name="within_budget"),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    workflow_id: UUID = Field(index=True)
+    granted_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    expires_at: datetime = Field(sa_column=_time())
+    actions_budget: int
+    credits_budget: int
+    actions_used: int = 0
+    """Counted by the database itself when a grant is minted."""
+    credits_used: int = 0
+    profile: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    """What it was graduated on (coco.trust.Profile)."""
+    state: str = "active"
+    """active | ended"""
+    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    ended_reason: str = ""
+
+
+class EvaluationRow(SQLModel, table=True):
+    """One verdict of one guardrail version on one action, with all that it was taken on. Append-only."""
+
+    __tablename__ = "evaluations"
+    __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),
+        ForeignKeyConstraint(["guardrail_id", "guardrail_version"], ["guardrails.id", "guardrails.version"]),
+        ForeignKeyConstraint(["lease_id", "user_id"], ["leases.id", "leases.user_id"]),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    action_id: UUID = Field(index=True)
+    digest: str
+    """The action's."""
+    guardrail_id: UUID
+    guardrail_version: int
+    lease_id: UUID
+    """Ending the lease voids the verdict."""
+    verdict: str
+    """covered | held"""
+    facts: dict[str, Any] = Field(sa_column=_json())
+    """The record as it was judged: fact names to plain JSON, `now` and `usage.*` included."""
+    reads: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
+    """The gateway's attested reads behind the facts: [{"read", "request_digest", "response_digest", "at"}]."""
+    why: dict[str, Any] = Field(sa_column=_json())
+    """{"text": …, "clauses": [{"text", "held", "facts"}]}"""
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Notice(SQLModel, table=True):
+    """Notify first: the action runs at `not_before` unless its owner has rejected it by then."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),
+        ForeignKeyConstraint(["guardrail_id", "guardrail_version"], ["guardrails.id", "guardrails.version"]),
+    )
+    action_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    guardrail_id: UUID
+    guardrail_version: int
+    run_when_offline: bool
+    """The rule says that it runs even where nobody has seen the notice."""
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    not_before: datetime = Field(sa_column=_time())
+    seen_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """When the owner's page or client said that the notice was seen."""
+
+
+class Review(SQLModel, table=True):
+    """What the owner said afterwards of an action that ran alone."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),)
+    action_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    verdict: str
+    """ok | reject | undo"""
+    reason: str = ""
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class ScheduleRow(SQLModel, table=True):
+    """When a workflow runs by itself. `revision` beyond `applied_revision` is what Temporal is owed."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+        Index("ix_schedules_owed", "id", postgresql_where=sa_text("revision > applied_revision")),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    workflow_id: UUID = Field(index=True)
+    sentence: str
+    """As the owner wrote it: "every weekday at 8:00 Europe/Berlin"."""
+    plan: dict[str, Any] = Field(sa_column=_json())
+    """coco.schedules.Plan"""
+    catch_up_seconds: int = 3600
+    """How late a missed start is still made up for."""
+    jitter_seconds: int = 0
+    state: str = "active"
+    """active | paused | deleted"""
+    note: str = ""
+    """Why it is paused, in the owner's words."""
+    revision: int = 1
+    applied_revision: int = 0
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Hook(SQLModel, table=True):
+    """A webhook that starts runs of a workflow. Its secret is derived from the master key, and kept nowhere."""
+
+    __tablename__ = "hooks"
+    __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    workflow_id: UUID = Field(index=True)
+    generation: int = 1
+    """Raised to replace the secret."""
+    state: str = "active"
+    """active | disabled"""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class HookCall(SQLModel, table=True):
+    """A delivery that a hook accepted, so that the same one starts nothing again."""
+
+    __tablename__ = "hook_calls"
+    __table_args__ = (ForeignKeyConstraint(["hook_id", "user_id"], ["hooks.id", "hooks.user_id"]),)
+    hook_id: UUID = Field(primary_key=True)
+    delivery: str = Field(primary_key=True)
+    """SHA-256 of the delivery's signature."""
+    user_id: UUID = Field(index=True)
+    run_id: UUID
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())

@@ -116,6 +116,7 @@ TABLES = [
     "users", "sessions", "user_keys", "connections", "sealed_credentials", "workflows", "runs", "plan_drafts",
     "questions", "reads", "actions", "decisions", "grants", "effects", "drifts", "refusals", "wakeups", "audit",
     "credit_accounts", "credit_entries", "credit_reservations", "events", "sandboxes",
+    "guardrails", "trust_settings", "leases", "evaluations", "notices", "reviews", "schedules", "hooks", "hook_calls",
 ]  # fmt: skip
 
 
@@ -145,7 +146,7 @@ async def test_no_role_reads_another_users_rows(scene: Scene, table: str, role: 
         if "permission denied" in str(error):
             return
         raise
-    shared = {("wakeups", "control"), ("sandboxes", "control"), ("sandboxes", "gateway")}
+    shared = {("wakeups", "control"), ("sandboxes", "control"), ("sandboxes", "gateway"), ("schedules", "control")}
     if (table, role) not in shared:
         assert count == 0
 
@@ -218,7 +219,7 @@ async def test_control_cannot_mint_without_an_approval(postgres: Postgres, ada: 
             await grants.mint(session, ada.id, ada.run, ada.action, 600)
     now = datetime.now(UTC)
     values: dict[str, Any] = {"u": ada.id, "r": ada.run, "a": ada.action, "d": ada.digest, "n": now}
-    with pytest.raises(DBAPIError, match="grants by guardrail"):
+    with pytest.raises(DBAPIError, match="no guardrail covers this grant"):
         async with postgres.control.user(ada.id) as session:
             await session.execute(
                 text(
