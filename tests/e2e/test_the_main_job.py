@@ -105,7 +105,7 @@ def test_a_record_that_changed_comes_back_with_three_values(stack: Stack, person
     field = sorted(action["after"])[0]
     contact = action["arguments"]["id"]
     name = sorted(action["arguments"]["properties"])[0]
-    stack.demo.control(do="change", object="contacts", id=contact, properties={name: "Changed Elsewhere"})
+    stack.demo.control(do="change", type="contacts", id=contact, properties={name: "Changed Elsewhere"})
     before = len(writes(stack))
     person.approve(action)
     again = wait_for(
