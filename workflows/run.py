@@ -231,7 +231,7 @@ class RunWorkflow:
                 ActionRef(user_id=self._user_id, run_id=self._run_id, action_id=action_id),
                 result_type=MintOutput,
                 task_queue=CONTROL_QUEUE,
-                start_to_close_timeout=timedelta(seconds=30),
+                start_to_close_timeout=timedelta(seconds=20),
                 retry_policy=_TRUSTED_RETRY,
             )
             failure = minted.refused
@@ -274,7 +274,7 @@ class RunWorkflow:
             RecordInput(user_id=self._user_id, run_id=self._run_id, action_id=action_id, failure=failure),
             result_type=RecordOutput,
             task_queue=CONTROL_QUEUE,
-            start_to_close_timeout=timedelta(seconds=60),
+            start_to_close_timeout=timedelta(seconds=20),
             retry_policy=_TRUSTED_RETRY,
         )
         return output.state
@@ -301,7 +301,7 @@ class RunWorkflow:
             UserRun(user_id=self._user_id, run_id=self._run_id),
             result_type=RunView,
             task_queue=CONTROL_QUEUE,
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=timedelta(seconds=20),
             retry_policy=_TRUSTED_RETRY,
         )
         return view
@@ -327,7 +327,7 @@ class RunWorkflow:
             names.SET_STATE,
             SetStateInput(user_id=self._user_id, run_id=self._run_id, state=state, reason=reason),
             task_queue=CONTROL_QUEUE,
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=timedelta(seconds=20),
             retry_policy=_TRUSTED_RETRY,
         )
 
@@ -340,7 +340,7 @@ class RunWorkflow:
                 {"user_id": self._user_id, "run_id": self._run_id, "state": state, "reason": reason}
             ),
             task_queue=CONTROL_QUEUE,
-            start_to_close_timeout=timedelta(seconds=30),
+            start_to_close_timeout=timedelta(seconds=20),
             retry_policy=_TRUSTED_RETRY,
         )
         await workflow.wait_condition(workflow.all_handlers_finished)
