@@ -35,7 +35,12 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         raise SystemExit("DATABASE_URL is not set; `coco up` sets it for the embedded default")
     master = deployment.master_key(settings)
     database = Database(role_dsn(settings.database_url.get_secret_value(), Role.CONTROL, master.text))
-    kind = await detect(None if settings.sandbox == "auto" else settings.sandbox)
+    kind = await detect(
+        None if settings.sandbox == "auto" else settings.sandbox,
+        deployment=settings.deployment,
+        state_dir=settings.state_dir / "sandboxes",
+        log=log.info,
+    )
     log.info("sandboxes: %s", kind.kind)
     client = await connect(settings, data_converter(KeyRing(database, master)))
     sandboxes = Sandboxes(database, kind, settings)

@@ -8,6 +8,7 @@ volume opens nothing. A credential is decrypted at the call that needs it and no
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import tempfile
@@ -73,7 +74,10 @@ class KeyStore:
                 f"{path} cannot be opened with this user's keys: put back a copy of the volume, or remove the file and "
                 "connect every account again"
             ) from error
-        return cls(path, fernet, private_key, kept)
+        store = cls(path, fernet, private_key, kept)
+        if len(newest_first) > 1:
+            store._move_to_newest_key()
+        return store
 
     @property
     def public_key(self) -> str:
@@ -110,6 +114,12 @@ class KeyStore:
             return Credential.model_validate_json(self._fernet.decrypt(entry["value"].encode()))
         except (InvalidToken, ValidationError):
             raise NoCredential("This connection's key cannot be read any more. Connect the account again.") from None
+
+    def _move_to_newest_key(self) -> None:
+        for entry in self._kept.values():
+            with contextlib.suppress(InvalidToken):
+                entry["value"] = self._fernet.rotate(entry["value"].encode()).decode()
+        self._write()
 
     def _write(self) -> None:
         """In one step, on disk before it is relied on."""

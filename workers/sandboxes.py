@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sandbox.gateway.admin import AdminClient
-from sandbox.gateway.token import write_token
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
-from store.sandboxes import rotate_token
 
 from coco.settings import Settings
 from sandbox.container import Limits, Sandbox, SandboxSpec
+from sandbox.gateway.admin import AdminClient
+from sandbox.gateway.token import write_token
 from store.database import Database
+from store.sandboxes import rotate_token
 from store.tables import SandboxRow, utc_now
 
 log = logging.getLogger(__name__)

@@ -14,13 +14,13 @@ async def connect(settings: Settings, converter: DataConverter, *, lazy: bool = 
 
     Raises RuntimeError (from the SDK) when the server cannot be reached, unless `lazy`.
     """
-    config = ClientConfig.load_client_connect_config()
-    config.pop("target_host", None)
-    config.pop("namespace", None)
+    profile = ClientConfig.load_client_connect_config()
     return await Client.connect(
         settings.temporal_address or "127.0.0.1:7233",
         namespace=settings.temporal_namespace,
+        api_key=profile.get("api_key"),
+        tls=profile.get("tls"),
+        rpc_metadata=profile.get("rpc_metadata") or {},
         data_converter=converter,
         lazy=lazy,
-        **config,
     )
