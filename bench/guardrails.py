@@ -150,7 +150,12 @@ def compile_times() -> dict[str, float]:
         compile_sentence(sentence)
         times.append((time.perf_counter() - start) * 1e3)
     times.sort()
-    return {"sentences": len(times), "median ms": statistics.median(times), "p95 ms": times[int(len(times) * 0.95)], "max ms": times[-1]}
+    return {
+        "sentences": len(times),
+        "median ms": statistics.median(times),
+        "p95 ms": times[int(len(times) * 0.95)],
+        "max ms": times[-1],
+    }
 
 
 def main() -> dict[str, Any]:

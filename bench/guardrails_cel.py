@@ -78,7 +78,13 @@ def celpy_engine() -> tuple[str, Callable[[str], Callable[[], object]]]:
 def cel_expr_engine() -> tuple[str, Callable[[str], Callable[[], object]]]:
     from cel_expr_python import cel
 
-    kinds = {"contact": cel.Type.DYN, "deal": cel.Type.DYN, "email": cel.Type.DYN, "now": cel.Type.TIMESTAMP, "empty": cel.Type.DYN}
+    kinds = {
+        "contact": cel.Type.DYN,
+        "deal": cel.Type.DYN,
+        "email": cel.Type.DYN,
+        "now": cel.Type.TIMESTAMP,
+        "empty": cel.Type.DYN,
+    }
     environment = cel.NewEnv(variables=kinds)
 
     def prepare(text: str) -> Callable[[], object]:
@@ -129,7 +135,9 @@ def main() -> None:
                 took.append((time.perf_counter() - start) / 50 * 1e6)
             if found != expected:
                 differs.append(f"{text}  expected {expected}, got {found} {detail}")
-        print(f"{name}: {len(EXPRESSIONS) - len(differs)} of {len(EXPRESSIONS)} as specified, {sum(took) / len(took):.1f} µs an evaluation")
+        print(
+            f"{name}: {len(EXPRESSIONS) - len(differs)} of {len(EXPRESSIONS)} as specified, {sum(took) / len(took):.1f} µs an evaluation"
+        )
         for line in differs:
             print("   ", line)
 

@@ -20,7 +20,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    typer.echo(text.encode("utf-8", "backslashreplace").decode())  # JSON may escape half of a surrogate pair
 
 
 @app.command("compile")

@@ -314,6 +314,8 @@ def read_line(text: str, catalogue: Catalogue, line: int) -> Record:
     def broken(why: str) -> Record:
         return Record(id=f"line {line}", facts={}, problems=(f"line {line}: {why}",), line=line)
 
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        return broken("not valid UTF-8")
     if len(text) > MAX_LINE_CHARACTERS:
         return broken(f"longer than {MAX_LINE_CHARACTERS} characters")
     try:

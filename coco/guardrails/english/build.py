@@ -254,6 +254,11 @@ class Builder(GroupReader):
 
     def _target_from(self, lead: Node) -> None:
         for token in tokens_of(lead):
+            if token.type == "ENTLC":
+                self._set_target("contact", (token.start_pos or 0, token.end_pos or 0))
+                self.parts.lifecycles.add(token.value)
+                self.parts.conditions.append(Is(fact="contact.lifecycle_stage", values=(token.value,)))
+                return
             if token.type in {"ENT", "ENTPOSS"}:
                 self._set_target(token.value, (token.start_pos or 0, token.end_pos or 0))
                 return
@@ -276,6 +281,7 @@ class Builder(GroupReader):
         ent = child(np, "e_plain", "e_lifecycle")
         if ent.data == "e_lifecycle":
             found.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
+            self.parts.lifecycles.add(ent.children[0].value)
         modifiers: list[Node] = [one for one in np.children if isinstance(one, Tree)]
         for one in modifiers:
             match str(one.data):

@@ -13,7 +13,24 @@ from pydantic import ValidationError
 
 from ..catalogue import Catalogue
 from ..declarations import default_catalogue
-from ..form import And, Empty, Form, Limits, Not, Predicate, Window, atoms, conjunction
+from ..form import (
+    TRUE,
+    Age,
+    And,
+    AtLeast,
+    Atom,
+    Empty,
+    Form,
+    Limits,
+    Moment,
+    Not,
+    Or,
+    Predicate,
+    Window,
+    atoms,
+    conjunction,
+    walk,
+)
 from ..reading import reading
 from .build import Builder
 from .frame import DEFAULT_WAIT_HOURS
@@ -209,13 +226,28 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
     if parts.new_span is not None and parts.within is None:
         created = f"{parts.target}.created_at"
         conditions = conjunction(parts.conditions)
-        if not any(atom.fact == created for atom in atoms(conditions)):
+        if not any(atom.fact == created and _since_then(atom) for atom in atoms(conditions)):
             raise Refused(
                 parts.new_span,
                 '"new" has no length; say how new',
                 f"{plural(parts.target)} created in the last 24 hours",
             )
+    for node in walk(conjunction(parts.conditions)):
+        inner = node.items if isinstance(node, And | Or | AtLeast) else (node.item,) if isinstance(node, Not) else ()
+        if TRUE in inner:
+            raise Refused(
+                parts.new_span or whole, '"new" cannot stand here; say how new', "created in the last 24 hours"
+            )
     predicate = _without_implied(conjunction(parts.conditions), catalogue)
+    emptied = {atom.fact for atom in atoms(predicate) if isinstance(atom, Empty)}
+    for atom in atoms(predicate):
+        if not isinstance(atom, Empty) and atom.fact in emptied and not catalogue.fact(atom.fact).type.is_list:
+            raise Refused(
+                whole,
+                f"a rule that needs {atom.fact} to be known cannot also speak of its being empty; write one guardrail "
+                "for each",
+                "",
+            )
     unconditional = predicate == conjunction([]) and parts.within is None
     if unconditional and not parts.universal:
         raise Refused(
@@ -253,6 +285,14 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
     except ValidationError as problem:
         raise Refused(whole, f"a number here is out of range: {problem.errors()[0]['msg']}") from None
     return form, tuple(parts.notes)
+
+
+def _since_then(atom: Atom) -> bool:
+    """Does the condition say how new a record must be at least?"""
+    match atom:
+        case Age(order="<" | "<=") | Moment(order=">" | ">="):
+            return True
+    return False
 
 
 def _without_implied(predicate: Predicate, catalogue: Catalogue) -> Predicate:

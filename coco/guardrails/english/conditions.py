@@ -89,12 +89,8 @@ class ConditionReader(TimeReader):
             first = child(subject, "e_plain", "e_lifecycle", "e_two", "PRON", "THEACTION", "ENT")
             if isinstance(first, Token):
                 self._subject = {"THEACTION": "action", "ENT": first.value}.get(first.type, previous)
-                if (
-                    first.type == "ENT"
-                    and first.value != "company"
-                    and (first.value, self.parts.target) != ("contact", "deal")
-                ):
-                    raise Refused(span_of(subject), f"which {first.value}? A record may have several", "")
+                if first.type == "ENT":
+                    self._allow(first.value, span_of(subject))
             elif first.data == "e_two":
                 self._entity_of(subject)
             elif first.data == "e_plain":
@@ -106,7 +102,7 @@ class ConditionReader(TimeReader):
                         "no operation: this names records but does not say what may be done with them",
                         "Archive contacts …",
                     )
-                if self._aux(node) is None and tokens_of(node.children[-1])[0].type != "TV":
+                if not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
                         f"this names {self._text(span_of(first))} beside {self._plural}, so the condition "
@@ -114,14 +110,14 @@ class ConditionReader(TimeReader):
                         "is about one kind of record. Write one guardrail for each",
                         f"{self._plural} {self._text(span_of(node.children[-1]))}",
                     )
-                if entity != self.parts.target and self.parts.target is not None and entity == "deal":
-                    raise Refused(
-                        span_of(subject),
-                        f"a {self.parts.target} may have several deals; a rule about {self._plural} cannot say which",
-                        "Write the rule about deals",
-                    )
-            elif first.data == "e_lifecycle" and self.parts.target != "contact":
-                raise Refused(span_of(subject), f"the rule is about {self._plural}", f"the {self.parts.target}")
+                self._allow(entity, span_of(subject))
+            elif first.data == "e_lifecycle" and first.children[0].value not in self.parts.lifecycles:
+                said = self._text(span_of(first))
+                raise Refused(
+                    span_of(subject),
+                    f"the rule is about {self._plural}, not only about {said}s",
+                    f"the {self.parts.target}",
+                )
         try:
             return self._predicate(node.children[-1])
         finally:

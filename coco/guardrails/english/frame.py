@@ -116,6 +116,7 @@ class FrameReader(ConditionReader):
                 f'"{self._text(span)}" is a period: of what? How often a rule runs is set by its schedule; a cap '
                 "is written with a number",
                 f"at most 20 {self._text(span)}",
+                weak=True,
             )
         order, number, where = self._pending
         self._pending = None

@@ -9,6 +9,7 @@ from itertools import pairwise
 from lark import Token, Tree
 
 from ..form import (
+    TRUE,
     Is,
     Predicate,
     atoms,
@@ -32,6 +33,29 @@ def _bare(text: str) -> str:
     ).strip(" ,")
 
 
+_NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"})
+_VERBS = frozenset("was were is are has have had goes comes arrives signs falls".split())  # noqa: SIM905
+_GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand"})
+
+
+def _loose_tokens(node: Node) -> list[Token]:
+    """The tokens of a condition, leaving out what parentheses or a pair of words group."""
+    if isinstance(node, Token):
+        return [node]
+    if node.data in _GROUPED:
+        return []
+    return [token for one in node.children for token in _loose_tokens(one)]
+
+
+def _has_and_list(node: Node) -> bool:
+    """Does the condition hold a list of names joined by "and"?"""
+    if isinstance(node, Token) or node.data in _GROUPED:
+        return False
+    if node.data == "names" and child(node, "quant") is None:
+        return any(token.type == "AND" for one in node.children if isinstance(one, Tree) for token in tokens_of(one))
+    return any(_has_and_list(one) for one in node.children)
+
+
 class GroupReader(FrameReader):
     """How conditions and exceptions group. Only what can be grouped in one way is accepted."""
 
@@ -51,7 +75,7 @@ class GroupReader(FrameReader):
                 if self._piece(item).data != "l_per" and not self._is_connector(item):
                     framed = span_of(item)
                 continue
-            if framed is not None and (unit.exception or unit.intro in {"if", "where"}):
+            if framed is not None and (unit.exception or unit.intro in {"if", "where"} or unit.conn == "or"):
                 what = "exception" if unit.exception else "condition"
                 raise Refused(
                     unit.span,
@@ -166,6 +190,8 @@ class GroupReader(FrameReader):
         if kind == "prep_connector_item":
             return None
         if kind == "clause" and (connector := self._connector_in(piece)) is not None:
+            if conn == "or":
+                raise Refused(span, "a rule is for one system; write one guardrail for each", "")
             self._set_connector(connector)
             return None
         if kind in {"exception", "exc_names"}:
@@ -182,8 +208,8 @@ class GroupReader(FrameReader):
             inner = self._condition(piece.children[-1])
             return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span)
         predicate = self._condition(piece)
-        aux = self._aux(piece)
-        return Unit(conn, intro, predicate, aux == "neg", aux is not None or kind not in {"clause"}, False, span)
+        own_verb = kind != "clause" or self._own_verb(piece)
+        return Unit(conn, intro, predicate, self._is_negated(piece), own_verb, False, span, _has_and_list(piece))
 
     def _connector_in(self, clause: Node) -> Token | None:
         inner = clause.children[-1]
@@ -203,41 +229,29 @@ class GroupReader(FrameReader):
         if node is None:
             return ""
         kinds = {token.type for token in node.children}
-        for kind, name in (("OR", "or"), ("AND", "and"), ("BUT", "and"), ("THEN", "and"), ("COLON", "comma")):
+        for kind, name in (("OR", "or"), ("AND", "and"), ("BUT", "but"), ("THEN", "and"), ("COLON", "comma")):
             if kind in kinds:
                 return name
         return "comma"
 
-    def _aux(self, piece: Node) -> str | None:
-        """Does the condition bring its own "is" or "has" (pos), "is not" (neg), or none?"""
+    def _own_verb(self, piece: Node) -> bool:
+        """Does the condition bring its own "is" or "has" (or their negation), so that no "not" before it reaches it?"""
         subject = child(piece, "subject")
         skip = len(tokens_of(subject)) if subject is not None else 0
         for token in tokens_of(piece)[skip : skip + 3]:
-            if token.type in {"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"}:
-                return "neg"
-            if token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL"} or (
-                token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"}
-                and self._text(span_of(token))
-                .lower()
-                .startswith(
-                    (
-                        "was ",
-                        "were ",
-                        "is ",
-                        "are ",
-                        "has ",
-                        "have ",
-                        "had ",
-                        "goes ",
-                        "comes ",
-                        "arrives",
-                        "signs ",
-                        "falls ",
-                    )
-                )
-            ):
-                return "pos"
-        return None
+            if token.type in _NEGATIVE or token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL", "NPREP"}:
+                return True
+            first = self._text(span_of(token)).lower().split(" ")[0]
+            if token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"} and first in _VERBS:
+                return True
+        return False
+
+    def _is_negated(self, piece: Node) -> bool:
+        """Is there a "not" in the condition whose reach could be doubted?"""
+        return any(
+            token.type in _NEGATIVE or (token.type == "NPREP" and self._text(span_of(token)).lower().startswith("not"))
+            for token in _loose_tokens(piece)
+        )
 
     def _conditions(self, units: list[Unit]) -> None:
         self.parts.conditions.extend(self._group(units))
@@ -257,6 +271,8 @@ class GroupReader(FrameReader):
                 result.append(negation(self._chain(group, True)) if excluding else self._chain(group, False))
             group = []
 
+        if units and units[0].conn == "or" and not units[0].exception:
+            raise Refused(units[0].span, "what is this the alternative to? Put both into one sentence", "")
         for unit in units:
             if unit.exception:
                 if unit.conn == "or":
@@ -272,7 +288,11 @@ class GroupReader(FrameReader):
                 if unit.conn == "or" and unit.intro in {"", "if", "that"}:
                     group.append(unit)
                     continue
-                if unit.intro in {"only", "where", "if"} and unit.conn in {"and", "comma"} and unit.intro == "only":
+                if (
+                    unit.intro in {"only", "where", "if"}
+                    and unit.conn in {"and", "but", "comma"}
+                    and unit.intro == "only"
+                ):
                     close()
                     group, excluding = [unit], False
                     continue
@@ -315,6 +335,8 @@ class GroupReader(FrameReader):
             if joins[1] == "or":
                 return f"({words[0]} or {words[1]}) and {words[2]}"
             return f"{words[0]} and ({words[1]} {joins[2]} {words[2]})"
+        if len(words) == 2:
+            return f"({words[0]}) {joins[1]} ({words[1]})"
         return " and ".join(words)
 
     def _chain(self, group: list[Unit], exception: bool) -> Predicate:
@@ -322,6 +344,13 @@ class GroupReader(FrameReader):
         if "or" in joins:
             if joins != {"or"}:
                 raise self._mixed(group[:-1], group[-1])
+            for one, after in pairwise(group):
+                if one.and_list or after.and_list:
+                    raise self._mixed([one], after)
+                if one.predicate == TRUE or after.predicate == TRUE:
+                    raise Refused(
+                        after.span, '"new" cannot stand in an alternative; say how new', "created in the last 24 hours"
+                    )
             for before, after in pairwise(group):
                 if before.negated and not after.own_aux:
                     raise Refused(
@@ -337,6 +366,7 @@ class GroupReader(FrameReader):
                 and after.conn == "and"
                 and not after.own_aux
                 and self._text(before.span).lower().split()[0] not in {"with", "without"}
+                and self._text(before.span).lower().split()[:2] not in (["and", "with"], ["and", "without"])
             ):
                 raise Refused(
                     (before.span[0], after.span[1]),
@@ -370,7 +400,10 @@ class GroupReader(FrameReader):
         if exc_np is not None and (ent := child(exc_np, "e_plain", "e_lifecycle", "e_two")) is not None:
             if ent.data == "e_lifecycle":
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
-            elif ent.data == "e_plain" and self.parts.target is not None and ent.children[0].value != self.parts.target:
+            elif ent.data == "e_two":
+                self._entity_of(exc_np)
+            elif self.parts.target is not None and ent.children[0].value != self.parts.target:
+                self._allow(ent.children[0].value, span_of(ent))
                 self._subject = ent.children[0].value
         try:
             return conjunction(self._excluded(lambda: [*extra, self._condition(node.children[-1])]))

@@ -285,12 +285,8 @@ class NameReader(Reader):
         entity: str | None = owner.value if owner is not None else None
         if child(node, "ACTIONPOSS") is not None:
             entity = "action"
-        if entity == "deal" and self.parts.target not in {None, "deal"}:
-            raise Refused(
-                span_of(node),
-                f"a {self.parts.target} may have several deals; a rule about {self._plural} cannot say which",
-                "Write the rule about deals",
-            )
+        if entity is not None and entity != "action":
+            self._allow(entity, span_of(node))
         return self._fn(fn, entity)
 
     def _fact_of_values(self, names: Names, span: tuple[int, int]) -> Fact:

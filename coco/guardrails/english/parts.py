@@ -45,6 +45,7 @@ class Parts:
     offline: bool | None = None
     notes: list[str] = field(default_factory=list)
     currency: dict[str, str] = field(default_factory=dict)
+    lifecycles: set[str] = field(default_factory=set)  # "leads", "customers": what the records were called
     spellings: dict[str, str] = field(default_factory=dict)
 
 
@@ -66,6 +67,7 @@ class Unit:
     own_aux: bool
     exception: bool
     span: tuple[int, int]
+    and_list: bool = False  # it holds a list joined by "and"
 
 
 def plural(entity: str) -> str:

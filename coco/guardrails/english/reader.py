@@ -15,6 +15,9 @@ from ..form import (
 from .parts import Node, Parts, plural
 from .problems import Refused
 
+# (rule, other): the other record of which there is one in the facts
+_ONE_OF = frozenset({("deal", "contact"), ("deal", "company"), ("contact", "company")})
+
 
 class Reader:
     """What every part of the builder shares: the sentence, what it said so far, and which record it speaks of."""
@@ -33,6 +36,16 @@ class Reader:
     @property
     def _plural(self) -> str:
         return plural(self.parts.target or "record")
+
+    def _allow(self, entity: str, span: tuple[int, int]) -> None:
+        """Refuse a condition on a record of which the rule's own may have several."""
+        target = self.parts.target
+        if target is not None and entity != target and (target, entity) not in _ONE_OF:
+            raise Refused(
+                span,
+                f"a {target} may have several {plural(entity)}; a rule about {plural(target)} cannot say which",
+                f"Write the rule about {plural(entity)}",
+            )
 
     @property
     def _entity(self) -> str:
@@ -72,7 +85,7 @@ class Reader:
         """The kind of record that a noun phrase names; see build.py."""
         raise NotImplementedError
 
-    def _aux(self, piece: Node) -> str | None:
+    def _own_verb(self, piece: Node) -> bool:
         """Whether a condition brings its own verb; see grouping.py."""
         raise NotImplementedError
 

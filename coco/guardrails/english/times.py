@@ -141,6 +141,10 @@ class TimeReader(NumberReader):
                 return self._when(
                     self.catalogue.fact(self._own(self._tv(node), span)), node.children[-1], kind == "tv_not"
                 )
+            case "tv_for":
+                if self._tv(node) != "stage_entered_at":
+                    raise Refused(span, "in the last, or ago?", f"{self._text(span)} ago", weak=True)
+                return self._length(self._own("stage_entered_at", span), lengthcmp)
             case "tv_bare":
                 if self._tv(node) != "created_at" or self._entity != (self.parts.target or self._entity):
                     raise Refused(
