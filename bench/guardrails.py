@@ -30,7 +30,10 @@ NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 RULE = "Auto-draft follow-ups for any deal silent more than 14 days at the qualified stage over $5,000."
 POLICY = """
 permit(principal, action == Action::"email.draft", resource)
-when { context.stage == "qualified" && context.currency == "USD" && context.amount > 5000 && context.silent_seconds > 1209600 };
+when {
+  context.stage == "qualified" && context.currency == "USD" &&
+  context.amount > 5000 && context.silent_seconds > 1209600
+};
 """
 
 
@@ -55,15 +58,22 @@ def one_action() -> dict[str, float]:
     """Microseconds for one verdict by each way of getting it."""
     form = _form(RULE)
     data = {
-        "id": "d1", "action.operation": "email.draft", "deal.stage": "Qualified", "deal.amount": 12000, "deal.currency": "USD",
-        "deal.last_activity_at": "2026-11-01T10:00:00Z", "now": "2026-11-24T10:00:00Z",
-    }  # fmt: skip
+        "id": "d1",
+        "action.operation": "email.draft",
+        "deal.stage": "Qualified",
+        "deal.amount": 12000,
+        "deal.currency": "USD",
+        "deal.last_activity_at": "2026-11-01T10:00:00Z",
+        "now": "2026-11-24T10:00:00Z",
+    }
     record = read_record(data, CATALOGUE)
     rule = compile_rule(form, CATALOGUE)
     request = {
-        "principal": 'Workflow::"w"', "action": 'Action::"email.draft"', "resource": 'Deal::"d1"',
+        "principal": 'Workflow::"w"',
+        "action": 'Action::"email.draft"',
+        "resource": 'Deal::"d1"',
         "context": {"stage": "qualified", "amount": 12000, "currency": "USD", "silent_seconds": 1987200},
-    }  # fmt: skip
+    }
     assert rule(record)
     assert cedarpy.is_authorized(request, POLICY, []).allowed
     return {
@@ -84,18 +94,24 @@ def _records(count: int) -> list[Record]:
     return [
         read_record(
             {
-                "id": str(index), "now": NOW.isoformat(), "action.operation": rng.choice(["contact.archive", "contact.enrich", "email.draft"]),
+                "id": str(index),
+                "now": NOW.isoformat(),
+                "action.operation": rng.choice(["contact.archive", "contact.enrich", "email.draft"]),
                 "contact.tags": rng.sample(["vip", "old", "beta", "trial", "partner"], rng.randrange(3)),
-                "contact.created_at": ago(rng.uniform(0, 400)), "contact.last_activity_at": ago(rng.uniform(0, 200)),
-                "contact.country": rng.choice(["DE", "FR", "US", "AT"]), "contact.owner": rng.choice(["Ann", "Bob", None]),
-                "contact.unsubscribed": rng.random() < 0.1, "contact.lifecycle_stage": rng.choice(["lead", "customer"]),
-                "contact.score": rng.randrange(100), "email.bounced": [rng.random() < 0.5 for _ in range(rng.randrange(4))],
+                "contact.created_at": ago(rng.uniform(0, 400)),
+                "contact.last_activity_at": ago(rng.uniform(0, 200)),
+                "contact.country": rng.choice(["DE", "FR", "US", "AT"]),
+                "contact.owner": rng.choice(["Ann", "Bob", None]),
+                "contact.unsubscribed": rng.random() < 0.1,
+                "contact.lifecycle_stage": rng.choice(["lead", "customer"]),
+                "contact.score": rng.randrange(100),
+                "email.bounced": [rng.random() < 0.5 for _ in range(rng.randrange(4))],
                 "company.employees": rng.randrange(1000),
             },
             CATALOGUE,
         )
         for index in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def _rules() -> list[Form]:
@@ -134,9 +150,13 @@ def backtest(count: int = 100_000) -> dict[str, float]:
     closures = time.perf_counter() - start
     verdicts = count * len(rules)
     return {
-        "records": count, "rules": len(rules), "covered": covered, "columns, verdicts/s": verdicts / cold,
-        "columns again, verdicts/s": verdicts / warm, "closures, verdicts/s": len(sample) * len(rules) / closures,
-    }  # fmt: skip
+        "records": count,
+        "rules": len(rules),
+        "covered": covered,
+        "columns, verdicts/s": verdicts / cold,
+        "columns again, verdicts/s": verdicts / warm,
+        "closures, verdicts/s": len(sample) * len(rules) / closures,
+    }
 
 
 def compile_times() -> dict[str, float]:

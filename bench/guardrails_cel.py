@@ -14,12 +14,18 @@ from typing import Any
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
 FACTS: dict[str, Any] = {
-    "contact": {"tags": ["vip", "old"], "none": [], "owner": None, "created_at": NOW - timedelta(hours=24), "unsubscribed": False},
+    "contact": {
+        "tags": ["vip", "old"],
+        "none": [],
+        "owner": None,
+        "created_at": NOW - timedelta(hours=24),
+        "unsubscribed": False,
+    },
     "deal": {"stage": "qualified", "amount": 12000.5, "count": 3, "last_activity_at": NOW - timedelta(days=15)},
     "email": {"bounced": [True, True, False]},
     "now": NOW,
     "empty": ["contact.owner"],
-}  # fmt: skip
+}
 
 # expression -> what the CEL specification says (ERROR for an evaluation error)
 EXPRESSIONS: dict[str, object] = {
@@ -94,7 +100,7 @@ def cel_expr_engine() -> tuple[str, Callable[[str], Callable[[], object]]]:
             result = expression.eval(data=FACTS)
             value = result.value()
             if not isinstance(value, bool):
-                raise ValueError(str(value))
+                raise TypeError(str(value))
             return value
 
         return run
@@ -136,7 +142,8 @@ def main() -> None:
             if found != expected:
                 differs.append(f"{text}  expected {expected}, got {found} {detail}")
         print(
-            f"{name}: {len(EXPRESSIONS) - len(differs)} of {len(EXPRESSIONS)} as specified, {sum(took) / len(took):.1f} µs an evaluation"
+            f"{name}: {len(EXPRESSIONS) - len(differs)} of {len(EXPRESSIONS)} as specified, "
+            f"{sum(took) / len(took):.1f} µs an evaluation"
         )
         for line in differs:
             print("   ", line)

@@ -42,23 +42,49 @@ LENGTHS = [60, 3600, 86_400, 14 * 86_400, 90 * 86_400]
 ORDERS = st.sampled_from(["<", "<=", ">", ">="])
 
 ATOMS: st.SearchStrategy[Predicate] = st.one_of(
-    st.builds(Is, fact=st.just("deal.stage"), values=st.lists(st.sampled_from(STAGES), min_size=1, max_size=2, unique=True).map(tuple)),
-    st.builds(Is, fact=st.just("contact.country"), values=st.lists(st.sampled_from(["DE", "FR"]), min_size=1, unique=True).map(tuple)),
+    st.builds(
+        Is,
+        fact=st.just("deal.stage"),
+        values=st.lists(st.sampled_from(STAGES), min_size=1, max_size=2, unique=True).map(tuple),
+    ),
+    st.builds(
+        Is,
+        fact=st.just("contact.country"),
+        values=st.lists(st.sampled_from(["DE", "FR"]), min_size=1, unique=True).map(tuple),
+    ),
     st.lists(st.sampled_from(TAGS), min_size=1, max_size=3, unique=True).flatmap(
-        lambda values: st.builds(Has, fact=st.just("contact.tags"), values=st.just(tuple(values)), least=st.integers(1, len(values)))
+        lambda values: st.builds(
+            Has, fact=st.just("contact.tags"), values=st.just(tuple(values)), least=st.integers(1, len(values))
+        )
     ),
     st.builds(Only, fact=st.just("action.recipient_domains"), values=st.just(("acme.com", "beta.io"))),
-    st.builds(Number, fact=st.just("deal.amount"), order=ORDERS, value=st.sampled_from([0.0, 5000.0, 10_000.0]), currency=st.sampled_from([None, "USD", "EUR"])),
+    st.builds(
+        Number,
+        fact=st.just("deal.amount"),
+        order=ORDERS,
+        value=st.sampled_from([0.0, 5000.0, 10_000.0]),
+        currency=st.sampled_from([None, "USD", "EUR"]),
+    ),
     st.builds(Number, fact=st.just("deal.probability"), order=ORDERS, value=st.sampled_from([0.1, 0.6])),
     st.builds(Number, fact=st.just("action.recipient_count"), order=ORDERS, value=st.sampled_from([1.0, 2.0])),
-    st.builds(Age, fact=st.sampled_from(["contact.created_at", "contact.last_activity_at", "deal.close_date"]), order=ORDERS, seconds=st.sampled_from(LENGTHS)),
+    st.builds(
+        Age,
+        fact=st.sampled_from(["contact.created_at", "contact.last_activity_at", "deal.close_date"]),
+        order=ORDERS,
+        seconds=st.sampled_from(LENGTHS),
+    ),
     st.builds(Ahead, fact=st.just("deal.close_date"), order=ORDERS, seconds=st.sampled_from(LENGTHS)),
-    st.builds(Moment, fact=st.sampled_from(["contact.created_at", "deal.close_date"]), order=ORDERS, at=st.sampled_from([NOW, datetime(2026, 1, 1, tzinfo=UTC)])),
+    st.builds(
+        Moment,
+        fact=st.sampled_from(["contact.created_at", "deal.close_date"]),
+        order=ORDERS,
+        at=st.sampled_from([NOW, datetime(2026, 1, 1, tzinfo=UTC)]),
+    ),
     st.builds(Truth, fact=st.just("contact.unsubscribed")),
     st.builds(Empty, fact=st.sampled_from(["contact.owner", "contact.tags", "contact.email"])),
     st.builds(Count, fact=st.just("email.bounced"), order=ORDERS, number=st.integers(0, 2)),
     st.builds(Share, fact=st.just("email.bounced"), order=ORDERS, per_myriad=st.sampled_from([5000, 10_000])),
-)  # fmt: skip
+)
 
 PREDICATES: st.SearchStrategy[Predicate] = st.recursive(
     ATOMS,
@@ -90,20 +116,25 @@ FORMS: st.SearchStrategy[Form] = st.builds(
         within=st.none() | st.builds(Within, fact=st.just("contact.created_at"), seconds=st.sampled_from(LENGTHS)),
         weekly=st.none()
         | st.builds(
-            Weekly, days=st.sampled_from([(0, 1, 2, 3, 4), (5, 6), (1,)]), start=st.just(540), end=st.just(1020),
+            Weekly,
+            days=st.sampled_from([(0, 1, 2, 3, 4), (5, 6), (1,)]),
+            start=st.just(540),
+            end=st.just(1020),
             zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
         ),
     ),
     limits=st.just(Limits()),
-)  # fmt: skip
+)
 
 
 def _times() -> st.SearchStrategy[Any]:
     offsets = [0, 1, -1]
     return st.builds(
         lambda length, micro, sign: (NOW - sign * timedelta(seconds=length, microseconds=micro)).isoformat(),
-        st.sampled_from([0, *LENGTHS]), st.sampled_from(offsets), st.sampled_from([1, 1, 1, -1]),
-    )  # fmt: skip
+        st.sampled_from([0, *LENGTHS]),
+        st.sampled_from(offsets),
+        st.sampled_from([1, 1, 1, -1]),
+    )
 
 
 _VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -120,12 +151,14 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "deal.probability": st.sampled_from([0.1, 0.6, 0.61, 60]),
     "deal.close_date": _times(),
     "email.bounced": st.lists(st.booleans(), max_size=3),
-    "action.operation": st.sampled_from(["contact.archive", "archive", "contact.add_tag", "email.send", "deal.archive", "fly"]),
+    "action.operation": st.sampled_from(
+        ["contact.archive", "archive", "contact.add_tag", "email.send", "deal.archive", "fly"]
+    ),
     "action.connector": st.sampled_from(["hubspot", "HubSpot", "salesforce"]),
     "action.tag": st.sampled_from(["Old", "new"]),
     "action.recipients": st.lists(st.sampled_from(["a@acme.com", "A@ACME.com", "b@beta.io", "c@evil.com"]), max_size=3),
     "now": st.sampled_from([NOW.isoformat(), "2026-11-28T12:00:00Z", "2026-11-24T16:30:00Z"]),
-}  # fmt: skip
+}
 
 
 @st.composite

@@ -39,7 +39,8 @@ def test_compile_says_where_a_sentence_is_refused() -> None:
         {
             "span": [8, 17],
             "text": "important",
-            "message": '"important" is a judgement, not a fact. Name the fact that shows it, such as a tag, a stage or an amount',
+            "message": '"important" is a judgement, not a fact. Name the fact that shows it, '
+            "such as a tag, a stage or an amount",
             "suggestion": 'tagged "key account"',
         }
     ]

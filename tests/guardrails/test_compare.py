@@ -27,20 +27,44 @@ def _form(sentence: str) -> Form:
         ('Archive contacts tagged "a".', 'Archive contacts tagged "a" or "b".', "looser"),
         ('Archive contacts tagged "a" or "b".', 'Archive contacts tagged "a".', "stricter"),
         ('Archive contacts tagged "a".', 'Archive contacts tagged "b".', "incomparable"),
-        ("Archive contacts silent for 90 days.", "Archive contacts with no activity in the last 90 days.", "equivalent"),
+        (
+            "Archive contacts silent for 90 days.",
+            "Archive contacts with no activity in the last 90 days.",
+            "equivalent",
+        ),
         ("Archive contacts silent for 90 days.", "Archive contacts silent for at least 90 days.", "looser"),
-        ('Archive contacts tagged "a". At most 20 per day.', 'Archive contacts tagged "a". At most 10 per day.', "stricter"),
+        (
+            'Archive contacts tagged "a". At most 20 per day.',
+            'Archive contacts tagged "a". At most 10 per day.',
+            "stricter",
+        ),
         ('Archive contacts tagged "a".', 'Archive contacts tagged "a". Notify me first.', "stricter"),
-        ("Notify me first and wait 4 hours. Delete contacts in Germany.", "Notify me first and wait 8 hours. Delete contacts in Germany.", "stricter"),
+        (
+            "Notify me first and wait 4 hours. Delete contacts in Germany.",
+            "Notify me first and wait 8 hours. Delete contacts in Germany.",
+            "stricter",
+        ),
         ('Archive contacts tagged "a".', 'Archive HubSpot contacts tagged "a".', "stricter"),
         ('Enrich contacts tagged "a".', 'Enrich and archive contacts tagged "a".', "looser"),
         ('Move open deals to "A".', 'Move open deals to "B".', "incomparable"),
         ("Update deals over $10,000.", "Update deals over 10,000 EUR.", "incomparable"),
-        ("Archive contacts tagged \"a\" on weekdays 9-17 Europe/Berlin.", "Archive contacts tagged \"a\" on weekdays 9-16 Europe/Berlin.", "stricter"),
-        ("Archive contacts where every email has bounced.", "Archive contacts where at least 80% of emails have bounced.", "looser"),
-        ("Archive contacts where every email has bounced.", "Archive contacts where no email has bounced.", "incomparable"),
+        (
+            'Archive contacts tagged "a" on weekdays 9-17 Europe/Berlin.',
+            'Archive contacts tagged "a" on weekdays 9-16 Europe/Berlin.',
+            "stricter",
+        ),
+        (
+            "Archive contacts where every email has bounced.",
+            "Archive contacts where at least 80% of emails have bounced.",
+            "looser",
+        ),
+        (
+            "Archive contacts where every email has bounced.",
+            "Archive contacts where no email has bounced.",
+            "incomparable",
+        ),
     ],
-)  # fmt: skip
+)
 def test_relation(old: str, new: str, relation: str) -> None:
     before, after = _form(old), _form(new)
     found = compare_forms(before, after, CATALOGUE)

@@ -13,9 +13,34 @@ from .strategies import CATALOGUE
 PHRASES = sorted({" ".join(key) for key in build_vocabulary(CATALOGUE).phrases})
 PIECES = st.one_of(
     st.sampled_from(PHRASES),
-    st.sampled_from(['"A"', '"b c"', "14 days", "3 months", "$10k", "80%", "5", ".", ",", ";", "(", ")", "acme.com",
-                     "2026-03-01", "Europe/Berlin", "9-17", "tagged", "contacts", "deals", "or", "and", "not", "unless"]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            '"A"',
+            '"b c"',
+            "14 days",
+            "3 months",
+            "$10k",
+            "80%",
+            "5",
+            ".",
+            ",",
+            ";",
+            "(",
+            ")",
+            "acme.com",
+            "2026-03-01",
+            "Europe/Berlin",
+            "9-17",
+            "tagged",
+            "contacts",
+            "deals",
+            "or",
+            "and",
+            "not",
+            "unless",
+        ]
+    ),
+)
 
 
 def _sound(sentence: str) -> None:

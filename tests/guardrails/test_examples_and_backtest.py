@@ -26,9 +26,15 @@ def test_the_examples_lie_nearest_to_the_line() -> None:
     form = compile_sentence("Update deals over $10,000 at the qualified stage.").form
     assert form is not None
     deals = [
-        _deal("far", 90_000), _deal("near", 10_100), _deal("below", 9_900), _deal("far below", 10), _deal("on", 10_000),
-        _deal("other stage", 10_100, "demo"), _deal("both", 1, "demo"), read_record({"id": "no stage", "deal.amount": 1}, CATALOGUE),
-    ]  # fmt: skip
+        _deal("far", 90_000),
+        _deal("near", 10_100),
+        _deal("below", 9_900),
+        _deal("far below", 10),
+        _deal("on", 10_000),
+        _deal("other stage", 10_100, "demo"),
+        _deal("both", 1, "demo"),
+        read_record({"id": "no stage", "deal.amount": 1}, CATALOGUE),
+    ]
     covered, held = boundary_examples(form, deals, CATALOGUE)
     assert [one.record.id for one in covered] == ["near", "far"]
     assert [one.record.id for one in held] == ["on", "below", "other stage"]

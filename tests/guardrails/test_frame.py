@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from coco.guardrails.check import Answer, check_lines
@@ -73,8 +75,10 @@ def test_the_cap_counts_the_file_as_one_run() -> None:
 def test_counts_from_the_store_are_believed() -> None:
     line = '{"contact.tags": ["a"], "usage.day_actions": %s}'
     assert _covered('Archive contacts tagged "a". At most 20 per day.', line % 19, line % 20, line % "null") == [
-        True, False, False,
-    ]  # fmt: skip
+        True,
+        False,
+        False,
+    ]
 
 
 def test_credits() -> None:
@@ -105,7 +109,7 @@ def test_hours_are_those_of_the_zone(now: str, covered: bool) -> None:
 
 
 def test_names_compare_without_case_and_spacing_but_otherwise_exactly() -> None:
-    lines = ['{"contact.tags": ["%s"]}' % tag for tag in ("Design  PARTNER", "design partners", "STRASSE", "straße")]
+    lines = [json.dumps({"contact.tags": [tag]}) for tag in ("Design  PARTNER", "design partners", "STRASSE", "straße")]
     assert _covered('Archive contacts tagged "design partner" or "Straße".', *lines) == [True, False, True, True]
 
 
@@ -113,5 +117,9 @@ def test_every_recipient_needs_a_recipient() -> None:
     line = '{"contact.tags": ["a"], "action.recipients": %s}'
     sentence = 'Send follow-ups to contacts tagged "a" if every recipient is at acme.com.'
     assert _covered(
-        sentence, line % '["x@acme.com"]', line % '["x@acme.com", "y@evil.com"]', line % "[]", line % '["x@sub.acme.com"]',
-    ) == [True, False, False, False]  # fmt: skip
+        sentence,
+        line % '["x@acme.com"]',
+        line % '["x@acme.com", "y@evil.com"]',
+        line % "[]",
+        line % '["x@sub.acme.com"]',
+    ) == [True, False, False, False]

@@ -16,7 +16,10 @@ RULE = compile_sentence('Archive contacts tagged "a" created more than 30 days a
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("{" + GOOD + ', "contact.tagz": ["a"]}', "contact.tagz is not a fact of the catalogue; did you mean contact.tags?"),
+        (
+            "{" + GOOD + ', "contact.tagz": ["a"]}',
+            "contact.tagz is not a fact of the catalogue; did you mean contact.tags?",
+        ),
         ("{" + GOOD + ', "deal.amount": "12000"}', "deal.amount is text"),
         ("{" + GOOD + ', "deal.amount": true}', "deal.amount is true/false"),
         ("{" + GOOD + ', "deal.amount": NaN}', "NaN is no number"),
@@ -30,19 +33,41 @@ RULE = compile_sentence('Archive contacts tagged "a" created more than 30 days a
         ("{" + GOOD + ', "contact.email": "a@b.com", "contact.email_domain": "c.com"}', "contradicts"),
         ("{" + GOOD + ', "contact": {"tags": ["b"]}}', "contact.tags is given twice"),
         ("{" + GOOD + ', "now": "2026-11-24T10:00:00Z"}', "written twice"),
-        ('{"contact.tags": "a", "contact.created_at": "2026-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}', "contact.tags is text"),
-        ('{"contact.tags": ["a", 1], "contact.created_at": "2026-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}', "entry 2 is a number"),
+        (
+            '{"contact.tags": "a", "contact.created_at": "2026-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}',
+            "contact.tags is text",
+        ),
+        (
+            '{"contact.tags": ["a", 1], "contact.created_at": "2026-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}',
+            "entry 2 is a number",
+        ),
         ('{"contact.tags": ["a"], "contact.created_at": "2026-01-01", "now": "2026-11-24T10:00:00Z"}', "no time zone"),
-        ('{"contact.tags": ["a"], "contact.created_at": "2026-02-31T00:00:00Z", "now": "2026-11-24T10:00:00Z"}', "no date that exists"),
-        ('{"contact.tags": ["a"], "contact.created_at": 1700000000, "now": "2026-11-24T10:00:00Z"}', "contact.created_at is a number"),
-        ('{"contact.tags": ["a"], "contact.created_at": "2027-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}', "lies after now"),
-        ('{"contact.tags": ["a\\u200b"], "contact.created_at": "2026-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}', "invisible"),
+        (
+            '{"contact.tags": ["a"], "contact.created_at": "2026-02-31T00:00:00Z", "now": "2026-11-24T10:00:00Z"}',
+            "no date that exists",
+        ),
+        (
+            '{"contact.tags": ["a"], "contact.created_at": 1700000000, "now": "2026-11-24T10:00:00Z"}',
+            "contact.created_at is a number",
+        ),
+        (
+            '{"contact.tags": ["a"], "contact.created_at": "2027-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}',
+            "lies after now",
+        ),
+        (
+            '{"contact.tags": ["a\\u200b"], "contact.created_at": "2026-01-01T00:00:00Z", "now": '
+            '"2026-11-24T10:00:00Z"}',
+            "invisible",
+        ),
         ('{"contact.tags": ["a"], "now": "2026-11-24T10:00:00Z"}', "contact.created_at is missing"),
-        ('{"contact.tags": null, "contact.created_at": "2026-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}', "contact.tags is null"),
+        (
+            '{"contact.tags": null, "contact.created_at": "2026-01-01T00:00:00Z", "now": "2026-11-24T10:00:00Z"}',
+            "contact.tags is null",
+        ),
         ("not json", "line 2: not JSON"),
         ("[1]", "line 2: a list, not a JSON object"),
     ],
-)  # fmt: skip
+)
 def test_held_with_the_reason(line: str, named: str) -> None:
     before, held, after = check_lines(RULE, ["{" + GOOD + "}", line, "{" + GOOD + "}"], CATALOGUE, now=None)
     assert (before.covered, held.covered, after.covered) == (True, False, True)
