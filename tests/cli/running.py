@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -55,6 +56,7 @@ class Up:
     state: Path
     env: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    _client: httpx.Client | None = None
 
     @property
     def output(self) -> str:
@@ -62,6 +64,7 @@ class Up:
 
     def start(self, *options: str, ready: str = "Coco is up") -> Up:
         """Starts it and waits for the table."""
+        self._client = None
         with (self.state.parent / "output").open("wb") as out:
             self.process = subprocess.Popen(
                 [str(COCO), "up", "--state-dir", str(self.state), *options],
@@ -94,9 +97,12 @@ class Up:
         return code
 
     def children(self) -> dict[str, psutil.Process]:
-        """What it started, by name."""
-        told = json.loads((self.state / "children.json").read_text())
-        return {item["name"]: psutil.Process(item["pid"]) for item in told}
+        """What it started and runs, by name."""
+        found = {}
+        for item in json.loads((self.state / "children.json").read_text()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[item["name"]] = psutil.Process(item["pid"])
+        return found
 
     def family(self) -> list[psutil.Process]:
         """The children with all their descendants."""
@@ -110,24 +116,26 @@ class Up:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port('public')}"
 
-    def signed_in(self) -> httpx.Client:
-        """The REST API as the demo's user."""
-        client = httpx.Client(base_url=f"{self.url}/api/v1", trust_env=False, timeout=60)
-        secret = (self.state / "keys" / "demo-password").read_text()
-        answer = client.post("/auth/login", json={"email": "demo@example.com", "password": secret})
-        assert answer.status_code == 200, answer.text
-        client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
-        return client
+    def rest(self) -> httpx.Client:
+        """The REST API as the demo's user, once that has its account."""
+        if self._client is None:
+            until((self.state / "demo" / "set-up.json").exists, "the demo's account")
+            client = httpx.Client(base_url=f"{self.url}/api/v1", trust_env=False, timeout=60)
+            secret = (self.state / "keys" / "demo-password").read_text()
+            answer = client.post("/auth/login", json={"email": "demo@example.com", "password": secret})
+            assert answer.status_code == 200, answer.text
+            client.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+            self._client = client
+        return self._client
 
     def waiting_runs(self) -> dict[str, dict[str, Any]]:
         """The demo's runs once both cards wait for an approval: the card by the run's goal."""
 
         def cards() -> dict[str, dict[str, Any]]:
-            with self.signed_in() as client:
-                runs = client.get("/runs").json()["items"]
-                if len(runs) < 2 or any(run["state"] != "waiting" for run in runs):
-                    return {}
-                return {run["goal"]: client.get(f"/runs/{run['id']}").json() for run in runs}
+            runs = self.rest().get("/runs").json()["items"]
+            if len(runs) < 2 or any(run["state"] != "waiting" for run in runs):
+                return {}
+            return {run["goal"]: self.rest().get(f"/runs/{run['id']}").json() for run in runs}
 
         return until(cards, "two cards that wait")
 
@@ -142,6 +150,8 @@ def state_dir(**env: str) -> Iterator[Up]:
     finally:
         if up.process is not None and up.process.poll() is None:
             up.end(signal.SIGTERM)
+        if (folder / "output").exists():
+            print(up.output)  # shown where the test failed
         shutil.rmtree(folder, ignore_errors=True)
 
 
