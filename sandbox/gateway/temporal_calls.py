@@ -111,10 +111,14 @@ def _describe_namespace(pins: Pins, given: DescribeNamespaceRequest) -> Message:
 
 
 def _described(pins: Pins, given: DescribeNamespaceResponse) -> Message:
-    # Name and state: no owner, no replication, no capabilities (each would have workers make further calls).
+    # Name and state: no owner, no replication, and of the capabilities (most would have workers make further calls)
+    # the one that lets a worker stop without waiting for its open poll to end.
     result = DescribeNamespaceResponse()
     result.namespace_info.name = given.namespace_info.name
     result.namespace_info.state = given.namespace_info.state
+    result.namespace_info.capabilities.worker_poll_complete_on_shutdown = (
+        given.namespace_info.capabilities.worker_poll_complete_on_shutdown
+    )
     return result
 
 

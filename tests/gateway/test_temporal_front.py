@@ -260,7 +260,8 @@ async def test_what_a_namespace_has_besides_its_name_is_not_told(temporal_stage:
     request = api.DescribeNamespaceRequest(namespace="default").SerializeToString()
     reply = api.DescribeNamespaceResponse.FromString(await person.raw(f"{SERVICE}/DescribeNamespace", request))
     assert reply.namespace_info.name == "default"
-    assert not reply.namespace_info.HasField("capabilities")
+    told = [field.name for field, _ in reply.namespace_info.capabilities.ListFields()]
+    assert told == ["worker_poll_complete_on_shutdown"]
     assert not reply.HasField("config")
 
 
