@@ -15,6 +15,7 @@ from cli.errors import Fix
 from cli.lock import InUse, held
 from cli.places import places
 from coco.settings import Settings
+from store.database import rendered
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def with_password(address: str, password_file: str | None) -> str:
         password = Path(password_file).read_text().strip()
     except OSError as error:
         raise Fix(f"--password-file {password_file}: {error.strerror}") from None
-    return url.set(password=password).render_as_string(hide_password=False)
+    return rendered(url.set(password=password))
 
 
 def owner_address(address: str) -> str:

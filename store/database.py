@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 
@@ -20,6 +21,12 @@ def sqlalchemy_url(dsn: str) -> str:
         if dsn.startswith(prefix):
             return "postgresql+psycopg://" + dsn.removeprefix(prefix)
     raise ValueError("DATABASE_URL must start with postgresql://")
+
+
+def rendered(url: URL) -> str:
+    """An address as libpq reads it too: SQLAlchemy leaves spaces in passwords, and writes those of a query as `+`."""
+    text, mark, query = url.render_as_string(hide_password=False).partition("?")
+    return text.replace(" ", "%20") + mark + query.replace("+", "%20")
 
 
 class Database:

@@ -43,10 +43,11 @@ def role_dsn(owner_dsn: str, role: Role, master_key: str) -> str:
     """
     from sqlalchemy.engine import make_url
 
+    from store.database import rendered
+
     url = make_url(owner_dsn)
     database = url.database or str(conninfo_to_dict(owner_dsn).get("dbname", "postgres"))
-    replaced = url.set(username=login_name(role, database), password=password(role, master_key))
-    return replaced.render_as_string(hide_password=False)
+    return rendered(url.set(username=login_name(role, database), password=password(role, master_key)))
 
 
 def ensure_group_roles(connection: psycopg.Connection) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from cli import postgres
 from cli.errors import Fix
@@ -22,6 +22,7 @@ from cli.up import waiting
 from cli.up.children import Spec
 from coco.names import SEARCH_STATE, SEARCH_USER, SEARCH_WORKFLOW
 from coco.settings import Settings
+from store.database import rendered
 
 SEARCH_ATTRIBUTES = (SEARCH_USER, SEARCH_WORKFLOW, SEARCH_STATE)
 """All of type Keyword."""
@@ -129,7 +130,7 @@ def without_password(address: str) -> str:
     """A database address as processes get it."""
     url = make_url(address)
     query = {name: value for name, value in url.query.items() if name not in {"password", "passfile"}}
-    return url._replace(password=None, query=query).render_as_string(hide_password=False)  # type: ignore[arg-type]
+    return rendered(URL.create(url.drivername, url.username, None, url.host, url.port, url.database, query))
 
 
 def temporal_binary() -> Path:
