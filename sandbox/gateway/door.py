@@ -21,9 +21,10 @@ from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.errors import abort, abort_plain
 from sandbox.gateway.grpc_types import Context, any_shape, one_to_one
 from sandbox.gateway.limits import Busy, UserLimits
-from sandbox.gateway.reasons import safe_reason, where
+from sandbox.gateway.reasons import one_line, safe_reason, where
 from sandbox.gateway.refusal_log import RefusalLog
 from sandbox.gateway.temporal_front import TemporalFront, UpstreamStatus
+from sandbox.gateway.unpacking import unpacked
 from store import sandboxes
 from store.database import Database
 
@@ -98,7 +99,10 @@ class Door(grpc.GenericRpcHandler):
             async def still_valid() -> None:
                 await self._tokens.check_digest(self._user_id, digest)
 
-            reply, at_work = await self._answer(front, method, raw, context, still_valid, notes)
+            message = unpacked(raw)
+            if not self._limits.volume.take(len(message)):
+                raise Busy
+            reply, at_work = await self._answer(front, method, message, context, still_valid, notes)
             if at_work:
                 await self._touch()
             return reply
@@ -138,7 +142,7 @@ class Door(grpc.GenericRpcHandler):
     async def _note(self, front: str, method: str, error: CocoError, notes: Notes) -> None:
         if error.code in _UNRECORDED:
             return
-        detail = {"method": method[-120:], "reason": safe_reason(error), **notes.detail}
+        detail = {"method": one_line(method)[-120:], "reason": safe_reason(error), **notes.detail}
         await self._refusals.note(
             self._user_id, front, error.code, detail, run_id=notes.run_id, action_id=notes.action_id
         )

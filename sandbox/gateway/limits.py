@@ -18,6 +18,9 @@ MAX_READS = 8
 MAX_SENDS = 4
 CALLS_PER_SECOND = 200.0
 CALLS_BURST = 400.0
+BYTES_PER_SECOND = 1_000_000.0
+BYTES_BURST = 24_000_000.0
+"""Of messages received: taking one apart costs everybody's time."""
 POLL_SECONDS = 90.0
 """Longest a poll is held; Temporal's own long poll ends after 60 s."""
 CALL_SECONDS = 30.0
@@ -53,14 +56,14 @@ class Bucket:
         self._rate, self._burst, self._clock = rate, burst, clock
         self._level, self._at = burst, clock()
 
-    def take(self) -> bool:
-        """Whether there was one left."""
+    def take(self, amount: float = 1) -> bool:
+        """Whether there was that much left, and it is taken."""
         now = self._clock()
         self._level = min(self._burst, self._level + (now - self._at) * self._rate)
         self._at = now
-        if self._level < 1:
+        if self._level < amount:
             return False
-        self._level -= 1
+        self._level -= amount
         return True
 
 
@@ -69,6 +72,7 @@ class UserLimits:
 
     def __init__(self) -> None:
         self.calls = Bucket(CALLS_PER_SECOND, CALLS_BURST)
+        self.volume = Bucket(BYTES_PER_SECOND, BYTES_BURST)
         self.polls = Slots(MAX_POLLS)
         self.reads = Slots(MAX_READS)
         self.sends = Slots(MAX_SENDS)
@@ -82,6 +86,8 @@ def channel_options() -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", MAX_STREAMS),
         ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
         ("grpc.max_metadata_size", 16 * 1024),
+        # See unpacking: a few kilobytes could unpack to gigabytes before any size limit sees them.
+        ("grpc.per_message_decompression", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.keepalive_time_ms", 60_000),

@@ -21,7 +21,7 @@ from sandbox.gateway.limits import MAX_CALLS, channel_options
 
 log = logging.getLogger(__name__)
 
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 1.0
 
 
 class Listener:

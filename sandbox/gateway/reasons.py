@@ -9,7 +9,12 @@ from coco.errors import CocoError
 
 def safe_reason(error: CocoError) -> str:
     """The error's own text, bounded and on one line. Ours are fixed phrases; they quote no input but field names."""
-    return "".join(c if c.isprintable() else " " for c in error.message)[:300]
+    return one_line(error.message)[:300]
+
+
+def one_line(text: str) -> str:
+    """`text` with nothing in it that could begin a line of its own in a log."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def where(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -47,7 +48,7 @@ class Gateway:
         self._egress = Egress(settings, database, master, grant_public_key)
         self._listeners: dict[UUID, Listener] = {}
         self._limits: dict[UUID, UserLimits] = {}
-        self._changing = asyncio.Lock()
+        self._changing: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sweeper: asyncio.Task[None] | None = None
         self._admin = AdminServer(self._admin_listen, self._admin_close)
 
@@ -71,14 +72,14 @@ class Gateway:
 
     async def listen(self, user_id: UUID) -> Path:
         """The user's folder, with a socket in it that this gateway answers on."""
-        async with self._changing:
+        async with self._changing[user_id]:
             if user_id not in self._listeners:
                 self._listeners[user_id] = await Listener.start(self._run_dir, user_id, self._door(user_id))
             return self._listeners[user_id].folder
 
     async def close(self, user_id: UUID) -> None:
         """No longer answers for a user. What it is sending to a provider is seen through."""
-        async with self._changing:
+        async with self._changing[user_id]:
             listener = self._listeners.pop(user_id, None)
             if listener is not None:
                 await listener.stop()
@@ -126,8 +127,6 @@ class Gateway:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._admin.stop()
-        async with self._changing:
-            listeners, self._listeners = list(self._listeners.values()), {}
-        await asyncio.gather(*(listener.stop() for listener in listeners))
+        await asyncio.gather(*(self.close(user_id) for user_id in list(self._listeners)))
         await self._egress.close()
         await self._upstream.close()

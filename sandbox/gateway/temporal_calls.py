@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 
 from google.protobuf.message import Message
 from temporalio.api.enums.v1 import TaskQueueKind, TaskQueueType
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.api.workflowservice.v1 import (
@@ -41,6 +42,8 @@ from temporalio.api.workflowservice.v1 import (
 from coco.errors import Code, Refused
 from coco.names import sandbox_queue
 from sandbox.gateway.task_tokens import TaskTokens
+
+MAX_CAUSES = 30
 
 SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
 
@@ -157,6 +160,7 @@ def _completed(pins: Pins, given: RespondActivityTaskCompletedRequest) -> Messag
 
 def _failed(pins: Pins, given: RespondActivityTaskFailedRequest) -> Message:
     pins.check_namespace(given.namespace)
+    _check_failure(given.failure)
     return RespondActivityTaskFailedRequest(
         namespace=pins.namespace,
         task_token=pins.tokens.open(pins.user_id, given.task_token),
@@ -166,6 +170,17 @@ def _failed(pins: Pins, given: RespondActivityTaskFailedRequest) -> Message:
             known(given.last_heartbeat_details) if given.HasField("last_heartbeat_details") else None
         ),
     )
+
+
+def _check_failure(failure: Failure) -> None:
+    """An activity's own failure, at every depth: a sandbox does not say that something timed out or was cancelled."""
+    for _ in range(MAX_CAUSES):
+        if failure.WhichOneof("failure_info") not in {"application_failure_info", None}:
+            raise Refused("another kind of failure", code=Code.FORBIDDEN)
+        if not failure.HasField("cause"):
+            return
+        failure = failure.cause
+    raise Refused("too deep a failure", code=Code.FORBIDDEN)
 
 
 def _canceled(pins: Pins, given: RespondActivityTaskCanceledRequest) -> Message:

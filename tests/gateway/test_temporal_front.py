@@ -13,8 +13,10 @@ import pytest
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import TaskQueueKind
+from temporalio.api.failure.v1 import ApplicationFailureInfo, CanceledFailureInfo, Failure, TimeoutFailureInfo
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.api.workflowservice import v1 as api
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -22,7 +24,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from coco.names import sandbox_queue
 from sandbox.forwarder import forward
-from sandbox.gateway.temporal_calls import CALLS
+from sandbox.gateway.task_tokens import TaskTokens
+from sandbox.gateway.temporal_calls import CALLS, Pins
 from store.tables import Refusal
 from tests.gateway.harness import Person, Refused, Stage
 from tests.temporal_server import TemporalServer
@@ -261,7 +264,7 @@ async def test_what_a_namespace_has_besides_its_name_is_not_told(temporal_stage:
     reply = api.DescribeNamespaceResponse.FromString(await person.raw(f"{SERVICE}/DescribeNamespace", request))
     assert reply.namespace_info.name == "default"
     told = [field.name for field, _ in reply.namespace_info.capabilities.ListFields()]
-    assert told == ["worker_poll_complete_on_shutdown"]
+    assert set(told) <= {"worker_poll_complete_on_shutdown"}
     assert not reply.HasField("config")
 
 
@@ -302,8 +305,6 @@ async def test_a_task_token_works_for_its_own_user_only_and_across_gateways(
                     await caller.raw(f"{SERVICE}/{method}", body)
                 assert caught.value.status == "PERMISSION_DENIED", method
         # The true owner is not disturbed by any of it; sealing is stateless, so a fresh front opens the token too.
-        from sandbox.gateway.task_tokens import TaskTokens
-
         fresh = TaskTokens(temporal_stage.postgres.master)
         assert fresh.open(person.user_id, task.task_token) == unsealed
         await person.raw(
@@ -342,3 +343,89 @@ async def test_a_poll_whose_caller_leaves_is_cancelled_at_temporal(
         task = await poll(person, 20, task_queue=TaskQueue(name=mine))
         assert task.activity_type.name == "test.shout"
         await handle.terminate()
+
+
+async def test_a_sandbox_cannot_say_that_its_activity_was_cancelled_or_timed_out(
+    temporal_stage: Stage, temporal: TemporalServer
+) -> None:
+    person = await temporal_stage.person()
+    mine = sandbox_queue(person.user_id)
+    async with control_side(temporal) as (control, queue):
+        handle = await control.start_workflow("test.ask", args=["test.shout", mine], id=uuid4().hex, task_queue=queue)
+        task = await poll(person, 20, task_queue=TaskQueue(name=mine))
+
+        async def fail(failure: Failure) -> None:
+            request = api.RespondActivityTaskFailedRequest(
+                namespace="default", task_token=task.task_token, failure=failure
+            )
+            await person.raw(f"{SERVICE}/RespondActivityTaskFailed", request.SerializeToString())
+
+        mine_own = Failure(message="no", application_failure_info=ApplicationFailureInfo(type="x"))
+        deep = Failure(message="0", application_failure_info=ApplicationFailureInfo())
+        for _ in range(60):
+            deep = Failure(application_failure_info=ApplicationFailureInfo(), cause=deep)
+        for forged in (
+            Failure(message="x", canceled_failure_info=CanceledFailureInfo()),
+            Failure(message="x", timeout_failure_info=TimeoutFailureInfo(timeout_type=1)),
+            Failure(message="x", terminated_failure_info={}),
+            Failure(message="x", server_failure_info={"non_retryable": True}),
+            Failure(
+                message="x",
+                application_failure_info=ApplicationFailureInfo(),
+                cause=Failure(canceled_failure_info=CanceledFailureInfo()),
+            ),
+            deep,
+        ):
+            with pytest.raises(Refused) as caught:
+                await fail(forged)
+            assert caught.value.status == "PERMISSION_DENIED"
+        await fail(mine_own)
+        with pytest.raises(Exception, match="failed"):
+            await handle.result()
+
+
+async def test_a_worker_speaks_for_itself_only(temporal_stage: Stage) -> None:
+    person, other = await temporal_stage.person(), await temporal_stage.person()
+    beat = WorkerHeartbeat(task_queue=sandbox_queue(other.user_id), worker_instance_key="k", worker_identity="control")
+    request = api.RecordWorkerHeartbeatRequest(namespace="default", worker_heartbeat=[beat])
+    with pytest.raises(Refused) as caught:
+        await person.raw(f"{SERVICE}/RecordWorkerHeartbeat", request.SerializeToString())
+    assert caught.value.status == "PERMISSION_DENIED"
+    pins = Pins(person.user_id, "default", TaskTokens(temporal_stage.postgres.master))
+    beat.task_queue = pins.queue
+    rebuilt = CALLS["RecordWorkerHeartbeat"].to_temporal(pins, request_with(beat))
+    assert "control" not in str(rebuilt)
+    assert f"sandbox:{person.user_id}" in str(rebuilt)
+    assert pins.worker_key("k") != Pins(other.user_id, "default", pins.tokens).worker_key("k") != "k"
+
+
+def request_with(beat: WorkerHeartbeat) -> api.RecordWorkerHeartbeatRequest:
+    return api.RecordWorkerHeartbeatRequest(namespace="default", identity="control", worker_heartbeat=[beat])
+
+
+async def test_a_field_that_this_version_does_not_know_does_not_reach_temporal(temporal_stage: Stage) -> None:
+    user_id = uuid4()
+    pins = Pins(user_id, "default", TaskTokens(temporal_stage.postgres.master))
+    token = pins.tokens.seal(user_id, b"token")
+    unknown = bytes([0xFA, 0x3F, 5]) + b"evil!"  # field 1023
+    messages: dict[str, Any] = {
+        "GetSystemInfo": api.GetSystemInfoRequest(),
+        "DescribeNamespace": api.DescribeNamespaceRequest(namespace="default"),
+        "PollActivityTaskQueue": api.PollActivityTaskQueueRequest(
+            namespace="default", task_queue=TaskQueue(name=pins.queue), worker_control_task_queue="evil!"
+        ),
+        "RespondActivityTaskCompleted": api.RespondActivityTaskCompletedRequest(namespace="default", task_token=token),
+        "RespondActivityTaskFailed": api.RespondActivityTaskFailedRequest(namespace="default", task_token=token),
+        "RespondActivityTaskCanceled": api.RespondActivityTaskCanceledRequest(namespace="default", task_token=token),
+        "RecordActivityTaskHeartbeat": api.RecordActivityTaskHeartbeatRequest(namespace="default", task_token=token),
+        "RecordWorkerHeartbeat": api.RecordWorkerHeartbeatRequest(namespace="default"),
+        "ShutdownWorker": api.ShutdownWorkerRequest(namespace="default"),
+    }
+    assert set(messages) == set(CALLS)
+    for name, message in messages.items():
+        call = CALLS[name]
+        nested = message.SerializeToString() + unknown
+        if name.startswith("Respond") and name.endswith("Completed"):
+            inner = Payloads().SerializeToString() + unknown
+            nested += bytes([0x12, len(inner)]) + inner
+        assert b"evil!" not in call.to_temporal(pins, call.request.FromString(nested)).SerializeToString(), name

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
+import resource
 import stat
+import zlib
 from pathlib import Path
 from uuid import uuid4
 
@@ -285,3 +288,40 @@ def _gateway_role() -> object:
     from store.roles import Role
 
     return Role.GATEWAY
+
+
+async def test_a_packed_message_is_unpacked_within_bounds(stage: Stage) -> None:
+    """A megabyte can unpack to a gigabyte; the gateway stops at the size that a message may have."""
+    person = await stage.person()
+    packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)
+    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(1000)) + packer.flush()
+    assert len(bomb) < 2_000_000
+    before = _peak_memory()
+    with pytest.raises(Refused) as caught:
+        await person.ask("PublishKey", bomb)
+    assert caught.value.code == "too_large"
+    assert _peak_memory() - before < 64 * 1024
+    key = b'{"public_key": "' + b"a" * 64 + b'"}'
+    await person.ask("PublishKey", gzip.compress(key))
+    for broken in (gzip.compress(key)[:-4], gzip.compress(key) + b"x", b"\x1f\x8b", gzip.compress(gzip.compress(key))):
+        with pytest.raises(Refused) as caught:
+            await person.ask("PublishKey", broken)
+        assert caught.value.code == "invalid"
+
+
+async def test_grpcs_own_packing_is_understood(stage: Stage) -> None:
+    person = await stage.person()
+    channel = grpc.aio.insecure_channel(
+        f"unix:{person.folder / 'gateway.sock'}",
+        options=[("grpc.use_local_subchannel_pool", 1)],
+        compression=grpc.Compression.Gzip,
+    )
+    body = b'{"public_key": "' + b"a" * 64 + b'"' + b" " * 5000 + b"}"
+    metadata = (("authorization", f"Bearer {person.token}"),)
+    assert await channel.unary_unary(f"/{SERVICE}/PublishKey")(body, timeout=20, metadata=metadata) == b"{}"
+    await channel.close()
+
+
+def _peak_memory() -> int:
+    """KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -36,6 +36,10 @@ _NEVER = tuple(
 """No provider is there, whatever the policy."""
 
 
+ADDRESS_SECONDS = 5.0
+"""How long one of several addresses may take to accept."""
+
+
 class Unreachable(Exception):
     """No connection came about: certainly nothing was sent."""
 
@@ -121,11 +125,13 @@ async def connect(base: Base, policy: AddressPolicy) -> socket.socket:
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         try:
-            await loop.sock_connect(sock, address)
-        except BaseException as error:
+            async with asyncio.timeout(ADDRESS_SECONDS):
+                await loop.sock_connect(sock, address)
+        except OSError:  # a TimeoutError is one: the next address may answer
             sock.close()
-            if not isinstance(error, OSError):
-                raise
+        except BaseException:
+            sock.close()
+            raise
         else:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock

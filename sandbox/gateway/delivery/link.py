@@ -56,7 +56,6 @@ def tls_context() -> ssl.SSLContext:
     """The system's certificate authorities; nothing older than TLS 1.2."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
     return context
 
 
