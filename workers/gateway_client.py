@@ -141,7 +141,7 @@ def _code(error: grpc.aio.AioRpcError) -> Code | None:
     for name, value in error.trailing_metadata() or ():
         if name == CODE_METADATA:
             try:
-                return Code(value)
+                return Code(str(value))
             except ValueError:
                 return None
     return None
