@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from coco.requests import Frozen
+from coco.requests import Frozen, PreparedRequest
 
 PLAN = "coco.plan"
 """In the sandbox: read, reason, hand in a plan."""
@@ -22,6 +23,12 @@ SET_STATE = "coco.set_state"
 FINISH_RUN = "coco.finish_run"
 CANCEL_RUN = "coco.cancel_run"
 """What an operator's cancel in Temporal becomes."""
+COVER = "coco.cover"
+"""Judges a run's pending actions by its workflow's guardrails."""
+READ_FACTS = "coco.read_facts"
+"""In the sandbox: reads, through the gateway, what guardrails look at."""
+START_SCHEDULED = "coco.start_scheduled"
+"""Makes the run that a schedule is due."""
 
 GATED = frozenset({PERFORM})
 """Activities that the outbound interceptor lets start only with a grant in their input."""
@@ -76,6 +83,8 @@ class RunView(Frozen):
     unknown: tuple[UUID, ...]
     settled: tuple[UUID, ...]
     """Unknown outcomes that a person has settled and nobody has recorded yet."""
+    autonomous: bool = False
+    """The workflow may run inside its guardrails; which of its actions is decided by COVER."""
 
 
 class ActionRef(UserRun):
@@ -112,3 +121,44 @@ class SetStateInput(UserRun):
 class FinishInput(UserRun):
     state: Literal["done", "cancelled", "failed"]
     reason: str = ""
+
+
+class FactsRead(Frozen):
+    """One read that the control side wants carried and attested. What it answers is read from the gateway's record."""
+
+    connection_id: UUID
+    request: PreparedRequest
+
+
+class ReadFactsInput(Frozen):
+    run_id: UUID
+    reads: tuple[FactsRead, ...]
+
+
+class ReadFactsOutput(Frozen):
+    """The sandbox's word on how many it had carried."""
+
+    read: int
+
+
+class CoverInput(UserRun):
+    last: bool = False
+    """No more reads are asked for: what is not known by now is held."""
+
+
+class CoverOutput(Frozen):
+    reads: tuple[FactsRead, ...] = ()
+    """Facts that are missing or old. Where there are any, nothing was judged yet."""
+    wake_at: datetime | None = None
+    """When the next notice's time is up."""
+
+
+class ScheduledInput(Frozen):
+    user_id: UUID
+    schedule_id: UUID
+    scheduled_for: datetime
+
+
+class ScheduledOutput(Frozen):
+    run_id: UUID | None
+    """None where nothing was to be started."""

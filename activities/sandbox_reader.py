@@ -45,7 +45,7 @@ class GatewayReader:
         """Performs a read operation. Raises CocoError where it is refused or its answer cannot be understood."""
         found = connector(connection.connector).read(operation)
         parsed = found.parse(arguments)
-        reply = await self._carry(connection, found.request(connection, parsed))
+        reply = await self.carry(connection.id, connection.title, found.request(connection, parsed))
         return ReadResult(str(reply.read_id), reply.response, found.facts(parsed, reply.response))
 
     async def prior(
@@ -57,24 +57,25 @@ class GatewayReader:
         request = found.prior_request(connection, parsed)
         if request is None:
             return None
-        reply = await self._carry(connection, request)
+        reply = await self.carry(connection.id, connection.title, request)
         return ReadResult(str(reply.read_id), reply.response, found.prior(parsed, reply.response))
 
-    async def _carry(self, connection: ConnectionInfo, request: PreparedRequest) -> ReadReply:
+    async def carry(self, connection_id: UUID, title: str, request: PreparedRequest) -> ReadReply:
+        """Has the gateway carry one read, again where that may help. Raises CocoError where it is refused."""
         for attempt in range(1, MAX_TRIES + 1):
-            credential = self._credentials.credential_for(connection.id)
-            reply = await self._gateway.read(self._run_id, connection.id, request, credential)
+            credential = self._credentials.credential_for(connection_id)
+            reply = await self._gateway.read(self._run_id, connection_id, request, credential)
             status = reply.response.status
             if status in {401, 403}:
                 raise Refused(
-                    f"{connection.title} did not accept its key. Connect the account again.",
+                    f"{title} did not accept its key. Connect the account again.",
                     code=Code.CONNECTION_UNUSABLE,
                 )
             if status != 429 and status < 500:
                 return reply
             if attempt < MAX_TRIES:
                 await asyncio.sleep(_pause(reply, attempt))
-        raise CocoError(f"{connection.title} is not available right now.", code=Code.UNAVAILABLE)
+        raise CocoError(f"{title} is not available right now.", code=Code.UNAVAILABLE)
 
 
 def _pause(reply: ReadReply, attempt: int) -> float:

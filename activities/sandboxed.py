@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities import names
 from activities.connectors.base import ConnectionInfo
-from activities.names import PerformInput, PerformOutput, PlanInput, PlanOutput
+from activities.names import PerformInput, PerformOutput, PlanInput, PlanOutput, ReadFactsInput, ReadFactsOutput
 from activities.playbooks import PlanContext, playbook
 from activities.sandbox_reader import Credentials, GatewayReader, Reading
 from coco.connections import ConnectionState
@@ -51,7 +51,7 @@ class SandboxedActivities:
 
     def all(self) -> list[Callable[..., Any]]:
         """Every activity, for the worker."""
-        return [self.plan_run, self.perform_action]
+        return [self.plan_run, self.perform_action, self.read_facts]
 
     @activity.defn(name=names.PLAN)
     async def plan_run(self, message: PlanInput) -> PlanOutput:
@@ -86,6 +86,21 @@ class SandboxedActivities:
                 )
             )
             return PerformOutput(action_id=message.action_id, state=reply.state)
+        raise AssertionError("the block returns or raises")
+
+    @activity.defn(name=names.READ_FACTS)
+    async def read_facts(self, message: ReadFactsInput) -> ReadFactsOutput:
+        """Has the gateway carry the reads that the control side named; what they show is the control side's to see."""
+        async with _beating(), _errors_for_temporal():
+            await self._keys.refresh()
+            reader = GatewayReader(self._gateway, self._keys, message.run_id)
+            read = 0
+            for wanted in message.reads:
+                # One record that cannot be read is one that is not covered; the others still may be.
+                with contextlib.suppress(CocoError):
+                    await reader.carry(wanted.connection_id, "The account", wanted.request)
+                    read += 1
+            return ReadFactsOutput(read=read)
         raise AssertionError("the block returns or raises")
 
 

@@ -16,6 +16,7 @@ from sqlmodel import col
 from temporalio import activity
 
 from activities import names
+from activities.autonomy import AutonomyActivities, TakeBack, approved_by_person
 from activities.connectors.base import ConnectionInfo, GatedOperation
 from activities.connectors.registry import connector
 from activities.names import (
@@ -36,6 +37,7 @@ from coco.errors import CocoError, Code, InvalidInput, NotFound, Refused
 from coco.grants import sign
 from coco.plans import PlanCard, PlanDraft, Proposal
 from coco.requests import ProviderResponse
+from coco.trust import TrustLevel
 from store import events, grants, results, runs
 from store.database import Database
 from store.decisions import next_version
@@ -67,6 +69,7 @@ class TrustedActivities:
         self._signing_key = signing_key
         self._ensure_sandbox = ensure_sandbox
         self._grant_seconds = grant_seconds
+        self._autonomy = AutonomyActivities(database)
 
     def all(self) -> list[Callable[..., Any]]:
         """Every activity, for the worker."""
@@ -79,6 +82,7 @@ class TrustedActivities:
             self.set_state,
             self.finish_run,
             self.cancel_run,
+            *self._autonomy.all(),
         ]
 
     @activity.defn(name=names.ENSURE_SANDBOX)
@@ -91,6 +95,7 @@ class TrustedActivities:
         """Where the run stands."""
         async with self._db.user(message.user_id) as session:
             run = await runs.get_run(session, message.user_id, message.run_id)
+            workflow = await own(session, Workflow, run.workflow_id, message.user_id, "workflow")
             open_questions = await session.execute(
                 select(func.count())
                 .select_from(QuestionRow)
@@ -125,6 +130,7 @@ class TrustedActivities:
             approved=tuple(in_state(ActionState.APPROVED)),
             unknown=tuple(item for item in unknown if item not in settled),
             settled=tuple(item for item in unknown if item in settled),
+            autonomous=workflow.trust_level == TrustLevel.AUTONOMOUS,
         )
 
     @activity.defn(name=names.ACCEPT_PLAN)
@@ -210,17 +216,40 @@ class TrustedActivities:
 
     @activity.defn(name=names.MINT_GRANT)
     async def mint_grant(self, message: ActionRef) -> MintOutput:
-        """A signed grant for an approved action, or why there is none."""
+        """A signed grant for an approved action, or why there is none.
+
+        What a guardrail had covered is judged again first; where that fails, the action is back in the inbox.
+        """
         try:
             async with self._db.user(message.user_id) as session:
+                verdict = None
+                run = await runs.get_run(session, message.user_id, message.run_id, lock=True)
+                action = await own(session, ActionRow, message.action_id, message.user_id, "action", lock=True)
+                if await self._covered_alone(session, run, action):
+                    verdict = await self._autonomy.judge_again(session, run, action)
+                    if verdict is None:
+                        return MintOutput(refused=Code.FORBIDDEN)
                 claims = await grants.mint(
-                    session, message.user_id, message.run_id, message.action_id, self._grant_seconds
+                    session, message.user_id, message.run_id, message.action_id, self._grant_seconds, verdict=verdict
                 )
         except Refused as error:
             return MintOutput(refused=error.code)
+        except TakeBack as reason:
+            await self._autonomy.take_back(message.user_id, message.run_id, str(reason))
+            return MintOutput(refused=Code.FORBIDDEN)
         if claims is None:
             return MintOutput(recorded=True)
         return MintOutput(grant=sign(claims, self._signing_key))
+
+    async def _covered_alone(self, session: AsyncSession, run: Run, action: ActionRow) -> bool:
+        """Whether the action may run only by a guardrail: approved, by nobody, not begun, in a run that goes on."""
+        return (
+            action.state == ActionState.APPROVED
+            and action.run_id == run.id
+            and run.cancel_requested_at is None
+            and await session.get(EffectRow, action.id) is None
+            and not await approved_by_person(session, action.id)
+        )
 
     @activity.defn(name=names.RECORD_RESULT)
     async def record_result(self, message: RecordInput) -> RecordOutput:

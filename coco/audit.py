@@ -43,6 +43,23 @@ class AuditKind(StrEnum):
     REQUEST_REFUSED = "request_refused"
     HISTORY_READ = "history_read"
     """An operator had payloads of this user's runs decrypted."""
+    GUARDRAIL_PROPOSED = "guardrail_proposed"
+    GUARDRAIL_CONFIRMED = "guardrail_confirmed"
+    GUARDRAIL_RETIRED = "guardrail_retired"
+    WORKFLOW_GRADUATED = "workflow_graduated"
+    WORKFLOW_TAKEN_BACK = "workflow_taken_back"
+    """A workflow is at approve-each again; the entry says who or what took it back, and why."""
+    TRUST_SETTINGS_CHANGED = "trust_settings_changed"
+    ACTION_COVERED = "action_covered"
+    """A guardrail covers the action: it runs without coming back for approval."""
+    ACTION_NOTIFIED = "action_notified"
+    """Notify first: the action runs when its time is up, unless its owner stops it."""
+    ACTION_RETURNED = "action_returned"
+    """A guardrail had covered the action and does not any more: it waits for approval."""
+    ACTION_REVIEWED = "action_reviewed"
+    """What the owner said afterwards of an action that ran alone."""
+    SCHEDULE_CHANGED = "schedule_changed"
+    HOOK_CHANGED = "hook_changed"
 
 
 class AuditEntry(Frozen):
@@ -54,7 +71,7 @@ class AuditEntry(Frozen):
     at: datetime
     kind: AuditKind
     actor: str
-    """Who: `user:<id>`, `guardrail:<id>@<version>` or `system`."""
+    """Who: `user:<id>`, `guardrail:<id>@<version>`, `schedule:<id>`, `hook:<id>` or `system`."""
     run_id: UUID | None = None
     action_id: UUID | None = None
     body: dict[str, Any]

@@ -1,8 +1,10 @@
-"""Minting: a grant row for an approved action, inserted by the control role against the decision that covers it."""
+"""Minting: a grant row for an approved action, inserted by the control role against what covers it: a person's
+decision, or a guardrail's verdict taken in the same transaction."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -16,20 +18,27 @@ from coco.grants import GrantClaims, GrantedBy
 from store.credits import reserve
 from store.owned import own
 from store.runs import get_run
-from store.tables import ActionRow, DecisionRow, EffectRow, GrantRow
+from store.tables import ActionRow, DecisionRow, EffectRow, EvaluationRow, GrantRow
 
 MIN_LEFT = timedelta(seconds=60)
 """A grant with less than this left is not handed out again."""
 
 
 async def mint(
-    session: AsyncSession, user_id: UUID, run_id: UUID, action_id: UUID, lifetime: int
+    session: AsyncSession,
+    user_id: UUID,
+    run_id: UUID,
+    action_id: UUID,
+    lifetime: int,
+    *,
+    verdict: EvaluationRow | None = None,
 ) -> GrantClaims | None:
     """The claims of a grant for an approved action: a new one, or the live one that is there already.
 
     Where a sending has begun, its own grant is returned, so that asking again can only replay. None where the
-    gateway's record is complete and nothing needs sending. Raises NotFound, or Refused: RUN_CANCELLED, FORBIDDEN
-    (no approval covers the action as it is), CREDITS.
+    gateway's record is complete and nothing needs sending. `verdict` is a guardrail's, for an action that nobody
+    approved; the database checks it and counts it against the lease. Raises NotFound, or Refused: RUN_CANCELLED,
+    FORBIDDEN (no approval covers the action as it is), CREDITS.
     """
     run = await get_run(session, user_id, run_id, lock=True)
     action = await own(session, ActionRow, action_id, user_id, "action", lock=True)
@@ -51,8 +60,9 @@ async def mint(
         )
     ).scalar_one_or_none()
     body = Action.model_validate(action.body)
-    covered = decision is not None and decision.digest == action.digest == body.digest()
-    if decision is None or not covered or action.state != ActionState.APPROVED or action.run_id != run_id:
+    proof = decision or verdict
+    covered = proof is not None and proof.digest == action.digest == body.digest()
+    if proof is None or not covered or action.state != ActionState.APPROVED or action.run_id != run_id:
         raise Refused("no approval covers this action", code=Code.FORBIDDEN)
     now = datetime.now(UTC).replace(microsecond=0)
     live = (
@@ -60,15 +70,21 @@ async def mint(
             select(GrantRow)
             .where(col(GrantRow.action_id) == action_id, col(GrantRow.spent_at).is_(None))
             .where(col(GrantRow.expires_at) > now + MIN_LEFT)
+            .where(*(getattr(GrantRow, name) == value for name, value in _granter(proof).items()))
             .order_by(col(GrantRow.issued_at))
         )
     ).scalars()
-    row = live.first() or await _insert(session, action, body, decision, now, lifetime)
+    row = live.first() or await _insert(session, action, body, proof, now, lifetime)
     return _claims(row, action)
 
 
 async def _insert(
-    session: AsyncSession, action: ActionRow, body: Action, decision: DecisionRow, now: datetime, lifetime: int
+    session: AsyncSession,
+    action: ActionRow,
+    body: Action,
+    proof: DecisionRow | EvaluationRow,
+    now: datetime,
+    lifetime: int,
 ) -> GrantRow:
     await reserve(session, action.user_id, action.id, body.credits)
     row = GrantRow(
@@ -77,7 +93,7 @@ async def _insert(
         action_id=action.id,
         digest=action.digest,
         prior_digest=body.prior_digest(),
-        decision_id=decision.id,
+        **_granter(proof),
         credits=body.credits,
         issued_at=now,
         expires_at=now + timedelta(seconds=lifetime),
@@ -85,6 +101,13 @@ async def _insert(
     session.add(row)
     await session.flush()
     return row
+
+
+def _granter(proof: DecisionRow | EvaluationRow) -> dict[str, Any]:
+    """The columns that say who opened the gate."""
+    if isinstance(proof, DecisionRow):
+        return {"decision_id": proof.id}
+    return {"guardrail_id": proof.guardrail_id, "guardrail_version": proof.guardrail_version}
 
 
 def _claims(row: GrantRow, action: ActionRow) -> GrantClaims:

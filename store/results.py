@@ -12,7 +12,7 @@ from sqlmodel import col
 from coco.actions import Action, ActionState
 from coco.audit import AuditKind
 from coco.decisions import Verdict
-from store import audit, events
+from store import audit, events, trust
 from store.credits import release, settle
 from store.tables import ActionRow, DecisionRow, GrantRow, utc_now
 
@@ -31,7 +31,8 @@ async def close(
     """Moves an approved (or unknown) action to what became of it.
 
     Done debits its credits; an unknown outcome keeps them set aside; everything else gives them back. The audit entry
-    names who approved it and when, what changed with the prior value, what it cost, and the card it was on.
+    names who approved it and when (for a guardrail: the rule, its version, the facts and the verdict in full), what
+    changed with the prior value, what it cost, and the card it was on.
     """
     body = Action.model_validate(action.body)
     items = [{"item": f"{body.connector} {body.operation}", "credits": body.credits}]
@@ -46,6 +47,8 @@ async def close(
         .values(state=state.value, outcome=outcome, updated_at=utc_now())
     )
     approval = await approval_of(session, action.id)
+    proof = None if approval else await trust.proof_of(session, action)
+    by = f"guardrail:{proof[0].id}@{proof[0].version}" if proof else f"user:{action.user_id}"
     settled = await settled_as(session, action.id)
     grant = (
         (
@@ -62,7 +65,7 @@ async def close(
         session,
         action.user_id,
         _KINDS[state],
-        actor=f"user:{action.user_id}",
+        actor=by,
         run_id=action.run_id,
         action_id=action.id,
         once=True,
@@ -80,8 +83,9 @@ async def close(
             "message": body.preview.body,
             "reversibility": body.reversibility.value,
             "credits": {"total": cost, "items": items if cost else []},
-            "approved_by": f"user:{action.user_id}" if approval else None,
-            "approved_at": approval.at.isoformat() if approval else None,
+            "approved_by": by if approval or proof else None,
+            "approved_at": approval.at.isoformat() if approval else proof[1].at.isoformat() if proof else None,
+            "guardrail": trust.described(*proof) if proof else None,
             "decision": str(approval.id) if approval else None,
             "grant": str(grant.jti) if grant else None,
             "settled": settled,

@@ -1,13 +1,15 @@
 """The one workflow: plan in the sandbox, show the card, wait, perform what was approved, record.
 
 Postgres holds the truth about decisions; the `wake` signal says only "look again". So a signal that is lost, doubled,
-late, early or forged changes nothing. There is no timer that approves, and none that executes while the user is away.
+late, early or forged changes nothing. No timer approves anything: at the end of a notice the guardrail is asked again,
+on the control side, and only one that says so covers what its owner has not seen.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import contextlib
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from temporalio import workflow
@@ -21,12 +23,17 @@ with workflow.unsafe.imports_passed_through():
         AcceptOutput,
         AcceptPlanInput,
         ActionRef,
+        CoverInput,
+        CoverOutput,
+        FactsRead,
         FinishInput,
         MintOutput,
         PerformInput,
         PerformOutput,
         PlanInput,
         PlanOutput,
+        ReadFactsInput,
+        ReadFactsOutput,
         RecordInput,
         RecordOutput,
         RunView,
@@ -80,6 +87,8 @@ class RunWorkflow:
         self._seen = 0
         self._performing: dict[UUID, asyncio.Task[None]] = {}
         self._state = ""
+        self._judged: set[UUID] = set()
+        self._notice_at: datetime | None = None
 
     @workflow.signal(name=WAKE_SIGNAL)
     def wake(self) -> None:
@@ -194,6 +203,8 @@ class RunWorkflow:
 
     async def _act(self, view: RunView) -> RunResult:
         while True:
+            if view.autonomous and not view.cancelled and workflow.patched("autonomy"):
+                view = await self._cover(view)
             # Cancellation stops what has not begun; whatever has, is seen through and recorded.
             for action_id in view.approved:
                 if action_id not in self._performing:
@@ -214,6 +225,51 @@ class RunWorkflow:
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(self._tuning)
             view = await self._next_view()
+
+    async def _cover(self, view: RunView) -> RunView:
+        """Has pending actions judged by the guardrails: each once, and again when a notice's time is up."""
+        due = self._notice_at is not None and workflow.now() >= self._notice_at
+        if not due and self._judged.issuperset(view.pending):
+            return view
+        self._judged.update(view.pending)
+        output = await self._judge(last=False)
+        if output.reads:
+            await self._read_facts(output.reads)
+            output = await self._judge(last=True)
+        self._notice_at = output.wake_at
+        return await self._look()
+
+    async def _judge(self, *, last: bool) -> CoverOutput:
+        output: CoverOutput = await workflow.execute_activity(
+            names.COVER,
+            CoverInput(user_id=self._user_id, run_id=self._run_id, last=last),
+            result_type=CoverOutput,
+            task_queue=CONTROL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=120),
+            retry_policy=_TRUSTED_RETRY,
+        )
+        return output
+
+    async def _read_facts(self, reads: tuple[FactsRead, ...]) -> None:
+        """Once, and as far as it gets: what could not be read is not known, and waits for approval."""
+        # The gateway carries reads for a run while it plans.
+        await self._show("planning", "Reading what its guardrails look at.")
+        await self._ensure_sandbox()
+        try:
+            await workflow.execute_activity(
+                names.READ_FACTS,
+                ReadFactsInput(run_id=self._run_id, reads=reads),
+                result_type=ReadFactsOutput,
+                task_queue=sandbox_queue(self._user_id),
+                schedule_to_start_timeout=timedelta(seconds=self._tuning.pickup_seconds),
+                start_to_close_timeout=timedelta(seconds=self._tuning.plan_seconds),
+                heartbeat_timeout=timedelta(seconds=self._tuning.heartbeat_seconds),
+                retry_policy=_ONCE,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("the facts that guardrails look at could not be read")
 
     def _standing(self, view: RunView) -> tuple[str, str]:
         if view.unknown:
@@ -283,9 +339,14 @@ class RunWorkflow:
 
     async def _next_view(self) -> RunView:
         """What Postgres says after the next wake-up or finished action."""
-        await workflow.wait_condition(
-            lambda: self._wakes > self._seen or any(task.done() for task in self._performing.values())
-        )
+        until: float | None = None
+        if self._notice_at is not None:
+            until = max(0.0, (self._notice_at - workflow.now()).total_seconds())
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._wakes > self._seen or any(task.done() for task in self._performing.values()),
+                timeout=until,
+            )
         self._forget_finished()
         return await self._look()
 

@@ -147,7 +147,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
      AND l.state = 'active' AND l.expires_at > now()
      AND NOT coalesce(s.reserved_operations, '[]'::jsonb) ? a.operation
      AND (g.form ->> 'mode' = 'run' OR (n.guardrail_id = g.id AND n.guardrail_version = g.version
-          AND n.not_before <= now() AND (n.run_when_offline OR n.seen_at IS NOT NULL)))
+          AND n.not_before <= now() AND (n.run_when_offline OR n.seen_at <= n.not_before)))
    ORDER BY e.at DESC LIMIT 1
 $$;
 

@@ -5,6 +5,7 @@ scripts: it stands where a user's sandbox and the gateway stand, so it may also 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,13 +17,14 @@ from sqlmodel import col
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities import names
 from activities.connectors.base import ConnectionInfo
 from activities.connectors.hubspot.objects import CONTACTS
 from activities.connectors.registry import connector
-from activities.names import PerformInput, PerformOutput, PlanInput, PlanOutput
+from activities.names import PerformInput, PerformOutput, PlanInput, PlanOutput, ReadFactsInput, ReadFactsOutput
 from activities.trusted import TrustedActivities
 from coco import grants as grant_rules
 from coco.canonical import canonical
@@ -60,6 +62,7 @@ SIGNING_KEY = grant_rules.new_signing_key()
 
 Planner = Callable[["World", PlanInput], Awaitable[PlanDraft]]
 Performer = Callable[["World", PerformInput], Awaitable[str]]
+FactsReader = Callable[["World", ReadFactsInput], Awaitable[int]]
 
 
 @dataclass
@@ -76,14 +79,17 @@ class World:
     tuning: RunInput
     plan: Planner
     perform: Performer
+    read_facts: FactsReader
     performed: list[PerformInput] = field(default_factory=list)
     sandbox_starts: int = 0
+    started: list[UUID] = field(default_factory=list)
 
     # -- what people do ----------------------------------------------------------------------------------------
 
     async def start(self, *, deliver: bool = True) -> UUID:
         async with self.postgres.api.user(self.user_id) as session:
             run = await runs.create_run(session, self.user_id, self.workflow_id)
+        self.started.append(run.id)
         if deliver:
             await self.deliver()
         return run.id
@@ -272,6 +278,11 @@ async def one_question_then_writes(world: World, message: PlanInput) -> PlanDraf
     return await two_field_writes(world, message)
 
 
+async def reads_nothing(world: World, message: ReadFactsInput) -> int:
+    """The sandbox has no facts to read, or will not read them."""
+    return 0
+
+
 async def works(world: World, message: PerformInput) -> str:
     """The gateway sent it and the provider answered."""
     await world.effect(message, "done")
@@ -285,9 +296,9 @@ async def a_world(
     *,
     plan: Planner = two_field_writes,
     perform: Performer = works,
+    read_facts: FactsReader = reads_nothing,
     tuning: RunInput = TUNING,
     encrypted: bool = True,
-    control: bool = True,
 ) -> AsyncIterator[World]:
     """A user, a workflow, a control worker and a scripted sandbox worker, until the block ends."""
     user_id = uuid4()
@@ -320,6 +331,7 @@ async def a_world(
         tuning=tuning,
         plan=plan,
         perform=perform,
+        read_facts=read_facts,
     )
 
     @activity.defn(name=names.PLAN)
@@ -348,17 +360,23 @@ async def a_world(
         state = await world.perform(world, message)
         return PerformOutput.model_validate({"action_id": message.action_id, "state": state})
 
+    @activity.defn(name=names.READ_FACTS)
+    async def read_run_facts(message: ReadFactsInput) -> ReadFactsOutput:
+        return ReadFactsOutput(read=await world.read_facts(world, message))
+
     async def ensure(_: UUID) -> None:
         world.sandbox_starts += 1
 
     trusted = TrustedActivities(postgres.control, SIGNING_KEY, ensure, grant_seconds=600)
-    sandbox = Worker(client, task_queue=sandbox_queue(user_id), activities=[plan_run, perform_action])
-    async with sandbox:
-        if not control:
+    sandbox = Worker(client, task_queue=sandbox_queue(user_id), activities=[plan_run, perform_action, read_run_facts])
+    try:
+        async with sandbox, control_worker(world, trusted):
             yield world
-            return
-        async with control_worker(world, trusted):
-            yield world
+    finally:
+        # The control queue is shared: what is left of this world must not turn up in the next one's.
+        for run_id in world.started:
+            with contextlib.suppress(RPCError):
+                await world.handle(run_id).terminate()
 
 
 def control_worker(world: World, trusted: TrustedActivities) -> Worker:

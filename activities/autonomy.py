@@ -1,0 +1,327 @@
+"""Judging actions by guardrails, on the control side: when a plan was accepted, and again right before each grant.
+
+A verdict rests on attested reads, on the action as it was built here, and on counts made under the lease's lock. What
+is not known is held. Nothing here opens the gate by itself: the database demands the same of every covered action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+from temporalio import activity
+
+from activities import names
+from activities.facts import MAX_AGE, action_facts, readable, record_facts, wanted_read
+from activities.names import CoverInput, CoverOutput, FactsRead
+from coco.actions import Action, ActionState
+from coco.guardrails.catalogue import Catalogue
+from coco.guardrails.declarations import default_catalogue
+from coco.guardrails.form import Form
+from coco.guardrails.records import read_record
+from coco.requests import ProviderResponse
+from coco.trust import Profile, TrustLevel, unlike
+from coco.verdicts import Judged, judge
+from store import trust
+from store.database import Database
+from store.owned import own
+from store.runs import FINAL_RUN_STATES, get_run
+from store.tables import ActionRow, DecisionRow, EvaluationRow, GuardrailRow, Lease, Notice, ReadRow, Run, Workflow
+
+READ_AGAIN = timedelta(minutes=10)
+"""Facts older than this are read again while there is still time to; older than MAX_AGE they count for nothing."""
+
+_ORDER = {"run": 0, "notify_first": 1, "draft_only": 2}
+
+
+class TakeBack(Exception):
+    """The workflow may not go on by itself. Raised out of a transaction, which it undoes; taken back in one of its own,
+    since that locks every run of the workflow."""
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What the verdicts of one workflow rest on, at one moment, under the lease's lock."""
+
+    run: Run
+    lease: Lease
+    rules: list[tuple[GuardrailRow, Form]]
+    reserved: frozenset[str]
+    now: datetime
+
+
+@dataclass(frozen=True)
+class _Found:
+    rule: GuardrailRow
+    form: Form
+    proof: EvaluationRow
+    judged: Judged
+
+
+class AutonomyActivities:
+    """Lives as long as the control worker."""
+
+    def __init__(self, database: Database, catalogue: Catalogue | None = None) -> None:
+        self._db = database
+        self._catalogue = catalogue or default_catalogue()
+
+    def all(self) -> list[Callable[..., Any]]:
+        """Every activity, for the worker."""
+        return [self.cover]
+
+    @activity.defn(name=names.COVER)
+    async def cover(self, message: CoverInput) -> CoverOutput:
+        """Lets run what guardrails cover, tells of what they tell first, and leaves the rest in the inbox.
+
+        First names the facts that must be read; judges when they were, or with `last`, on what there is.
+        """
+        try:
+            async with self._db.user(message.user_id) as session:
+                return await self._cover(session, message)
+        except TakeBack as reason:
+            await self.take_back(message.user_id, message.run_id, str(reason))
+            return CoverOutput()
+
+    async def take_back(self, user_id: UUID, run_id: UUID, reason: str) -> None:
+        """Takes the run's workflow back, in a transaction of its own."""
+        async with self._db.user(user_id) as session:
+            run = await get_run(session, user_id, run_id)
+            await trust.take_back(session, user_id, run.workflow_id, reason, actor="system")
+
+    async def _cover(self, session: AsyncSession, message: CoverInput) -> CoverOutput:
+        run = await get_run(session, message.user_id, message.run_id, lock=True)
+        pending = list(
+            (
+                await session.execute(
+                    select(ActionRow)
+                    .where(col(ActionRow.run_id) == run.id, col(ActionRow.user_id) == run.user_id)
+                    # An edited action is a person's, a drifted one has changed under the plan: both wait for a person.
+                    .where(col(ActionRow.state) == ActionState.PENDING.value, col(ActionRow.origin) == "plan")
+                    .order_by(col(ActionRow.position), col(ActionRow.id))
+                    .with_for_update()
+                )
+            ).scalars()
+        )
+        ground = await self._ground(session, run)
+        if ground is None:
+            return CoverOutput()
+        concerned = [(row, rules) for row in pending if (rules := self._concerning(ground, row))]
+        if not message.last:
+            reads = [read for row, _ in concerned if (read := await _missing(session, row, ground.now)) is not None]
+            if reads:
+                return CoverOutput(reads=tuple(dict.fromkeys(reads)))
+        wake_at: datetime | None = None
+        for row, _ in concerned:
+            due = await self._settle(session, ground, row)
+            if due is not None and (wake_at is None or due < wake_at):
+                wake_at = due
+        return CoverOutput(wake_at=wake_at)
+
+    async def _settle(self, session: AsyncSession, ground: _Ground, row: ActionRow) -> datetime | None:
+        """Judges one pending action and acts on it; when to look again, for a notice that runs."""
+        found = await self._judge(session, ground, row)
+        if found is None:
+            return None
+        if found.form.mode == "run":
+            await trust.cover(session, row, found.proof, found.rule)
+        elif found.form.mode == "notify_first":
+            return await self._after_notice(session, ground, row, found)
+        return None
+
+    async def _after_notice(
+        self, session: AsyncSession, ground: _Ground, row: ActionRow, found: _Found
+    ) -> datetime | None:
+        notice = await session.get(Notice, row.id, populate_existing=True)
+        if notice is None:
+            return (await trust.notify(session, row, found.proof, found.rule)).not_before
+        if (notice.guardrail_id, notice.guardrail_version) != (found.rule.id, found.rule.version):
+            return None  # told of under another rule: silence says nothing about this one
+        if ground.now < notice.not_before:
+            return notice.not_before
+        if notice.run_when_offline or (notice.seen_at is not None and notice.seen_at <= notice.not_before):
+            await trust.cover(session, row, found.proof, found.rule)
+        return None
+
+    # -- right before a grant --------------------------------------------------------------------------------------
+
+    async def judge_again(self, session: AsyncSession, run: Run, row: ActionRow) -> EvaluationRow | None:
+        """A new verdict on an action that a guardrail had covered, for a grant in the same transaction; None, with the
+        action back in the inbox, where it is not covered any more. Run and action are locked by the caller.
+
+        Raises TakeBack.
+        """
+        ground = await self._ground(session, run)
+        if ground is None:
+            await trust.return_action(session, row, "its workflow does not run by itself any more")
+            return None
+        found = await self._judge(session, ground, row)
+        if found is None or found.form.mode == "draft_only":
+            await trust.return_action(session, row, await _last_reason(session, row))
+            return None
+        notice = await session.get(Notice, row.id, populate_existing=True)
+        if found.form.mode == "notify_first" and (
+            notice is None or (notice.guardrail_id, notice.guardrail_version) != (found.rule.id, found.rule.version)
+        ):
+            await trust.return_action(session, row, "only a rule that tells you first covers it now")
+            return None
+        return found.proof
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+
+    async def _ground(self, session: AsyncSession, run: Run) -> _Ground | None:
+        """None where nothing of this run may run alone. Raises TakeBack where the lease is over."""
+        if run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES:
+            return None
+        lease = await trust.active_lease(session, run.user_id, run.workflow_id, lock=True)
+        workflow = await own(session, Workflow, run.workflow_id, run.user_id, "workflow")
+        if lease is None or workflow.trust_level != TrustLevel.AUTONOMOUS or run.created_at < lease.granted_at:
+            return None
+        now = await trust.database_now(session)
+        if lease.expires_at <= now:
+            raise TakeBack("The lease has expired.")
+        settings = await trust.settings_of(session, run.user_id, run.workflow_id)
+        rules = await trust.confirmed(session, run.user_id, run.workflow_id)
+        return _Ground(
+            run=run,
+            lease=lease,
+            rules=[(rule, Form.model_validate(rule.form)) for rule in rules],
+            reserved=frozenset(settings.reserved_operations),
+            now=now,
+        )
+
+    def _concerning(self, ground: _Ground, row: ActionRow) -> list[tuple[GuardrailRow, Form]]:
+        """The rules that speak of such an operation at all, those that leave least to the owner first."""
+        if row.operation in ground.reserved:
+            return []
+        named = {facts["action.operation"] for facts in action_facts(Action.model_validate(row.body), row.arguments)}
+        rules = [(rule, form) for rule, form in ground.rules if any(one.operation in named for one in form.operations)]
+        return sorted(rules, key=lambda one: _ORDER[one[1].mode])
+
+    async def _judge(self, session: AsyncSession, ground: _Ground, row: ActionRow) -> _Found | None:
+        """Writes down the verdict of each rule concerned; the first that covers. Raises TakeBack."""
+        rules = self._concerning(ground, row)
+        if not rules:
+            return None
+        body = Action.model_validate(row.body)
+        read = await _attested(session, row, ground.now - MAX_AGE)
+        response = ProviderResponse.model_validate(read.response) if read is not None else None
+        about, missing = record_facts(body, row.arguments, response)
+        about = readable(about, self._catalogue) | {"now": _told(ground.now)}
+        first: _Found | None = None
+        for rule, form in rules:
+            used = await trust.usage(session, row.user_id, rule.id, row.run_id, row.id, ground.now)
+            judged = self._verdict(form, body, row.arguments, about | used)
+            why = judged.why if judged.covered or not missing else judged.why | {"reading": missing}
+            proof = EvaluationRow(
+                user_id=row.user_id,
+                action_id=row.id,
+                digest=row.digest,
+                guardrail_id=rule.id,
+                guardrail_version=rule.version,
+                lease_id=ground.lease.id,
+                verdict="covered" if judged.covered else "held",
+                facts=judged.facts,
+                reads=[_named(read)] if read is not None else [],
+                why=why,
+            )
+            session.add(proof)
+            await session.flush()
+            if judged.covered and first is None:
+                first = _Found(rule, form, proof, judged)
+        if first is not None and first.form.mode != "draft_only":
+            if not await trust.counted(session, ground.lease, row.id):
+                self._check_lease(ground.lease, body)
+            self._check_alike(ground.lease, first.judged, body)
+        return first
+
+    def _verdict(self, form: Form, body: Action, arguments: Mapping[str, Any], about: Mapping[str, Any]) -> Judged:
+        """Under each name that fits the action; a name that the rule excludes holds it under every name."""
+        named = [readable(facts, self._catalogue) for facts in action_facts(body, arguments)]
+        excluded = [facts for facts in named if facts["action.operation"] in form.excluded]
+        ours = {one.operation for one in form.operations}
+        judged = None
+        for facts in excluded or sorted(named, key=lambda one: one["action.operation"] not in ours):
+            judged = judge(form, {**about, **facts}, self._catalogue)
+            if judged.covered or excluded:
+                break
+        assert judged is not None  # a rule concerns only actions that have a name
+        return judged
+
+    def _check_lease(self, lease: Lease, body: Action) -> None:
+        if lease.actions_used + 1 > lease.actions_budget:
+            raise TakeBack(f"The lease's budget of {lease.actions_budget} actions is used up.")
+        if lease.credits_used + body.credits > lease.credits_budget:
+            raise TakeBack(
+                f"The lease's budget of {lease.credits_budget} credits is used up ({lease.credits_used} spent; "
+                f"“{body.preview.summary}” costs {body.credits})."
+            )
+
+    def _check_alike(self, lease: Lease, judged: Judged, body: Action) -> None:
+        record = read_record(judged.facts, self._catalogue)
+        why = unlike(Profile.model_validate(lease.profile), record.facts)
+        if why is not None:
+            raise TakeBack(f"“{body.preview.summary}” is unlike what it was graduated on: {why}.")
+
+
+async def approved_by_person(session: AsyncSession, action_id: UUID) -> bool:
+    """Whether a person approved the action: then no guardrail is asked."""
+    found = await session.execute(
+        select(col(DecisionRow.id)).where(
+            col(DecisionRow.action_id) == action_id, col(DecisionRow.verdict) == "approve"
+        )
+    )
+    return found.first() is not None
+
+
+async def _missing(session: AsyncSession, row: ActionRow, now: datetime) -> FactsRead | None:
+    request = wanted_read(Action.model_validate(row.body), row.arguments)
+    if request is None or await _attested(session, row, now - READ_AGAIN) is not None:
+        return None
+    return FactsRead(connection_id=row.connection_id, request=request)
+
+
+async def _attested(session: AsyncSession, row: ActionRow, since: datetime) -> ReadRow | None:
+    """The newest attested read of this run, on the action's connection, of exactly the request that shows its facts."""
+    request = wanted_read(Action.model_validate(row.body), row.arguments)
+    if request is None:
+        return None
+    found = await session.execute(
+        select(ReadRow)
+        .where(col(ReadRow.run_id) == row.run_id, col(ReadRow.user_id) == row.user_id)
+        .where(col(ReadRow.connection_id) == row.connection_id, col(ReadRow.request_digest) == request.digest())
+        .where(col(ReadRow.at) >= since)
+        .order_by(col(ReadRow.at).desc(), col(ReadRow.id))
+        .limit(1)
+    )
+    return found.scalar_one_or_none()
+
+
+async def _last_reason(session: AsyncSession, row: ActionRow) -> str:
+    found = (
+        await session.execute(
+            select(col(EvaluationRow.why))
+            .where(col(EvaluationRow.action_id) == row.id)
+            .order_by(col(EvaluationRow.at).desc())
+            .limit(1)
+        )
+    ).scalar_one_or_none()
+    return str(found["text"]) if found else "no guardrail covers it any more"
+
+
+def _named(read: ReadRow) -> dict[str, Any]:
+    return {
+        "read": str(read.id),
+        "request_digest": read.request_digest,
+        "response_digest": read.response_digest,
+        "at": read.at.isoformat(),
+    }
+
+
+def _told(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
