@@ -249,6 +249,10 @@ class ConditionReader(TimeReader):
                 if fact.type is not FactType.TIMESTAMP:
                     raise Refused(span, f"{fact.name} is a {fact.type.value}, not a time", "")
                 return self._age(fact.name, ">", child(node, "dur"))
+            case "f_nincl_exc":
+                if not self._text(span_of(child(node, "EXC"))).lower().endswith("include") or not fact.type.is_list:
+                    raise Refused(span, "this exception cannot stand inside a condition", "")
+                return self._named_condition(fact, self._names(child(node, "names")), False)
             case "f_passed":
                 if fact.type is not FactType.TIMESTAMP or fact.past:
                     raise Refused(span, f"{fact.name} does not lie ahead", "")
@@ -288,6 +292,10 @@ class ConditionReader(TimeReader):
                 return self._named_condition(fact, names, True)
             case "has_when":
                 return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], False)
+            case "has_older":
+                if fact.type is not FactType.TIMESTAMP:
+                    raise Refused(span, f"{fact.name} is a {fact.type.value}, not a time", "")
+                return self._age(fact.name, ">", child(node, "dur"))
             case "has_fact":
                 if not fact.type.is_list:
                     self._last_list = fact.name

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from lark import Token, Tree
 
+from ..catalogue import FactType
 from ..form import (
     TRUE,
     Is,
@@ -67,7 +68,10 @@ class GroupReader(FrameReader):
         units: list[Unit] = []
         framed: tuple[int, int] | None = None
         foreign: str | None = None
+        before: Node | None = None
         for item in items:
+            self._check_modifier(before, item)
+            before = item
             unit = self._item(item)
             if unit is not None:
                 foreign = self._check_attachment(foreign, self._piece(item), unit.predicate)
@@ -90,6 +94,48 @@ class GroupReader(FrameReader):
             raise Refused(span, f"up to {number} in what time? A cap needs a period", f"at most {number} per day")
         return units
 
+    def _check_modifier(self, before: Node | None, item: Node) -> None:
+        """ "With a last activity older than …", "without an owner in Germany": what follows a fact without a word
+        between may describe the fact and not the record."""
+        if before is None or child(item, "conn", "i_if", "i_only", "i_where", "i_that") is not None:
+            return
+        first, then = self._piece(before), self._piece(item)
+        kind = self._kind(first)
+        if kind in {"has_fact", "has_not", "has_none_of"} and then.data == "clause" and not self._own_verb(then):
+            said, fact = self._text(span_of(then)), self._text(span_of(first))
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'does "{said}" describe the record, or what stands in "{fact}"? Join the two with "and that are"',
+                f"{fact} and that are {said}",
+                weak=True,
+            )
+        frames = {"within", "within_bare", "weekly", "weekly_not"}
+        if then.data in frames and child(then, "ONLYIF") is None and self._tells_time(first):
+            said, condition = self._text(span_of(then)), self._text(span_of(first))
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'does "{said}" say when the rule may run, or when "{condition}" is counted? Put it in a sentence '
+                "of its own",
+                f"Only {said}.",
+                weak=True,
+            )
+
+    def _tells_time(self, piece: Node) -> bool:
+        """Is the condition about a moment or a length of time?"""
+        for token in tokens_of(piece):
+            if token.type in {"TV", "UPDATED", "ACT", "NOACT", "SILENT", "REPLYW", "OLDER", "NEWER", "OLD"}:
+                return True
+            if token.type == "FACT" and all(
+                self.catalogue.fact(name).type is FactType.TIMESTAMP for name in token.value
+            ):
+                return True
+        return False
+
+    @staticmethod
+    def _kind(piece: Node) -> str:
+        inner = piece.children[-1] if piece.data == "clause" else piece
+        return str(inner.data) if isinstance(inner, Tree) else ""
+
     def _check_attachment(self, foreign: str | None, piece: Node, predicate: Predicate) -> str | None:
         """After a condition on another record ("at companies in Germany …"), one that does not say whose it is could
         belong to either. Returns the other record that what follows could belong to."""
@@ -107,6 +153,8 @@ class GroupReader(FrameReader):
                         f"Only if the {target} …",
                         fatal=True,
                     )
+        if any(atom.fact == "contact.company" for atom in atoms(predicate)):
+            return "company"
         return named if named not in {None, target, "action"} else foreign
 
     def _names_entity(self, piece: Node) -> str | None:
