@@ -12,7 +12,7 @@ from html import escape
 from uuid import UUID
 
 from fastapi import FastAPI, Request
-from google.protobuf.json_format import MessageToDict, Parse, ParseError
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import DecodeError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -23,6 +23,7 @@ from api.operator_pages import plain_page, sign_in_router
 from api.operators import Operator, Operators
 from api.origins import LOOPBACK, Origins, origin_of
 from coco.audit import AuditKind
+from coco.canonical import parse_json
 from coco.errors import CocoError, Code, InvalidInput, NotFound, Refused
 from coco.keys import MasterKey, UserKeys
 from coco.payloads import decrypt, is_encrypted, user_of
@@ -104,9 +105,12 @@ async def _payloads(request: Request) -> Payloads:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         # Only a request that browsers ask leave for first may carry an operator's cookie here.
         raise InvalidInput("content-type: application/json")
+    body = parse_json(await request.body())
+    if not isinstance(body, dict):
+        raise InvalidInput("body: payloads as protobuf JSON")
     try:
-        given = Parse(await request.body(), Payloads(), max_recursion_depth=20)
-    except (ParseError, UnicodeDecodeError, ValueError) as error:
+        given = ParseDict(body, Payloads())
+    except (ParseError, ValueError) as error:
         raise InvalidInput("body: payloads as protobuf JSON") from error
     if len(given.payloads) > MAX_PAYLOADS:
         raise InvalidInput(f"body: at most {MAX_PAYLOADS} payloads")
@@ -117,9 +121,10 @@ async def _keys(control: Database, master: MasterKey, given: Payloads) -> dict[U
     """The payload keys of every user that the payloads name and that has some."""
     users = set()
     for item in given.payloads:
-        if is_encrypted(item.metadata):
+        metadata = _metadata(item)
+        if is_encrypted(metadata):
             try:
-                users.add(user_of(item.metadata))
+                users.add(user_of(metadata))
             except InvalidInput:
                 continue
     ring = {}
@@ -132,8 +137,14 @@ async def _keys(control: Database, master: MasterKey, given: Payloads) -> dict[U
     return ring
 
 
+def _metadata(item: Payload) -> dict[str, bytes]:
+    """As a plain mapping: looking up a missing key in a protobuf map would add it."""
+    return dict(item.metadata)
+
+
 def _opened(item: Payload, ring: dict[UUID, UserKeys], opened: Counter[UUID]) -> Payload:
-    if not is_encrypted(item.metadata):
+    metadata = _metadata(item)
+    if not is_encrypted(metadata):
         return item
 
     def lookup(user_id: UUID) -> UserKeys:
@@ -143,10 +154,10 @@ def _opened(item: Payload, ring: dict[UUID, UserKeys], opened: Counter[UUID]) ->
         return found
 
     try:
-        inner = Payload.FromString(decrypt(item.metadata, item.data, lookup))
+        inner = Payload.FromString(decrypt(metadata, item.data, lookup))
     except (CocoError, DecodeError):
         return item
-    opened[user_of(item.metadata)] += 1
+    opened[user_of(metadata)] += 1
     return inner
 
 

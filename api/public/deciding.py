@@ -53,13 +53,7 @@ async def decide(
     parts: Parts, user_id: UUID, action_id: UUID, verdict: Verdict, shown_digest: str, reason: str = ""
 ) -> views.ActionView:
     """Approves, rejects or settles one action. Raises NotFound, InvalidInput, Conflict, Refused."""
-    async with parts.writing(user_id) as session:
-        row = await decisions.decide(session, user_id, action_id, verdict, shown_digest, _text(reason, "reason"))
-        if verdict is Verdict.APPROVE:
-            # Better said now than by the gateway later; raising here takes the decision back.
-            connection = await connections.get(session, user_id, row.connection_id)
-            check_usable(connection.state, gated=True)
-        view = await views.action(session, user_id, action_id)
+    view = await _decide(parts, user_id, Wanted(action_id, shown_digest, verdict, reason))
     parts.waker.wake(user_id, view.run_id)
     return view
 
@@ -74,14 +68,26 @@ async def decide_each(parts: Parts, user_id: UUID, run_id: UUID, wanted: Iterabl
     results = []
     for item in wanted:
         try:
-            async with parts.reading(user_id) as session:
-                if (await views.action(session, user_id, item.action_id)).run_id != run_id:
-                    raise NotFound("There is no such action on this card.")
-            view = await decide(parts, user_id, item.action_id, item.verdict, item.digest, item.reason)
+            view = await _decide(parts, user_id, item, of_run=run_id)
             results.append(Result(item.action_id, view.state.value))
         except CocoError as error:
             results.append(Result(item.action_id, None, error))
+    parts.waker.wake(user_id, run_id)
     return results
+
+
+async def _decide(parts: Parts, user_id: UUID, wanted: Wanted, *, of_run: UUID | None = None) -> views.ActionView:
+    reason = _text(wanted.reason, "reason")
+    async with parts.writing(user_id) as session:
+        row = await decisions.decide(session, user_id, wanted.action_id, wanted.verdict, wanted.digest, reason)
+        # Raising from here on takes the decision back.
+        if of_run is not None and row.run_id != of_run:
+            raise NotFound("There is no such action on this card.")
+        if wanted.verdict is Verdict.APPROVE:
+            # Better said now than by the gateway later.
+            connection = await connections.get(session, user_id, row.connection_id)
+            check_usable(connection.state, gated=True)
+        return await views.action(session, user_id, wanted.action_id)
 
 
 async def settle(

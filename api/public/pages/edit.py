@@ -13,6 +13,7 @@ from activities.connectors.base import ConnectionInfo, GatedOperation
 from activities.connectors.registry import connector
 from api.errors import STATUS
 from api.public import deciding
+from api.public.pages.inbox import card_page
 from api.public.pages.render import own_page
 from api.public.pages.schema_forms import FIXED, fields_of, values_of
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
@@ -104,8 +105,6 @@ async def edit(request: Request, action_id: UUID, form: OwnForm, visitor: Visito
     except InvalidInput as error:
         return await _page(request, visitor, action, operation, values, status=422, problem=error.message)
     except CocoError as error:
-        from api.public.pages.inbox import card_page
-
         return await card_page(
             request, visitor, action.run_id, status=STATUS.get(error.code, 403), problem=error.message
         )

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api.errors import STATUS
 from api.public import deciding
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
@@ -73,8 +74,6 @@ async def _refused(
     request: Request, visitor: Visitor, form: FormData, error: CocoError, run_id: UUID | None
 ) -> Response:
     """The page as it stands now, saying what was not done and why."""
-    from api.errors import STATUS
-
     status = STATUS.get(error.code, 403)
     if text_of(form, "back") == "inbox" or run_id is None:
         return await inbox_page(request, visitor, status=status, problem=error.message)

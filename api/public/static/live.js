@@ -33,10 +33,11 @@ function keepOpen(now, copy) {
 }
 
 // Makes `now` like `fresh`, child by child where both have children with ids, whole where not.
+// Returns false where something was left as it is because the reader is at work there.
 function patch(now, fresh, texts) {
-  if (written.get(now) === fresh.outerHTML) return;
+  if (written.get(now) === fresh.outerHTML) return true;
   if (isLeaf(now) || ![...fresh.children].some((child) => child.id)) {
-    if (busy(now)) return;
+    if (busy(now)) return false;
     const focused = now.contains(document.activeElement);
     const current = now.classList.contains("current");
     const html = fresh.outerHTML;
@@ -50,17 +51,18 @@ function patch(now, fresh, texts) {
     if (current) copy.classList.add("current");
     if (focused) copy.focus({ preventScroll: true });
     if (text && changed) texts.push(text);
-    return;
+    return true;
   }
   const html = fresh.outerHTML;
   const mine = new Map([...now.children].filter((child) => child.id).map((child) => [child.id, child]));
   let last = null;
+  let whole = true;
   for (const child of [...fresh.children]) {
     const same = child.id ? mine.get(child.id) : null;
     if (same) {
       mine.delete(child.id);
       last = same;
-      patch(same, child, texts);
+      whole = patch(same, child, texts) && whole;
       last = document.getElementById(child.id) ?? same;
     } else if (child.id) {
       const copy = document.importNode(child, true);
@@ -75,15 +77,22 @@ function patch(now, fresh, texts) {
       // Parts without an id (headings, counts) are matched by their place among their like.
       const index = [...fresh.children].filter((other) => !other.id && other.tagName === child.tagName).indexOf(child);
       const twin = [...now.children].filter((other) => !other.id && other.tagName === child.tagName)[index];
-      if (twin && !busy(twin) && twin.textContent !== child.textContent) {
+      if (twin && busy(twin)) whole = false;
+      else if (twin && twin.textContent !== child.textContent) {
         const copy = document.importNode(child, true);
         twin.replaceWith(copy);
         localTimes(copy);
       }
     }
   }
-  for (const gone of mine.values()) if (!busy(gone)) gone.remove();
-  written.set(now, html);
+  for (const gone of mine.values()) {
+    if (busy(gone)) whole = false;
+    else gone.remove();
+  }
+  // Known by its HTML only when all of it is shown; otherwise the next look tries again.
+  if (whole) written.set(now, html);
+  else written.delete(now);
+  return whole;
 }
 
 // Shows what a fetched page says. Returns false where it is another page than this one.
@@ -135,8 +144,9 @@ function connect(run) {
     lookSoon(); // whatever happened before the feed was open
   };
   socket.onmessage = lookSoon;
-  socket.onclose = () => {
+  socket.onclose = (event) => {
     document.body.dataset.live = "no";
+    if (event.code === 4401) lookSoon(); // signed out elsewhere: the page will say so
     setTimeout(() => connect(run), pause);
     pause = Math.min(pause * 2, 30000);
   };

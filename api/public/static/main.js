@@ -5,11 +5,11 @@ import { keepSignedIn, resumeAtOnce } from "./session.js";
 import { submitQuietly } from "./submit.js";
 import { localTimes } from "./times.js";
 
-localTimes(document);
 resumeAtOnce();
 if (document.body.dataset.csrf) {
+  follow(); // before anything else changes what the server wrote
   keepSignedIn();
   submitQuietly();
   listenToKeys();
-  follow();
 }
+localTimes(document);

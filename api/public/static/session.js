@@ -1,8 +1,11 @@
 // Renews the sign-in before it expires. One tab at a time: a refresh token is good for one use.
 const early = 60; // seconds before the end
 
+// Browsers have locks only where a page is secure: with https, or on this machine.
+const alone = (work) => (navigator.locks ? navigator.locks.request("coco-session", work) : work());
+
 async function renewed(csrf) {
-  const response = await navigator.locks.request("coco-session", () =>
+  const response = await alone(() =>
     fetch("/session/refresh", {
       method: "POST",
       headers: { accept: "application/json" },
