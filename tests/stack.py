@@ -131,6 +131,7 @@ class Stack:
     demo: Demo
     public_url: str
     sandbox_kind: str
+    temporal: TemporalServer
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     COMMANDS = {
@@ -158,7 +159,7 @@ class Stack:
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"
-        return path.read_text()[-4000:] if path.exists() else ""
+        return path.read_text() if path.exists() else ""
 
     def ready(self) -> None:
         """Waits until every part answers."""
@@ -168,7 +169,7 @@ class Stack:
 
     def _alive(self, name: str) -> bool:
         if self.processes[name].poll() is not None:
-            raise AssertionError(f"{name} ended: {self.log(name)}")
+            raise AssertionError(f"{name} ended: {self.log(name)[-3000:]}")
         return True
 
     def sign_up(self, *, connect: bool = True) -> Person:
@@ -203,11 +204,16 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def a_stack(
-    folder: Path, owner_dsn: str, master: str, temporal: TemporalServer, *, sandbox: str, **settings: Any
+def a_stack(folder: Path, owner_dsn: str, master: str, *, sandbox: str, **settings: Any) -> Iterator[Stack]:
+    """The whole thing, ready for work, with a Temporal of its own. `folder` needs a short path: sockets live there."""
+    (folder / "temporal").mkdir(parents=True)
+    with TemporalServer.start(folder / "temporal", ui=True) as temporal:
+        yield from _on(temporal, folder, owner_dsn, master, sandbox, settings)
+
+
+def _on(
+    temporal: TemporalServer, folder: Path, owner_dsn: str, master: str, sandbox: str, settings: dict[str, Any]
 ) -> Iterator[Stack]:
-    """The whole thing, ready for work. `folder` needs a short path, since sockets live below it."""
-    folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     public_url = f"http://127.0.0.1:{port}"
     variables = {
@@ -215,6 +221,7 @@ def a_stack(
         "COCO_MASTER_KEY": master,
         "COCO_STATE_DIR": str(folder),
         "TEMPORAL_ADDRESS": temporal.address,
+        "COCO_TEMPORAL_UI_URL": temporal.ui_url,
         "COCO_PUBLIC_PORT": str(port),
         "COCO_PUBLIC_URL": public_url,
         "COCO_SANDBOX": sandbox,
@@ -233,7 +240,7 @@ def a_stack(
             os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)
     deployment.make_missing(configured)
     demo = start_demo(folder)
-    stack = Stack(folder, configured, environment, demo, public_url, sandbox)
+    stack = Stack(folder, configured, environment, demo, public_url, sandbox, temporal)
     try:
         for name in Stack.COMMANDS:
             stack.start(name)

@@ -9,16 +9,11 @@ import pytest
 
 from tests.conftest import Cluster
 from tests.stack import Person, Stack, a_stack
-from tests.temporal_server import TemporalServer
 
 
 @pytest.fixture(scope="session", params=["docker", "bubblewrap"])
-def stack(
-    request: pytest.FixtureRequest, cluster: Cluster, temporal: TemporalServer, short_dir: Path
-) -> Iterator[Stack]:
-    with a_stack(
-        short_dir / request.param, cluster.create(), cluster.master, temporal, sandbox=request.param
-    ) as started:
+def stack(request: pytest.FixtureRequest, cluster: Cluster, short_dir: Path) -> Iterator[Stack]:
+    with a_stack(short_dir / request.param, cluster.create(), cluster.master, sandbox=request.param) as started:
         yield started
 
 
