@@ -25,18 +25,45 @@ def _print_json(value: object) -> None:
 
 
 @app.command("compile")
-def compile_command(sentence: Sentence, as_json: Json = False) -> None:
+def compile_command(
+    sentence: Sentence,
+    as_json: Json = False,
+    facts: Annotated[
+        str | None, typer.Option("--facts", help="Records to take examples from, nearest to the rule's line.")
+    ] = None,
+) -> None:
     """Compile a sentence and show its canonical reading, or its problems (exit code 1)."""
     from coco.guardrails.english.compiler import compile_sentence
     from coco.guardrails.export import compiled_json
 
     compiled = compile_sentence(sentence)
+    examples = _examples(compiled, facts) if facts is not None else {}
     if as_json:
-        _print_json(compiled_json(compiled))
+        _print_json({**compiled_json(compiled), **({"examples": examples} if facts is not None else {})})
     else:
         _show_compiled(compiled)
+        for side, found in examples.items():
+            for one in found:
+                _show_answer(str(one["id"]), side == "covered", str(one["why"]))
     if not compiled.ok:
         raise typer.Exit(1)
+
+
+def _examples(compiled: Compiled, facts: str) -> dict[str, list[dict[str, object]]]:
+    """Up to three records on each side of the line; none for a refused sentence."""
+    from coco.guardrails.declarations import default_catalogue
+    from coco.guardrails.examples import boundary_examples
+    from coco.guardrails.records import read_lines
+
+    lines = _lines(facts)
+    if compiled.form is None:
+        return {"covered": [], "held": []}
+    catalogue = default_catalogue()
+    sides = boundary_examples(compiled.form, read_lines(lines, catalogue), catalogue)
+    return {
+        name: [{"id": one.record.id, "why": one.verdict.why} for one in side]
+        for name, side in zip(("covered", "held"), sides, strict=True)
+    }
 
 
 def _show_compiled(compiled: Compiled) -> None:
@@ -159,6 +186,36 @@ def compare_command(
             typer.echo(f"  {title}: {json.dumps(facts, ensure_ascii=False)}")
     for reason in found.reasons:
         typer.echo(f"  {reason}")
+
+
+@app.command("backtest")
+def backtest_command(
+    sentence: Sentence,
+    facts: Annotated[str, typer.Option("--facts", help="Recorded actions (JSONL), each with its own `now`, or -.")],
+    as_json: Json = False,
+) -> None:
+    """Compare a rule with what a person decided. Each record may carry "decision": approved, rejected or edited."""
+    from coco.guardrails.backtest import backtest, read_history
+    from coco.guardrails.declarations import default_catalogue
+    from coco.guardrails.english.compiler import compile_sentence
+
+    compiled = compile_sentence(sentence)
+    if not compiled.ok:
+        if as_json:
+            _print_json({"problems": [problem.as_json() for problem in compiled.problems]})
+        else:
+            _show_compiled(compiled)
+        raise typer.Exit(1)
+    catalogue = default_catalogue()
+    found = backtest(compiled, read_history(_lines(facts), catalogue), catalogue)
+    if as_json:
+        _print_json(found.as_json())
+        return
+    typer.echo(f"{found.summary} ({found.covered} would have run, {found.held} would have been held)")
+    for one in found.disagreements:
+        typer.echo(
+            f"  {one.id}: you {one.decision}, the rule would have {'run it' if one.ran_alone else 'asked'}: {one.why}"
+        )
 
 
 @app.command("facts")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
 from .catalogue import Catalogue
 from .check import check_records
 from .english.compiler import Compiled
-from .records import Record
+from .records import Record, read_line
 
 Decision = Literal["approved", "rejected", "edited"]
 
@@ -35,10 +36,30 @@ class Backtest:
     held: int
     disagreements: tuple[Disagreement, ...]
 
+    def as_json(self) -> dict[str, object]:
+        return {**asdict(self), "summary": self.summary}
+
     @property
     def summary(self) -> str:
         text = f"agrees with {self.agreed} of {self.decided} of your decisions"
         return text + (f"; here are the {len(self.disagreements)}" if self.disagreements else "")
+
+
+def read_history(lines: Iterable[str], catalogue: Catalogue) -> list[tuple[Record, Decision | None]]:
+    """Records of a facts file with the decision that each carries. A label that is no decision counts as none."""
+    found: list[tuple[Record, Decision | None]] = []
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        record = read_line(text.strip(), catalogue, number)
+        try:
+            data = json.loads(text)
+        except ValueError:
+            data = {}
+        label = data.get("decision") if isinstance(data, dict) else None
+        decision: Decision | None = label if label in get_args(Decision) else None
+        found.append((record, decision))
+    return found
 
 
 def backtest(compiled: Compiled, history: Sequence[tuple[Record, Decision | None]], catalogue: Catalogue) -> Backtest:

@@ -121,3 +121,21 @@ def test_half_a_surrogate_pair_is_answered_too() -> None:
     result = _run("check", "--json", "--facts", "-", RULE, stdin=line)
     assert result.exit_code == 0
     assert json.loads(result.stdout)["verdict"] == "held"
+
+
+def test_compile_shows_examples_from_the_records() -> None:
+    lines = ['{"id": "%s", "deal.amount": %s, "deal.currency": "USD"}' % pair for pair in (("a", 20_000), ("b", 9_000))]
+    result = _run("compile", "--json", "--facts", "-", "Update deals over $10,000.", stdin="\n".join(lines))
+    examples = json.loads(result.stdout)["examples"]
+    assert {side: [one["id"] for one in found] for side, found in examples.items()} == {"covered": ["a"], "held": ["b"]}
+
+
+def test_backtest_reports_agreement() -> None:
+    line = (
+        '{"id": "%s", "deal.amount": %s, "deal.currency": "USD", "action.operation": "deal.update", "decision": "%s"}'
+    )
+    lines = [line % one for one in (("a", 20_000, "approved"), ("b", 9_000, "approved"), ("c", 1, "rejected"))]
+    result = _run("backtest", "--json", "--facts", "-", "Update deals over $10,000.", stdin="\n".join(lines))
+    data = json.loads(result.stdout)
+    assert data["summary"] == "agrees with 2 of 3 of your decisions; here are the 1"
+    assert [one["id"] for one in data["disagreements"]] == ["b"]

@@ -12,6 +12,7 @@ from ..catalogue import FactType
 from ..form import (
     TRUE,
     Is,
+    Number,
     Predicate,
     atoms,
     conjunction,
@@ -35,6 +36,7 @@ def _bare(text: str) -> str:
 
 
 _NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"})
+_MAYBE_NEGATIVE = frozenset({"NPREP", "LE", "GE", "WLE", "WGE"})  # "not in", "not over": where the text says "not"
 _VERBS = frozenset("was were is are has have had goes comes arrives signs falls".split())  # noqa: SIM905
 _GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand"})
 
@@ -73,6 +75,8 @@ class GroupReader(FrameReader):
             self._check_modifier(before, item)
             before = item
             unit = self._item(item)
+            if unit is None or not any(isinstance(atom, Number) for atom in atoms(unit.predicate)):
+                self._last_number = None
             if unit is not None:
                 foreign = self._check_attachment(foreign, self._piece(item), unit.predicate)
             if unit is None:
@@ -290,6 +294,8 @@ class GroupReader(FrameReader):
             if token.type in _NEGATIVE or token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL", "NPREP"}:
                 return True
             first = self._text(span_of(token)).lower().split(" ")[0]
+            if token.type in _MAYBE_NEGATIVE and first == "not":
+                return True
             if token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"} and first in _VERBS:
                 return True
         return False
@@ -297,7 +303,8 @@ class GroupReader(FrameReader):
     def _is_negated(self, piece: Node) -> bool:
         """Is there a "not" in the condition whose reach could be doubted?"""
         return any(
-            token.type in _NEGATIVE or (token.type == "NPREP" and self._text(span_of(token)).lower().startswith("not"))
+            token.type in _NEGATIVE
+            or (token.type in _MAYBE_NEGATIVE and self._text(span_of(token)).lower().startswith("not "))
             for token in _loose_tokens(piece)
         )
 

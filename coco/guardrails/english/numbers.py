@@ -23,6 +23,7 @@ class NumberReader(NameReader):
         span = (token.start_pos or 0, token.end_pos or 0)
         if fact.type not in {FactType.NUMBER, FactType.INTEGER, FactType.FRACTION}:
             raise Refused(span, f"{fact.name} is a {fact.type.value}, not a number", "")
+        self._last_number = fact
         if token.type == "MONEY":
             value, currency = token.value
             if fact.currency is None:
@@ -82,7 +83,10 @@ class NumberReader(NameReader):
         if kind in {"amount", "not_amount"}:
             money = [token for token in tokens_of(numcmp) if token.type == "MONEY"]
             numbers = [token for token in tokens_of(numcmp) if token.type in {"NUM", "PCT"}]
-            if self._entity == "deal" and (money or not any(t.type == "PCT" for t in numbers)):
+            last = self._last_number
+            if last is not None and not money and (self._entity != "deal" or last.type is FactType.FRACTION):
+                fact = last  # "a score under 10 or over 90": still the score
+            elif self._entity == "deal" and (money or not any(t.type == "PCT" for t in numbers)):
                 fact = self.catalogue.fact("deal.amount")
             else:
                 raise Refused(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lark import Token
 
-from ..catalogue import Catalogue
+from ..catalogue import Catalogue, Fact
 from ..form import (
     Order,
     Predicate,
@@ -28,6 +28,7 @@ class Reader:
         self.parts = parts or Parts()
         self._subject: str | None = None  # the entity the present condition speaks of
         self._excluding = False
+        self._last_number: Fact | None = None  # for "a score under 10 or over 90"
         self._last_list: str | None = None  # (fact, kind) for "but not …"
 
     def _text(self, span: tuple[int, int]) -> str:
