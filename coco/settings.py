@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     grant_seconds: int = 900
     request_timeout_seconds: float = 30.0
     """Longest a provider may take for one request."""
+    egress_private_addresses: bool = True
+    """Whether connections may lead to private and loopback addresses (the demo workspace does). Off in production."""
     run_tuning: str | None = None
     """JSON of workflows.run.RunInput: how new runs time and size their work. For tests and special deployments."""
     demo: bool = True

@@ -18,8 +18,9 @@ MAX_BYTES = 200_000_000
 """Per run, of responses as Postgres keeps them."""
 
 
-async def check_room(session: AsyncSession, run_id: UUID) -> None:
-    """Raises CocoError (TOO_LARGE) where a run has read as much as it may."""
+async def check_room(session: AsyncSession, run_id: UUID, *, spare: int = 0) -> None:
+    """Raises CocoError (TOO_LARGE) where a run has read as much as it may. `spare` reads more are for carrying out
+    what was planned, so that planning cannot use them up."""
     kept = (
         await session.execute(
             select(func.count(), func.coalesce(func.sum(func.pg_column_size(ReadRow.response)), 0)).where(
@@ -27,7 +28,7 @@ async def check_room(session: AsyncSession, run_id: UUID) -> None:
             )
         )
     ).one()
-    if kept[0] >= MAX_READS or kept[1] >= MAX_BYTES:
+    if kept[0] >= MAX_READS + spare or (not spare and kept[1] >= MAX_BYTES):
         raise CocoError("the run has read as much as a run may", code=Code.TOO_LARGE)
 
 

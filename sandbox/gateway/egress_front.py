@@ -48,7 +48,7 @@ class Egress:
         self.database = database
         self.master = master
         self.seconds = settings.request_timeout_seconds
-        self.policy = AddressPolicy(private=bool(getattr(settings, "egress_private_addresses", True)))
+        self.policy = AddressPolicy(private=settings.egress_private_addresses)
         self.sending = Sending(database, grant_public_key, self.policy, self.seconds)
 
     def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:

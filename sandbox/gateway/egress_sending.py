@@ -41,6 +41,8 @@ KEEP_TRIES = 8
 """Tries to keep a response, over about a minute; after that its outcome counts as unknown."""
 STALE_SECONDS = 600.0
 """How long an effect whose sender died waits for its retried call."""
+SPARE_READS = 2000
+"""Reads of prior values that a run may make beyond those of its planning."""
 MAX_AT_ONCE = 40
 """Sendings at once of one gateway; each holds a database connection for its lock."""
 
@@ -219,7 +221,8 @@ class Sending:
 
     async def _applied(self, user_id: UUID, case: Case, credential: Credential) -> UUID | None:
         """The read that shows the change, or None where none does."""
-        if case.action.prior is None:
+        # Once it is recorded as unknown it is a person's to settle.
+        if case.action.prior is None or case.row.state != ActionState.APPROVED:
             return None
         with contextlib.suppress(CocoError, SQLAlchemyError, OSError):
             now = await self._prior(user_id, case, credential)
@@ -251,6 +254,7 @@ class Sending:
         except InvalidInput as error:
             raise InvalidInput("the record's current value cannot be read") from error
         async with self._db.user(user_id) as session:
+            await reads.check_room(session, case.run.id, spare=SPARE_READS)
             read_id = await reads.keep(session, user_id, case.run.id, case.connection.id, request, response)
         return _Prior(value, read_id)
 

@@ -121,11 +121,10 @@ async def test_the_gateway_obeys_the_setting(postgres: Postgres, provider: Provi
     from sandbox.gateway.service import Gateway
     from tests.gateway.harness import PUBLIC_KEY, Stage, settings_for
 
-    settings = settings_for(postgres, short_dir / uuid4().hex[:8])
+    settings = settings_for(postgres, short_dir / uuid4().hex[:8], egress_private_addresses=False)
     provider.answers = [answer(200, contact())]
 
     async with Gateway.serving(settings, postgres.gateway, postgres.master, PUBLIC_KEY) as gateway:
-        gateway._egress.policy = PUBLIC
         stage = Stage(postgres, settings, settings.run_dir.absolute(), gateway)
         person = await stage.person()
         run, connection = await planning(person, provider)

@@ -262,6 +262,20 @@ async def test_an_unknown_outcome_settles_itself_where_the_change_can_be_seen(st
     assert len(provider.writes()) == 1
 
 
+async def test_what_a_person_is_asked_about_is_not_read_back_any_more(stage: Stage, provider: Provider) -> None:
+    person = await stage.person()
+    provider.answers = [ENGINEER, LOST, ENGINEER]
+    row, grant = await approved(person, provider)
+    message = person.sending(row, grant, BEARER)
+    assert (await person.ask("Send", message))["state"] == "unknown"
+    with stage.postgres.connect() as owner:
+        owner.execute("UPDATE actions SET state = 'outcome_unknown' WHERE id = %s", (row.id,))
+    seen = len(provider.seen)
+    provider.answers = [CTO]
+    assert (await person.ask("Send", message))["state"] == "unknown"
+    assert len(provider.seen) == seen
+
+
 async def test_an_answer_that_does_not_come_in_time_is_unknown(stage: Stage, provider: Provider) -> None:
     person = await stage.person()
     provider.answers = [answer(200)]
