@@ -109,7 +109,8 @@ def cel_guard(requirement: Requirement) -> str:
         case "present":
             return f"(has({fact}) || {_text(fact)} in empty)"
         case "known":
-            return f"has({fact})" if "." in fact else "true"
+            # `has` cannot ask for a variable; where it is unknown, a comparison is an error that no "||" absorbs
+            return f"has({fact})" if "." in fact else f'{fact} >= timestamp("1970-01-01T00:00:00Z")'
         case "past":
             return f"{fact} <= now"
         case "some":
@@ -132,8 +133,7 @@ def cel_text(form: Form, catalogue: Catalogue) -> str:
     `operations`, `mode` and `limits` are not in it: they frame the action, not the facts.
     """
     predicate = full_predicate(form)
-    needs = [need for need in form_requirements(form, catalogue) if need != Requirement("known", "now")]
-    parts = [cel_guard(need) for need in needs]
+    parts = [cel_guard(need) for need in form_requirements(form, catalogue)]
     if form.window.weekly is not None:
         parts.append(cel_weekly(form.window.weekly))
     body = cel_body(predicate)

@@ -124,7 +124,8 @@ def test_half_a_surrogate_pair_is_answered_too() -> None:
 
 
 def test_compile_shows_examples_from_the_records() -> None:
-    lines = ['{"id": "%s", "deal.amount": %s, "deal.currency": "USD"}' % pair for pair in (("a", 20_000), ("b", 9_000))]
+    deals = {"a": 20_000, "b": 9_000}
+    lines = [json.dumps({"id": name, "deal.amount": deals[name], "deal.currency": "USD"}) for name in deals]
     result = _run("compile", "--json", "--facts", "-", "Update deals over $10,000.", stdin="\n".join(lines))
     examples = json.loads(result.stdout)["examples"]
     assert {side: [one["id"] for one in found] for side, found in examples.items()} == {"covered": ["a"], "held": ["b"]}

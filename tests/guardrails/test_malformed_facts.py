@@ -107,3 +107,18 @@ def test_an_amount_in_another_currency_is_on_neither_side_of_the_line() -> None:
     assert [a.covered for a in check_lines(not_over, lines, CATALOGUE, now=None)] == [False, False, False, True]
     (missing,) = check_lines(over, ['{"deal.amount": 20000}'], CATALOGUE, now=None)
     assert "deal.currency is missing" in missing.why
+
+
+def test_an_unknown_now_is_not_absorbed_by_an_alternative() -> None:
+    from coco.guardrails.cel import cel_holds
+    from coco.guardrails.records import Record, read_record
+
+    compiled = compile_sentence('Archive contacts tagged "a" or silent for 30 days.')
+    assert compiled.form is not None
+    facts = {"contact.tags": ["a"], "contact.last_activity_at": "2026-01-01T00:00:00Z"}
+    records: list[Record] = [read_record({**facts, **now}, CATALOGUE) for now in ({"now": None}, {})]
+    for record in records:
+        assert not cel_holds(compiled.form, record, CATALOGUE)
+        assert list(check_lines(compiled, ['{"contact.tags": ["a"]}'], CATALOGUE, now=None))[0].covered is False
+    known = read_record({**facts, "now": "2026-11-24T10:00:00Z"}, CATALOGUE)
+    assert cel_holds(compiled.form, known, CATALOGUE)
