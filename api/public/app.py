@@ -37,8 +37,8 @@ from store.database import Database
 
 TITLE = "Coco"
 DESCRIPTION = (
-    "Durable agent workflows: no external action without your explicit approval. Sign in at `/api/v1/auth/login` and "
-    'send `Authorization: Bearer <access_token>`. Every error is `{"error": {"code", "message"}}`.'
+    "No external action without your explicit approval. Sign in at /api/v1/auth/login and send the access token as "
+    "Authorization: Bearer. Every error is an object with one field, error, which holds a stable code and a message."
 )
 
 

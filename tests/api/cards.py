@@ -127,8 +127,8 @@ async def make_card(
     mailbox = {"from_address": "ada@example.com", "from_name": "Ada Lovelace"}
     for index in range(mails):
         arguments = {
-            "to": [f"person{index}@example.org"],
-            "subject": f"Shall we pick this up again, {index}?",
+            "to": ["grace@navy.example" if index == 0 else f"person{index}@example.org"],
+            "subject": "Shall we pick this up again?",
             "body": "Hello Grace,\n\nwe spoke in spring about the pilot.\n\nBest,\nAda",
             "key": f"mail-{run.id}-{index}",
         }
