@@ -56,6 +56,8 @@ from store.tables import (
     utc_now,
 )
 
+_NO_SANDBOX = "Its sandbox cannot be started right now; it is tried again. An operator can see why."
+
 EnsureSandbox = Callable[[UUID], Awaitable[None]]
 
 
@@ -87,8 +89,20 @@ class TrustedActivities:
 
     @activity.defn(name=names.ENSURE_SANDBOX)
     async def ensure_sandbox(self, message: UserRun) -> None:
-        """Has the user's sandbox running."""
-        await self._ensure_sandbox(message.user_id)
+        """Has the user's sandbox running. Where it cannot be started the run says so, and it is tried again."""
+        try:
+            await self._ensure_sandbox(message.user_id)
+        except Exception:
+            await self._say(message, _NO_SANDBOX)
+            raise
+        await self._say(message, "", instead_of=_NO_SANDBOX)
+
+    async def _say(self, message: UserRun, reason: str, *, instead_of: str | None = None) -> None:
+        """Changes the reason that the run's page shows."""
+        async with self._db.user(message.user_id) as session:
+            run = await runs.get_run(session, message.user_id, message.run_id)
+            if instead_of is None or run.reason == instead_of:
+                await runs.set_state(session, message.user_id, message.run_id, run.state, reason)
 
     @activity.defn(name=names.LOAD_RUN)
     async def load_run(self, message: UserRun) -> RunView:

@@ -63,14 +63,15 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
     async def decode(self, payloads_in: Sequence[Payload]) -> list[Payload]:
         result = []
         for item in payloads_in:
-            if not payloads.is_encrypted(item.metadata):
+            if not payloads.is_encrypted(dict(item.metadata)):
                 result.append(item)
                 continue
-            user_id = payloads.user_of(item.metadata)
+            metadata = dict(item.metadata)
+            user_id = payloads.user_of(metadata)
             if self._user_id is not None and user_id != self._user_id:
                 raise InvalidInput("the payload belongs to another user")
             keys = await self._lookup(user_id)
-            plain = payloads.decrypt(item.metadata, item.data, lambda _, keys=keys: keys)  # type: ignore[misc]
+            plain = payloads.decrypt(metadata, item.data, lambda _, keys=keys: keys)  # type: ignore[misc]
             result.append(Payload.FromString(plain))
         return result
 

@@ -60,8 +60,17 @@ from workflows.run import RunInput, RunWorkflow
 TUNING = RunInput(pickup_seconds=5, plan_seconds=20, perform_seconds=20, heartbeat_seconds=10)
 SIGNING_KEY = grant_rules.new_signing_key()
 
-Planner = Callable[["World", PlanInput], Awaitable[PlanDraft]]
-Performer = Callable[["World", PerformInput], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Lie:
+    """What a sandbox answers that hands no plan in."""
+
+    result: Any
+
+
+Planner = Callable[["World", PlanInput], Awaitable["PlanDraft | Lie"]]
+Performer = Callable[["World", PerformInput], Awaitable["str | Lie"]]
 FactsReader = Callable[["World", ReadFactsInput], Awaitable[int]]
 
 
@@ -82,6 +91,7 @@ class World:
     read_facts: FactsReader
     performed: list[PerformInput] = field(default_factory=list)
     sandbox_starts: int = 0
+    broken_starts: int = 0
     started: list[UUID] = field(default_factory=list)
 
     # -- what people do ----------------------------------------------------------------------------------------
@@ -335,8 +345,10 @@ async def a_world(
     )
 
     @activity.defn(name=names.PLAN)
-    async def plan_run(message: PlanInput) -> PlanOutput:
+    async def plan_run(message: PlanInput) -> Any:
         draft = await world.plan(world, message)
+        if isinstance(draft, Lie):
+            return draft.result
         async with postgres.gateway.user(user_id) as session:
             if await session.get(PlanDraftRow, (message.run_id, message.revision)) is None:
                 session.add(
@@ -355,9 +367,11 @@ async def a_world(
         )
 
     @activity.defn(name=names.PERFORM)
-    async def perform_action(message: PerformInput) -> PerformOutput:
+    async def perform_action(message: PerformInput) -> Any:
         world.performed.append(message)
         state = await world.perform(world, message)
+        if isinstance(state, Lie):
+            return state.result
         return PerformOutput.model_validate({"action_id": message.action_id, "state": state})
 
     @activity.defn(name=names.READ_FACTS)
@@ -366,6 +380,8 @@ async def a_world(
 
     async def ensure(_: UUID) -> None:
         world.sandbox_starts += 1
+        if world.sandbox_starts <= world.broken_starts:
+            raise RuntimeError("no sandbox today")
 
     trusted = TrustedActivities(postgres.control, SIGNING_KEY, ensure, grant_seconds=600)
     sandbox = Worker(client, task_queue=sandbox_queue(user_id), activities=[plan_run, perform_action, read_run_facts])

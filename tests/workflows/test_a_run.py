@@ -277,3 +277,19 @@ async def test_a_balance_that_does_not_cover_the_cost_sends_nothing(
         assert failed.outcome == {"sent": False, "code": "credits"}
         assert world.performed == []
         assert await world.balance() == (0, 0)
+
+
+async def test_a_sandbox_that_cannot_be_started_is_said_and_tried_again(
+    postgres: Postgres, temporal: TemporalServer
+) -> None:
+    async with a_world(postgres, temporal) as world:
+        world.broken_starts = 2
+        run_id = await world.start()
+        for _ in range(200):
+            if "cannot be started" in (await world.run(run_id)).reason:
+                break
+            await asyncio.sleep(0.02)
+        else:
+            raise AssertionError("the run does not say that its sandbox cannot be started")
+        run = await world.until(run_id, "waiting")
+        assert "cannot be started" not in run.reason
