@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from coco.guardrails.cel import cel_text
 from coco.guardrails.check import check_lines
 from coco.guardrails.english.compiler import compile_sentence
+from coco.guardrails.form import Form
 
 from .strategies import CATALOGUE
 
@@ -60,3 +62,12 @@ def test_refused(case: dict[str, Any]) -> None:
         assert problem.text == case["sentence"][start:end]
         assert len(problem.message) > 15
     assert not any(answer.covered for answer in check_lines(compiled, RECORDS, CATALOGUE, now=None))
+
+
+@pytest.mark.parametrize("case", ACCEPTED[::5], ids=lambda case: case["sentence"][:60])
+def test_the_form_survives_storage(case: dict[str, Any]) -> None:
+    form = compile_sentence(case["sentence"]).form
+    assert form is not None
+    stored = Form.model_validate_json(form.model_dump_json())
+    assert stored == form
+    assert cel_text(stored, CATALOGUE) == cel_text(form, CATALOGUE)

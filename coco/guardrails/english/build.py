@@ -52,10 +52,7 @@ class Builder(GroupReader):
 
     def _grant(self, node: Node) -> None:
         self._begin(node)
-        for kind in MODE_KINDS:
-            for one in children(node, kind):
-                self._mode(one)
-        lead = child(node, "lead_if", "lead_for")
+        lead = child(node, "lead_if", "lead_for", "lead_exc")
         alone = children(node, "a_pron", "a_draft", "a_send", "a_move")
         lead_units: list[Unit] = []
         if child(node, "np"):
@@ -67,9 +64,10 @@ class Builder(GroupReader):
         verbs = child(node, "verbs")
         if lead is not None:
             before = self.parts.target
-            lead_units = self._items(children(lead, "item"))
+            exceptions = [Tree("item", [one]) for one in children(lead, "exception", "exc_names")]
+            lead_units = self._items([*children(lead, "item"), *exceptions])
             self.parts.target = before
-            if lead_units:
+            if lead_units and not exceptions:
                 lead_units[0] = replace(lead_units[0], intro="if" if lead.data == "lead_if" else "")
         items = children(node, "item")
         rest, destination = self._split_destination(items)
@@ -82,6 +80,9 @@ class Builder(GroupReader):
         self.parts.operation_span = span_of(verbs if verbs is not None else alone[0])
         if destination is not None and not any(covered.arguments for covered in self.parts.operations):
             raise Refused(span_of(destination), "there is nothing here that takes a target", "")
+        ahead = child(node, "ahead")
+        if ahead is not None:  # "At most 20 a day, archive …"
+            self._items([Tree("item", list(ahead.children))])
         self._conditions(lead_units)
         self._conditions(self._items(rest))
 

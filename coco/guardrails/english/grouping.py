@@ -101,6 +101,8 @@ class GroupReader(FrameReader):
     def _check_modifier(self, before: Node | None, item: Node) -> None:
         """ "With a last activity older than …", "without an owner in Germany": what follows a fact without a word
         between may describe the fact and not the record."""
+        if before is not None and self._piece(before).data == "someof" and self._piece(item).data == "group":
+            raise Refused(span_of(item), "this parenthesis belongs to the list before it", "", weak=True)
         if before is None or child(item, "conn", "i_if", "i_only", "i_where", "i_that") is not None:
             return
         first, then = self._piece(before), self._piece(item)
@@ -255,12 +257,15 @@ class GroupReader(FrameReader):
             if ent is not None and child(piece, "e_plain") is not None and ent.children[0].value != self.parts.target:
                 raise Refused(span_of(ent), f"the rule is about {self._plural}", f"only for {self._plural} …")
             extra: list[Predicate] = []
+            those = child(piece, "DET")
+            if those is not None and those.value not in {"those", "these", "the"}:
+                raise Refused(span_of(those), "only which?", "only those …")
             if ent is not None and ent.data == "e_lifecycle":
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             inner = self._condition(piece.children[-1])
             return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span)
         predicate = self._condition(piece)
-        own_verb = kind != "clause" or self._own_verb(piece)
+        own_verb = kind != "clause" or child(piece, "subject") is not None or self._own_verb(piece)
         return Unit(conn, intro, predicate, self._is_negated(piece), own_verb, False, span, _has_and_list(piece))
 
     def _connector_in(self, clause: Node) -> Token | None:

@@ -577,7 +577,7 @@ class Lexer:
                 if key == ("us",) and said != "US":
                     break
                 kind, value = self._vocabulary.phrases[key]
-                if kind in {"POSTGE", "POSTLE"} and count > 1 and re.match(r"\s*[$€£\d]", text[span[1] :]):
+                if kind in {"POSTGE", "POSTLE"} and count > 1 and re.match(r"\s*([$€£\d]|than\b)", text[span[1] :]):
                     continue  # "over $10k or over €9k": the comparison of what follows
                 return [_token(kind, said.lower() if value is None else value, *span)]
         word, start, end = words[0]
