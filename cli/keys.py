@@ -16,7 +16,9 @@ app = typer.Typer(help="The deployment's own keys.", no_args_is_help=True)
 def new(
     directory: Annotated[
         Path | None,
-        typer.Option(help="Write master.key, grant.pem, grant.pub and database-password there (new files only)."),
+        typer.Option(
+            help="Make every secret that docker-compose.yml mounts there; files that exist are never replaced."
+        ),
     ] = None,
 ) -> None:
     """Print a new master key; with --directory, make every secret that docker-compose.yml mounts."""
@@ -41,6 +43,10 @@ def new(
     there = [name for name in made if (directory / name).exists()]
     if there:
         raise Fix(f"{directory} holds {', '.join(there)} already, and keys in use are never replaced: name another one")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
     for name, text in made.items():
         write_private(directory / name, text)
+        # The directory is closed. A container's process, whatever its user, must read the one file mounted into it.
+        (directory / name).chmod(0o444)
     typer.echo(f"Made {', '.join(made)} in {directory}. Keep a copy of master.key apart from the database's backups.")

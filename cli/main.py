@@ -70,7 +70,10 @@ def migrate(
         str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
     ] = None,
 ) -> None:
-    """Bring the database to the current schema, and make the roles it needs."""
+    """Bring the database to the current schema, and make the roles it needs.
+
+    With TEMPORAL_ADDRESS, also registers the search attributes that Coco's runs carry.
+    """
     from cli.owner import owner_address, running_database
     from coco.deployment import master_key
     from store.migrate import migrate as bring_up_to_date
@@ -80,6 +83,13 @@ def migrate(
     with running_database(configured, password_file=password_file) as owner:
         bring_up_to_date(owner, master.text)
         typer.echo(f"The database at {owner_address(owner)} is up to date.")
+    if configured.temporal_address is not None:
+        import asyncio
+
+        from cli.up.temporal import ensure_search_attributes
+
+        told = asyncio.run(ensure_search_attributes(configured))
+        typer.echo(told or f"Temporal at {configured.temporal_address} has the search attributes.")
 
 
 @app.command()
