@@ -57,7 +57,7 @@ def _sound(sentence: str) -> None:
         assert problem.message
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.text(max_size=80))
 @example("")
 @example('Archive contacts tagged \u200b"a".')
@@ -66,13 +66,13 @@ def test_any_text(sentence: str) -> None:
     _sound(sentence)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=9))
 def test_any_words_of_the_language(pieces: list[str]) -> None:
     _sound(" ".join(pieces))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.sampled_from(["Archive contacts", "Archive all contacts", "Draft follow-ups for deals", "Enrich companies"]),
     st.lists(PIECES, min_size=1, max_size=6),

@@ -123,15 +123,25 @@ def parse(tokens: list[Token]) -> list[Tree[Any]]:
         tree = shared.for_tokens(tokens).parse(_Stream(tokens), "start")  # type: ignore[no-untyped-call]
     except UnexpectedToken as problem:
         index = next((i for i, token in enumerate(tokens) if token is problem.token), len(tokens))
-        raise NoParse(index, frozenset(problem.expected or ())) from None
-    except UnexpectedEOF as problem:
-        raise NoParse(len(tokens), frozenset(str(name) for name in problem.expected or ())) from None
+        raise NoParse(index, _expected(tokens[: index + 1])) from None
+    except UnexpectedEOF:
+        raise NoParse(len(tokens), _expected(tokens)) from None
     found = []
     for one in _expand(tree):
         found.append(one)
         if len(found) >= MAX_DERIVATIONS:
             break
     return found
+
+
+def _expected(tokens: list[Token]) -> frozenset[str]:
+    """Every token that could stand where these break off. Asked of lark's own parser, which does not look ahead."""
+    lark, _ = _lark()
+    try:
+        lark.parser.parser.parse(_Stream(tokens), "start")
+    except (UnexpectedToken, UnexpectedEOF) as problem:
+        return frozenset(str(name) for name in problem.expected or ())
+    return frozenset()
 
 
 def _expand(tree: Any) -> Iterator[Any]:
