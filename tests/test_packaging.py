@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import distribution
+from importlib.metadata import distribution, packages_distributions, requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from cli.errors import variable
 from coco.settings import Settings
@@ -23,6 +25,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name for name, service in SERVICES.items() if str(service["image"]).startswith("coco:")}
 PROCESSES = OURS - {"migrate"}
+PACKAGES = ("activities", "api", "cli", "coco", "demo", "sandbox", "store", "workers", "workflows")
 KNOWN = {variable(field) for field in Settings.model_fields} | {"FORWARDED_ALLOW_IPS"}
 """Environment variables that Coco's processes read."""
 
@@ -167,14 +170,52 @@ def test_every_dependency_is_locked_with_hashes() -> None:
     assert names - locked == set()
 
 
+def _closure(declared: list[str]) -> set[str]:
+    """What is installed with these requirements: all that a deployment has."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(line, "") for line in declared]
+    while waiting:
+        line, extra = waiting.pop()
+        requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        for one in ("", *requirement.extras):
+            if (_normal(requirement.name), one) not in found:
+                found.add((_normal(requirement.name), one))
+                waiting += [(further, one) for further in requires(requirement.name) or []]
+    return {name for name, _ in found}
+
+
+def test_what_is_imported_is_declared() -> None:
+    """No package that only the tests bring along."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = _closure(project["dependencies"])
+    brought_by = packages_distributions()
+    # SQLAlchemy imports it itself, and only for asyncio.
+    assert "greenlet" in declared
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for name in _imports(path) - sys.stdlib_module_names - set(PACKAGES):
+                assert {_normal(one) for one in brought_by.get(name, [name])} & declared, f"{name} in {path}"
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_every_file_that_is_read_at_run_time_is_in_the_wheel(tmp_path: Path) -> None:
     """Templates, grammars, styles and migrations: whatever git keeps beside the modules."""
-    packages = ("activities", "api", "cli", "coco", "demo", "sandbox", "store", "workers", "workflows")
-    listed = subprocess.run(["git", "ls-files", *packages], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode != 0:
         pytest.skip("this is no git checkout")
     tracked = {line for line in listed.stdout.splitlines() if (ROOT / line).exists()}
