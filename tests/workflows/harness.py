@@ -61,7 +61,6 @@ TUNING = RunInput(pickup_seconds=5, plan_seconds=20, perform_seconds=20, heartbe
 SIGNING_KEY = grant_rules.new_signing_key()
 
 
-
 @dataclass(frozen=True)
 class Lie:
     """What a sandbox answers that hands no plan in."""
