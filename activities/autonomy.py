@@ -213,10 +213,14 @@ class AutonomyActivities:
         response = ProviderResponse.model_validate(read.response) if read is not None else None
         about, missing = record_facts(body, row.arguments, response)
         about = readable(about, self._catalogue) | {"now": _told(ground.now)}
+        full = await self._no_room(session, ground, row, body)
         first: _Found | None = None
         for rule, form in rules:
             used = await trust.usage(session, row.user_id, rule.id, row.run_id, row.id, ground.now)
             judged = self._verdict(form, body, row.arguments, about | used)
+            if judged.covered and full and form.mode != "draft_only":
+                self._check_used_up(ground.lease)
+                judged = judged.model_copy(update={"covered": False, "why": judged.why | {"text": f"held: {full}"}})
             why = judged.why if judged.covered or not missing else judged.why | {"reading": missing}
             proof = EvaluationRow(
                 user_id=row.user_id,
@@ -235,8 +239,6 @@ class AutonomyActivities:
             if judged.covered and first is None:
                 first = _Found(rule, form, proof, judged)
         if first is not None and first.form.mode != "draft_only":
-            if not await trust.counted(session, ground.lease, row.id):
-                self._check_lease(ground.lease, body)
             self._check_alike(ground.lease, first.judged, body)
         return first
 
@@ -246,21 +248,30 @@ class AutonomyActivities:
         excluded = [facts for facts in named if facts["action.operation"] in form.excluded]
         ours = {one.operation for one in form.operations}
         judged = None
-        for facts in excluded or sorted(named, key=lambda one: one["action.operation"] not in ours):
+        for facts in excluded or [facts for facts in named if facts["action.operation"] in ours]:
             judged = judge(form, {**about, **facts}, self._catalogue)
             if judged.covered or excluded:
                 break
         assert judged is not None  # a rule concerns only actions that have a name
         return judged
 
-    def _check_lease(self, lease: Lease, body: Action) -> None:
-        if lease.actions_used + 1 > lease.actions_budget:
+    async def _no_room(self, session: AsyncSession, ground: _Ground, row: ActionRow, body: Action) -> str | None:
+        """Why the lease's budgets do not reach for the action next to what they are promised to already."""
+        lease = ground.lease
+        if await trust.counted(session, lease, row.id):
+            return None
+        actions, cost = await trust.promised(session, lease, row.id)
+        if lease.actions_used + actions + 1 > lease.actions_budget:
+            return f"the lease's budget of {lease.actions_budget} actions does not reach for it"
+        if lease.credits_used + cost + body.credits > lease.credits_budget:
+            return f"the lease's budget of {lease.credits_budget} credits does not reach for it"
+        return None
+
+    def _check_used_up(self, lease: Lease) -> None:
+        if lease.actions_used >= lease.actions_budget:
             raise TakeBack(f"The lease's budget of {lease.actions_budget} actions is used up.")
-        if lease.credits_used + body.credits > lease.credits_budget:
-            raise TakeBack(
-                f"The lease's budget of {lease.credits_budget} credits is used up ({lease.credits_used} spent; "
-                f"“{body.preview.summary}” costs {body.credits})."
-            )
+        if lease.credits_used >= lease.credits_budget:
+            raise TakeBack(f"The lease's budget of {lease.credits_budget} credits is used up.")
 
     def _check_alike(self, lease: Lease, judged: Judged, body: Action) -> None:
         record = read_record(judged.facts, self._catalogue)

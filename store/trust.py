@@ -392,6 +392,26 @@ async def counted(session: AsyncSession, lease: Lease, action_id: UUID) -> bool:
     return found.first() is not None
 
 
+async def promised(session: AsyncSession, lease: Lease, action_id: UUID) -> tuple[int, int]:
+    """(actions, credits) of what guardrails let run and no grant was minted for yet, this action left out."""
+    decided = select(col(DecisionRow.action_id)).where(col(DecisionRow.user_id) == lease.user_id)
+    minted = select(col(GrantRow.action_id)).where(
+        col(GrantRow.user_id) == lease.user_id,
+        col(GrantRow.guardrail_id).is_not(None),
+        col(GrantRow.issued_at) >= lease.granted_at,
+    )
+    cost: Any = ActionRow.body["credits"].as_integer()
+    found = await session.execute(
+        select(func.count(), func.coalesce(func.sum(cost), 0))
+        .select_from(ActionRow)
+        .where(col(ActionRow.workflow_id) == lease.workflow_id, col(ActionRow.user_id) == lease.user_id)
+        .where(col(ActionRow.state) == ActionState.APPROVED.value, col(ActionRow.id) != action_id)
+        .where(col(ActionRow.id).not_in(decided), col(ActionRow.id).not_in(minted))
+    )
+    actions, total = found.one()
+    return int(actions), int(total)
+
+
 async def usage(
     session: AsyncSession, user_id: UUID, guardrail_id: UUID, run_id: UUID, action_id: UUID, now: datetime
 ) -> dict[str, float]:

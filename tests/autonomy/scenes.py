@@ -11,6 +11,7 @@ from uuid import UUID
 from temporalio.exceptions import ApplicationError
 
 from activities.connectors.hubspot.facts import facts_request
+from activities.connectors.registry import connector
 from activities.names import PerformInput, PlanInput, ReadFactsInput
 from coco import grants as grant_rules
 from coco.canonical import canonical
@@ -96,14 +97,19 @@ def completes(*contacts: str, **changes: str) -> Callable[[World, PlanInput], An
 
     async def plan(world: World, message: PlanInput) -> PlanDraft:
         proposals = []
+        operation = connector("hubspot").gated("contacts.update")
         for number in contacts:
+            arguments = {"id": number, "properties": values}
+            request = operation.prior_request(world.connection, operation.parse(arguments))
+            assert request is not None
+            before = a_contact() | {name: None for name in values if name not in a_contact()}
             proposals.append(
                 Proposal(
                     key=f"contact-{number}",
                     connection=str(world.connection.id),
                     operation="contacts.update",
-                    arguments={"id": number, "properties": values},
-                    prior_read=await world.attest(message.run_id, number, a_contact()),
+                    arguments=arguments,
+                    prior_read=str(await attest(world, message.run_id, request, number, before)),
                     why='The contact is tagged "design partner candidate" and was created a minute ago.',
                 )
             )

@@ -156,14 +156,15 @@ async def test_a_used_up_budget_takes_the_workflow_back(postgres: Postgres, temp
         postgres, temporal, plan=completes("1", "2", "3"), perform=sends, read_facts=shows(crm)
     ) as world:
         await graduate(world, terms=LeaseTerms(days=1, actions=2, credits=100))
-        run_id = await world.start()
-        await world.until(run_id, "waiting")
-        await world.settle_down(run_id)
-        await world.deliver()
-        await world.settle_down(run_id)
-        states = sorted(row.state for row in await world.actions(run_id))
-        assert states.count("done") == 2
-        assert states.count("pending") == 1
+        first = await world.start()
+        await world.until(first, "waiting")
+        await world.settle_down(first)
+        assert [row.state for row in await world.actions(first)] == ["done", "done", "pending"]
+        held = await evaluations(world, (await world.actions(first))[2].id)
+        assert "budget of 2 actions does not reach" in held[-1].why["text"]
+        second = await world.start()
+        await world.until(second, "waiting")
+        await world.settle_down(second)
         assert len(world.performed) == 2
         lease = await lease_of(world)
         assert (lease.state, lease.actions_used) == ("ended", 2)
