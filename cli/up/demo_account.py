@@ -51,8 +51,10 @@ def password_file(places: Places) -> Path:
     return places.keys / "demo-password"
 
 
-async def set_up(url: str, places: Places, announced: dict[str, Any], say: Callable[[str], None]) -> None:
+async def set_up(url: str, host: str, places: Places, announced: dict[str, Any], say: Callable[[str], None]) -> None:
     """Whatever is still missing, on the first start; afterwards nothing, so that what a person changed stays.
+
+    `url` is where this machine reaches the public app, `host` the host name that it serves.
 
     Raises Fix that says what did not work; the next start tries again.
     """
@@ -65,7 +67,9 @@ async def set_up(url: str, places: Places, announced: dict[str, Any], say: Calla
                 "name the old ones: free them and start again"
             )
         return
-    async with httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False, timeout=120) as client:
+    async with httpx.AsyncClient(
+        base_url=f"{url}/api/v1", headers={"host": host}, trust_env=False, timeout=120
+    ) as client:
         try:
             await _sign_in(client, password(places))
             connections = await _connections(client, announced, say)
@@ -78,7 +82,7 @@ async def set_up(url: str, places: Places, announced: dict[str, Any], say: Calla
     partial = marker.with_suffix(".new")
     partial.write_text(json.dumps(wanted))
     partial.replace(marker)
-    say(f"the demo account is ready: two runs are planning, and their cards will wait in the inbox at {url}")
+    say(f"the demo account is ready: two runs are planning, and their cards will wait in the inbox")
 
 
 async def _sign_in(client: httpx.AsyncClient, secret: str) -> None:

@@ -18,7 +18,7 @@ from cli.places import Places, places
 from cli.up import children, demo_account, specs
 from cli.up.logs import Terminal
 from cli.up.ports import Ports
-from cli.up.sandboxes import stop_sandboxes
+from cli.up.sandboxes import check_sandboxes, stop_sandboxes
 from cli.up.specs import Plan
 from cli.up.supervisor import Supervisor
 from coco import deployment
@@ -66,6 +66,7 @@ async def _start(settings: Settings, here: Places, terminal: Terminal, superviso
     left = await asyncio.to_thread(children.stop_left_over, here.children)
     if left:
         terminal.say(f"an earlier start was killed; stopped what it left: {', '.join(left)}")
+    await check_sandboxes(settings, here)
     deployment.make_missing(settings.model_copy(update={"state_dir": here.state}))
     plan = _plan(settings, here, terminal)
     master = deployment.master_key(settings)
@@ -181,7 +182,7 @@ def _set_up_demo(plan: Plan, terminal: Terminal, supervisor: Supervisor) -> None
     async def work() -> None:
         try:
             announced = json.loads(plan.announce.read_text())
-            await demo_account.set_up(plan.local_url, plan.places, announced, terminal.say)
+            await demo_account.set_up(plan.local_url, plan.public_host_header, plan.places, announced, terminal.say)
         except Fix as error:
             terminal.warn(str(error))
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL, make_url
 
@@ -75,6 +76,11 @@ class Plan:
     def local_url(self) -> str:
         """Where this machine reaches the public app."""
         return f"http://{_reachable(self.settings.public_host)}:{self.public_port}"
+
+    @property
+    def public_host_header(self) -> str:
+        """The one host name that the public app serves."""
+        return urlsplit(self.settings.public_url or self.local_url).netloc
 
     @property
     def deployment(self) -> str:
@@ -177,7 +183,8 @@ def demo_spec(plan: Plan) -> Spec:
         "--state", str(plan.places.demo / "workspace"), "--announce", str(plan.announce),
     )
     # fmt: on
-    return Spec("demo", words, other_env(os.environ), waiting.file(plan.announce))
+    ready = waiting.every(waiting.file(plan.announce), waiting.http(f"http://127.0.0.1:{plan.demo_port}/"))
+    return Spec("demo", words, other_env(os.environ), ready)
 
 
 def gateway_spec(plan: Plan) -> Spec:

@@ -16,6 +16,7 @@ from coco.settings import Settings
 from store.roles import Role, role_dsn
 from tests.cli.running import coco
 from tests.conftest import Postgres
+from tests.ports import free_port
 
 
 def test_version() -> None:
@@ -95,3 +96,12 @@ def test_a_folder_with_a_space_is_found_by_every_role() -> None:
     owner = "postgresql://coco:secret@/coco?host=%2Ftmp%2Fmy%20projects"
     for role in Role:
         assert conninfo_to_dict(role_dsn(owner, role, "key"))["host"] == "/tmp/my projects"
+
+
+def test_up_without_a_way_to_make_sandboxes_starts_nothing(tmp_path: Path) -> None:
+    env = {"COCO_SANDBOX": "docker", "DOCKER_HOST": f"tcp://127.0.0.1:{free_port()}"}
+    done = coco("up", COCO_STATE_DIR=str(tmp_path / "state"), **env)
+    assert done.returncode == 1
+    assert "no way to make sandboxes on this host" in done.stderr
+    assert "Debian: apt-get install docker.io" in done.stderr
+    assert not (tmp_path / "state" / "postgres").exists()
