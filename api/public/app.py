@@ -24,7 +24,7 @@ from api.public.pages.errors import html_error, sign_in_first
 from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
-from api.public.rest import actions, auth, connections, records, runs, workflows
+from api.public.rest import actions, auth, connections, guardrails, records, runs, workflows
 from api.public.rest.models import ERRORS
 from api.public.waker import Waker
 from api.shell import Shell
@@ -80,7 +80,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for module in (auth, connections, workflows, runs, actions, records):
+    for module in (auth, connections, workflows, runs, actions, records, guardrails):
         rest.include_router(module.router)
     app.include_router(rest)
     app.include_router(feed.router)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -20,6 +20,8 @@ from sqlmodel import SQLModel
 
 import store.tables  # noqa: F401  (fills the metadata)
 from api.public.parts import Parts
+from coco.guardrails.english.compiler import compile_sentence
+from store.tables import GuardrailRow
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
 from tests.api.people import Person
@@ -43,6 +45,8 @@ class Route:
 
 
 DIGEST = "0" * 64
+RULE = "Enrich contacts that have a first name."
+GUARDRAIL = uuid4()
 
 ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/auth/sign-up"): Route("open"),
@@ -96,6 +100,21 @@ ROUTES: dict[tuple[str, str], Route] = {
         },
     ),
     ("POST", "/api/v1/actions/{action_id}/settle"): Route("foreign", json=lambda card: {"happened": True}),
+    ("GET", "/api/v1/workflows/{workflow_id}/guardrails"): Route("foreign"),
+    ("POST", "/api/v1/workflows/{workflow_id}/guardrails"): Route("foreign", json=lambda card: {"sentence": RULE}),
+    ("POST", "/api/v1/workflows/{workflow_id}/guardrails/preview"): Route(
+        "foreign", json=lambda card: {"sentence": RULE}
+    ),
+    ("POST", "/api/v1/guardrails/{guardrail_id}/versions/{version}/confirm"): Route(
+        "foreign", json=lambda card: {"reading": RULE}
+    ),
+    ("POST", "/api/v1/guardrails/{guardrail_id}/retire"): Route("foreign"),
+    ("GET", "/api/v1/workflows/{workflow_id}/trust"): Route("foreign"),
+    ("POST", "/api/v1/workflows/{workflow_id}/trust/settings"): Route("foreign", json=lambda card: {}),
+    ("POST", "/api/v1/workflows/{workflow_id}/graduate"): Route("foreign", json=lambda card: {}),
+    ("POST", "/api/v1/workflows/{workflow_id}/take-back"): Route("foreign", json=lambda card: {}),
+    ("POST", "/api/v1/actions/{action_id}/review"): Route("foreign", json=lambda card: {"verdict": "ok"}),
+    ("POST", "/api/v1/actions/{action_id}/notice/seen"): Route("foreign"),
     ("GET", "/api/v1/activity"): Route("own"),
     ("GET", "/api/v1/credits"): Route("own"),
     ("GET", "/api/v1/credits/ledger"): Route("own"),
@@ -161,13 +180,15 @@ def walked(app: FastAPI) -> set[tuple[str, str]]:
     return found
 
 
-def ids(card: Card) -> dict[str, UUID]:
+def ids(card: Card) -> dict[str, UUID | int]:
     return {
         "run_id": card.run_id,
         "workflow_id": card.workflow_id,
         "connection_id": card.crm,
         "action_id": card.action.id,
         "question_id": card.questions[0].id,
+        "guardrail_id": GUARDRAIL,
+        "version": 1,
     }
 
 
@@ -192,7 +213,22 @@ def everything(postgres: Postgres, user_id: UUID | None = None) -> dict[str, lis
 
 @pytest.fixture
 async def card(ada: Person, postgres: Postgres) -> Card:
-    return await make_card(postgres, ada.user_id, question=True, goal=f"Find the {MARKER}")
+    made = await make_card(postgres, ada.user_id, question=True, goal=f"Find the {MARKER}")
+    async with postgres.api.user(ada.user_id) as session:
+        rule = compile_sentence(RULE)
+        assert rule.form is not None
+        session.add(
+            GuardrailRow(
+                id=GUARDRAIL,
+                user_id=ada.user_id,
+                workflow_id=made.workflow_id,
+                sentence=RULE,
+                form=rule.form.model_dump(mode="json"),
+                reading=rule.reading,
+                predicate=MARKER,
+            )
+        )
+    return made
 
 
 async def call(
@@ -229,7 +265,7 @@ async def test_what_is_ones_own_shows_nothing_of_anybody_else(
     ada: Person, eve: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
 ) -> None:
     before = everything(postgres, ada.user_id)
-    strange = [MARKER, ada.email, str(ada.user_id), *(str(item) for item in ids(card).values())]
+    strange = [MARKER, ada.email, str(ada.user_id), *(str(item) for item in ids(card).values() if item != 1)]
     seen = 0
     async with visit(app, parts, eve.email) as visitor:
         for route, how in ROUTES.items():
