@@ -21,6 +21,9 @@ from typing import Any
 import httpx
 import psutil
 
+from cli.places import deployment_of
+from coco.settings import Settings
+
 COCO = Path(sys.executable).parent / "coco"
 PATIENCE = 180.0
 """Seconds; a bound for a hung test, not an expectation."""
@@ -111,6 +114,11 @@ class Up:
 
     def port(self, name: str) -> int:
         return int(json.loads((self.state / "ports.json").read_text())[name])
+
+    @property
+    def deployment(self) -> str:
+        """What its sandboxes are labelled with."""
+        return deployment_of(Settings(state_dir=self.state))
 
     @property
     def url(self) -> str:
