@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, guardrail, keys, operators
+from cli import audit, guardrail, guardrail_system, keys, operators
 from cli.errors import Group, settings
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     # A traceback that shows variables would show keys.
     pretty_exceptions_show_locals=False,
 )
+guardrail_system.mount(guardrail.app)
 app.add_typer(guardrail.app, name="guardrail")
 app.add_typer(audit.app, name="audit")
 app.add_typer(operators.app, name="operator")

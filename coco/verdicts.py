@@ -62,7 +62,7 @@ def recompute(body: Mapping[str, Any], catalogue: Catalogue) -> Recomputed | Non
     None for an entry that names no guardrail. Raises pydantic.ValidationError or KeyError for a damaged one.
     """
     rule = body.get("guardrail")
-    if not rule:
+    if not isinstance(rule, Mapping):
         return None
     again = judge(Form.model_validate(rule["form"]), rule["evaluation"]["facts"], catalogue)
     return Recomputed(
