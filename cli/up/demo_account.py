@@ -82,7 +82,7 @@ async def set_up(url: str, host: str, places: Places, announced: dict[str, Any],
     partial = marker.with_suffix(".new")
     partial.write_text(json.dumps(wanted))
     partial.replace(marker)
-    say(f"the demo account is ready: two runs are planning, and their cards will wait in the inbox")
+    say("the demo account is ready: two runs are planning, and their cards will wait in the inbox")
 
 
 async def _sign_in(client: httpx.AsyncClient, secret: str) -> None:

@@ -33,7 +33,11 @@ def up(settings: Settings, *, log_json: bool = False) -> None:
     here = places(settings)
     here.make()
     with lock.held(here.lock):
-        asyncio.run(_up(settings, here, Terminal(as_json=log_json)))
+        try:
+            asyncio.run(_up(settings, here, Terminal(as_json=log_json)))
+        finally:
+            # Sockets and tokens only, all made anew by the next start; outside the state directory nobody would find it.
+            shutil.rmtree(here.short, ignore_errors=True)
 
 
 async def _up(settings: Settings, here: Places, terminal: Terminal) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from cli.places import deployment_of
+from cli.places import deployment_of, places
 from cli.up.specs import without_password
 from coco.grants import public_key
 from coco.keys import MasterKey
@@ -70,6 +70,14 @@ def test_mistakes_are_one_line_that_says_what_to_do(
     assert message in done.stderr
     assert done.stderr.startswith("coco: ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_start_that_fails_leaves_nothing_outside_its_state_directory(tmp_path: Path) -> None:
+    state = tmp_path / ("d" * 100)
+    here = places(Settings(state_dir=state))
+    assert not here.run.is_relative_to(state)
+    assert coco("up", COCO_STATE_DIR=str(state), COCO_PUBLIC_HOST="192.0.2.1").returncode == 1
+    assert not here.short.exists()
 
 
 def test_two_checkouts_never_share_sandboxes(tmp_path: Path) -> None:
