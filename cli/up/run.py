@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -36,7 +37,7 @@ def up(settings: Settings, *, log_json: bool = False) -> None:
         try:
             asyncio.run(_up(settings, here, Terminal(as_json=log_json)))
         finally:
-            # Sockets and tokens only, all made anew by the next start; outside the state directory nobody would find it.
+            # Sockets and tokens only, made anew by the next start; nobody would look for them there.
             shutil.rmtree(here.short, ignore_errors=True)
 
 
