@@ -11,9 +11,11 @@ from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities import names
 from activities.autonomy import AutonomyActivities, TakeBack, approved_by_person
@@ -31,14 +33,17 @@ from activities.names import (
     SetStateInput,
     UserRun,
 )
+from activities.scheduled import ScheduledActivities
 from coco.actions import ActionState
+from coco.canonical import can_be_kept, one_line
 from coco.connections import check_usable
-from coco.errors import CocoError, Code, InvalidInput, NotFound, Refused
+from coco.errors import CocoError, Code, InvalidInput, Refused
 from coco.grants import sign
 from coco.plans import PlanCard, PlanDraft, Proposal
 from coco.requests import ProviderResponse
 from coco.trust import TrustLevel
 from store import events, grants, results, runs
+from store.credits import release
 from store.database import Database
 from store.decisions import next_version
 from store.owned import own
@@ -72,6 +77,7 @@ class TrustedActivities:
         self._ensure_sandbox = ensure_sandbox
         self._grant_seconds = grant_seconds
         self._autonomy = AutonomyActivities(database)
+        self._scheduled = ScheduledActivities(database)
 
     def all(self) -> list[Callable[..., Any]]:
         """Every activity, for the worker."""
@@ -85,6 +91,7 @@ class TrustedActivities:
             self.finish_run,
             self.cancel_run,
             *self._autonomy.all(),
+            *self._scheduled.all(),
         ]
 
     @activity.defn(name=names.ENSURE_SANDBOX)
@@ -164,7 +171,8 @@ class TrustedActivities:
     async def _accept(self, session: AsyncSession, run: Run, revision: int) -> None:
         row = await session.get(PlanDraftRow, (run.id, revision))
         if row is None:
-            raise NotFound("the sandbox said it planned, and handed in no plan")
+            # It would be as missing the next time.
+            raise ApplicationError("the sandbox said it planned, and handed in no plan", non_retryable=True)
         draft = PlanDraft.model_validate(row.body)
         workflow = await own(session, Workflow, run.workflow_id, run.user_id, "workflow")
         set_aside: list[str] = []
@@ -172,7 +180,8 @@ class TrustedActivities:
             item.key: item
             for item in (await session.execute(select(QuestionRow).where(col(QuestionRow.run_id) == run.id))).scalars()
         }
-        fresh = [question for question in draft.questions if question.key not in known]
+        asked = {question.key: question for question in reversed(draft.questions)}
+        fresh = [question for question in asked.values() if question.key not in known]
         for question in fresh:
             session.add(
                 QuestionRow(
@@ -186,10 +195,13 @@ class TrustedActivities:
         if not fresh:
             for position, proposal in enumerate(draft.proposals):
                 try:
-                    session.add(await self._propose(session, run, workflow, proposal, position))
-                    await session.flush()
+                    # One that cannot be kept takes none of the others with it.
+                    async with session.begin_nested():
+                        session.add(await self._propose(session, run, workflow, proposal, position))
                 except CocoError as error:
-                    set_aside.append(f"{proposal.operation}: {error}"[:500])
+                    set_aside.append(one_line(f"{proposal.operation}: {error}"))
+                except (DataError, IntegrityError):
+                    set_aside.append(one_line(f"{proposal.operation}: it has something that cannot be kept"))
         card = PlanCard.of(draft, tuple(set_aside))
         await session.execute(
             update(Run)
@@ -272,6 +284,9 @@ class TrustedActivities:
             run = await runs.get_run(session, message.user_id, message.run_id, lock=True)
             action = await own(session, ActionRow, message.action_id, message.user_id, "action", lock=True)
             state = ActionState(action.state)
+            if state is ActionState.CANCELLED:
+                # The API cancelled it, which may not touch credits.
+                await release(session, message.user_id, action.id)
             if state.is_final or state is ActionState.PENDING:
                 return RecordOutput(state=state)
             if state is ActionState.OUTCOME_UNKNOWN:
@@ -283,8 +298,10 @@ class TrustedActivities:
             if drift is not None:
                 return RecordOutput(state=await self._record_drift(session, run, action, drift))
             if message.failure:
-                cancelled = message.failure == Code.RUN_CANCELLED
-                outcome = {"sent": False, "code": message.failure}
+                # The word is a sandbox's, which may say anything.
+                code = message.failure if message.failure in set(Code) else "failed"
+                cancelled = code == Code.RUN_CANCELLED and run.cancel_requested_at is not None
+                outcome = {"sent": False, "code": code}
                 state = ActionState.CANCELLED if cancelled else ActionState.FAILED
                 await results.close(session, action, state, outcome, run.card)
             return RecordOutput(state=state)
@@ -324,7 +341,7 @@ class TrustedActivities:
         try:
             now = operation.build(info_of(connection), action.arguments, ProviderResponse.model_validate(read.response))
         except CocoError as error:
-            outcome["why"] = str(error)
+            outcome["why"] = one_line(str(error))
         else:
             if run.cancel_requested_at is None:
                 session.add(
@@ -355,13 +372,15 @@ class TrustedActivities:
     async def set_state(self, message: SetStateInput) -> None:
         """Shows where the run stands."""
         async with self._db.user(message.user_id) as session:
-            await runs.set_state(session, message.user_id, message.run_id, message.state, message.reason)
+            await runs.set_state(session, message.user_id, message.run_id, message.state, one_line(message.reason))
 
     @activity.defn(name=names.FINISH_RUN)
     async def finish_run(self, message: FinishInput) -> None:
         """Ends the run."""
         async with self._db.user(message.user_id) as session:
-            await runs.finish(session, message.user_id, message.run_id, message.state, message.reason)
+            await results.close_left_over(session, message.user_id, message.run_id)
+            reason = one_line(message.reason)
+            await runs.finish(session, message.user_id, message.run_id, message.state, reason)
 
     @activity.defn(name=names.CANCEL_RUN)
     async def cancel_run(self, message: UserRun) -> None:
@@ -420,7 +439,9 @@ async def attested(
 
 def _result(operation: GatedOperation[Any], action: ActionRow, response: ProviderResponse) -> dict[str, Any]:
     """What the log keeps of the response; a response that cannot be understood is said to be so, the effect stands."""
+    odd = {"result": {}, "note": "the provider's answer was not as documented"}
     try:
-        return {"result": operation.result(operation.parse(action.arguments), response)}
-    except (CocoError, ValidationError, KeyError, TypeError, ValueError):
-        return {"result": {}, "note": "the provider's answer was not as documented"}
+        result = operation.result(operation.parse(action.arguments), response)
+    except (CocoError, ValidationError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return odd
+    return {"result": result} if can_be_kept(result) else odd

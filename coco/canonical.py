@@ -85,5 +85,23 @@ def parse_json(text: str | bytes) -> Any:
 
     try:
         return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # ValueError alone: a number with thousands of digits.
         raise InvalidInput(f"not valid JSON: {error}") from error
+
+
+def can_be_kept(value: Any) -> bool:
+    """Whether Postgres can hold a JSON value: no NUL and no half of a character in any of its texts."""
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, list | tuple):
+        return all(can_be_kept(item) for item in value)
+    if isinstance(value, dict):
+        return all(can_be_kept(key) and can_be_kept(item) for key, item in value.items())
+    return True
+
+
+def one_line(text: str, longest: int = 500) -> str:
+    """Another party's words as one line of visible text, which anything can hold and nothing reads as markup."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * longest]).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

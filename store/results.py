@@ -12,9 +12,11 @@ from sqlmodel import col
 from coco.actions import Action, ActionState
 from coco.audit import AuditKind
 from coco.decisions import Verdict
+from coco.errors import Code
 from store import audit, events, trust
 from store.credits import release, settle
-from store.tables import ActionRow, DecisionRow, GrantRow, utc_now
+from store.runs import get_run
+from store.tables import ActionRow, DecisionRow, EffectRow, GrantRow, utc_now
 
 _KINDS = {
     ActionState.DONE: AuditKind.ACTION_DONE,
@@ -97,6 +99,45 @@ async def close(
     await events.tell(
         session, action.user_id, "action", run_id=action.run_id, body={"id": str(action.id), "state": state.value}
     )
+
+
+async def close_left_over(session: AsyncSession, user_id: UUID, run_id: UUID) -> None:
+    """What a run that ends (or has ended) leaves open: no action stays approved, unrecorded or with credits held.
+
+    The workflow normally leaves nothing. Where an operator ended it, or an error did, what the gateway's record shows
+    is recorded here; what has not begun is cancelled, and cannot begin: the gateway looks at the action under the
+    same lock. A person may still settle an unknown outcome later; call this again then.
+    """
+    run = await get_run(session, user_id, run_id, lock=True)
+    rows = (
+        await session.execute(
+            select(ActionRow)
+            .where(col(ActionRow.run_id) == run_id, col(ActionRow.user_id) == user_id)
+            .order_by(col(ActionRow.position), col(ActionRow.version))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    ).scalars()
+    for action in list(rows):
+        if action.state == ActionState.APPROVED:
+            effect = await session.get(EffectRow, action.id)
+            state, outcome = _as_recorded(effect)
+            await close(session, action, state, outcome, run.card)
+        elif action.state == ActionState.OUTCOME_UNKNOWN:
+            verdict = await settled_as(session, action.id)
+            if verdict is not None:
+                settled = ActionState.DONE if verdict == Verdict.HAPPENED else ActionState.FAILED
+                await close(session, action, settled, (action.outcome or {}) | {"settled": verdict}, run.card)
+        elif action.state == ActionState.CANCELLED:
+            await release(session, user_id, action.id)
+
+
+def _as_recorded(effect: EffectRow | None) -> tuple[ActionState, dict[str, Any]]:
+    if effect is None:
+        return ActionState.CANCELLED, {"sent": False, "code": Code.RUN_CANCELLED.value}
+    states = {"done": ActionState.DONE, "failed": ActionState.FAILED}
+    status = (effect.response or {}).get("status")
+    return states.get(effect.state, ActionState.OUTCOME_UNKNOWN), {"sent": True, "status": status} | effect.detail
 
 
 async def approval_of(session: AsyncSession, action_id: UUID) -> DecisionRow | None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import (
@@ -25,6 +26,8 @@ from coco import payloads
 from coco.errors import InvalidInput
 from coco.keys import UserKeys
 from coco.names import parse_workflow_id
+
+_EMPTY = {"encoding": b"binary/null"}
 
 AsyncLookup = Callable[[UUID], Awaitable[UserKeys]]
 """A user's payload keys. Raises NotFound for a user it may not or cannot serve."""
@@ -66,14 +69,23 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
             if not payloads.is_encrypted(dict(item.metadata)):
                 result.append(item)
                 continue
-            metadata = dict(item.metadata)
+            result.append(await self._opened(dict(item.metadata), item.data))
+        return result
+
+    async def _opened(self, metadata: dict[str, bytes], data: bytes) -> Payload:
+        """The payload inside, or an empty one where it was altered or is another user's.
+
+        No error: a sandbox can write such a payload, and an error while a workflow's task is decoded fails that task
+        again and again, so that its run could not even be cancelled. An empty payload is no message of ours either.
+        """
+        try:
             user_id = payloads.user_of(metadata)
             if self._user_id is not None and user_id != self._user_id:
-                raise InvalidInput("the payload belongs to another user")
+                return Payload(metadata=_EMPTY)
             keys = await self._lookup(user_id)
-            plain = payloads.decrypt(metadata, item.data, lambda _, keys=keys: keys)  # type: ignore[misc]
-            result.append(Payload.FromString(plain))
-        return result
+            return Payload.FromString(payloads.decrypt(metadata, data, lambda _: keys))
+        except (InvalidInput, DecodeError):
+            return Payload(metadata=_EMPTY)
 
 
 def data_converter(lookup: AsyncLookup) -> DataConverter:

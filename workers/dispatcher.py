@@ -24,7 +24,7 @@ from coco.names import (
     WAKE_SIGNAL,
     temporal_workflow_id,
 )
-from store import runs, wakeups
+from store import results, runs, wakeups
 from store.database import Database
 from store.tables import Run, Wakeup, utc_now
 from workflows.run import RunInput
@@ -89,7 +89,7 @@ class Dispatcher:
                 .scalars()
                 .all()
             )
-            outcomes = await asyncio.gather(*(self._deliver(row) for row in rows))
+            outcomes = await asyncio.gather(*(self._tried(row) for row in rows))
             for row, delivered in zip(rows, outcomes, strict=True):
                 now = utc_now()
                 pause = timedelta(seconds=min(MAX_BACK_OFF, 2**row.attempts))
@@ -104,10 +104,23 @@ class Dispatcher:
                 )
             return len(rows)
 
+    async def _tried(self, row: Wakeup) -> bool:
+        """Delivers one; what goes wrong with it holds up none of the others, who may be other people's."""
+        try:
+            return await self._deliver(row)
+        except RPCError as error:
+            log.warning("a wake-up was not acknowledged and will be sent again: %s", error.status.name)
+        except Exception:
+            log.exception("a wake-up of user %s could not be delivered; it will be tried again", row.user_id)
+        return False
+
     async def _deliver(self, row: Wakeup) -> bool:
         """Signals the run, starting it where it does not run yet: one call covers early, late and first."""
         async with self._db.user(row.user_id) as session:
             run = await session.get(Run, row.run_id)
+            if run is not None and run.state in runs.FINAL_RUN_STATES:
+                # No workflow is there any more to record what a person settles now.
+                await results.close_left_over(session, row.user_id, row.run_id)
         if run is None or run.state in runs.FINAL_RUN_STATES:
             return True
         workflow_id = temporal_workflow_id(row.user_id, row.run_id)
@@ -129,9 +142,6 @@ class Dispatcher:
             )
         except WorkflowAlreadyStartedError:
             return await self._closed(row.user_id, row.run_id, workflow_id)
-        except RPCError as error:
-            log.warning("a wake-up was not acknowledged and will be sent again: %s", error.status.name)
-            return False
         return True
 
     async def _closed(self, user_id: UUID, run_id: UUID, workflow_id: str) -> bool:
@@ -140,6 +150,7 @@ class Dispatcher:
         if description.status is WorkflowExecutionStatus.RUNNING:
             return False
         async with self._db.user(user_id) as session:
+            await results.close_left_over(session, user_id, run_id)
             await runs.finish(session, user_id, run_id, "failed", "An operator ended it.")
         return True
 

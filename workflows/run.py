@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
@@ -29,11 +29,8 @@ with workflow.unsafe.imports_passed_through():
         FinishInput,
         MintOutput,
         PerformInput,
-        PerformOutput,
         PlanInput,
-        PlanOutput,
         ReadFactsInput,
-        ReadFactsOutput,
         RecordInput,
         RecordOutput,
         RunView,
@@ -174,14 +171,18 @@ class RunWorkflow:
         return True
 
     async def _plan_in_sandbox(self, revision: int) -> str:
-        """Why planning failed for good, or nothing."""
+        """Why planning failed for good, or nothing.
+
+        What a sandbox returns is left undecoded, here and below: Postgres says what there is, and a result that cannot
+        be decoded would fail the workflow's task for ever.
+        """
         for attempt in range(self._tuning.tries):
             await self._ensure_sandbox()
             try:
                 await workflow.execute_activity(
                     names.PLAN,
                     PlanInput(run_id=self._run_id, revision=revision),
-                    result_type=PlanOutput,
+                    result_type=RawValue,
                     task_queue=sandbox_queue(self._user_id),
                     schedule_to_start_timeout=timedelta(seconds=self._tuning.pickup_seconds),
                     start_to_close_timeout=timedelta(seconds=self._tuning.plan_seconds),
@@ -259,7 +260,7 @@ class RunWorkflow:
             await workflow.execute_activity(
                 names.READ_FACTS,
                 ReadFactsInput(run_id=self._run_id, reads=reads),
-                result_type=ReadFactsOutput,
+                result_type=RawValue,
                 task_queue=sandbox_queue(self._user_id),
                 schedule_to_start_timeout=timedelta(seconds=self._tuning.pickup_seconds),
                 start_to_close_timeout=timedelta(seconds=self._tuning.plan_seconds),
@@ -306,7 +307,7 @@ class RunWorkflow:
             await workflow.execute_activity(
                 names.PERFORM,
                 PerformInput(action_id=action_id, grant=grant),
-                result_type=PerformOutput,
+                result_type=RawValue,
                 task_queue=sandbox_queue(self._user_id),
                 schedule_to_start_timeout=timedelta(seconds=self._tuning.pickup_seconds),
                 start_to_close_timeout=timedelta(seconds=self._tuning.perform_seconds),

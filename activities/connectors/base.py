@@ -16,7 +16,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from coco.actions import Action, Preview, Prior, Reversibility
-from coco.canonical import parse_json
+from coco.canonical import can_be_kept, parse_json
 from coco.errors import Code, InvalidInput, Refused
 from coco.requests import Frozen, PreparedRequest, ProviderResponse
 
@@ -137,8 +137,23 @@ class GatedOperation(Operation[A]):
     ) -> Action:
         """The exact action for these arguments and the attested response to `prior_request`.
 
-        Raises InvalidInput for bad arguments, or where the operation needs a prior value and none is given.
+        Raises InvalidInput for bad arguments, where the operation needs a prior value and none is given, or where the
+        provider's answer has what no record of ours can hold.
         """
+        try:
+            action = self._built(connection, arguments, prior_response)
+        except ValidationError as error:
+            raise InvalidInput(f"{self.name}: no action can be made of this: {error.errors()[0]['msg']}") from error
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            # Whatever a provider answers, it is that action's fault and nobody else's.
+            raise InvalidInput(f"{self.name}: the record's current value cannot be understood") from error
+        if not can_be_kept(action.as_json()):
+            raise InvalidInput(f"{self.name}: the record's current value has characters that cannot be kept")
+        return action
+
+    def _built(
+        self, connection: ConnectionInfo, arguments: Mapping[str, Any], prior_response: ProviderResponse | None
+    ) -> Action:
         parsed = self.parse(arguments)
         prior_request = self.prior_request(connection, parsed)
         prior: Prior | None = None

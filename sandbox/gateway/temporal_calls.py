@@ -44,6 +44,9 @@ from coco.names import sandbox_queue
 from sandbox.gateway.task_tokens import TaskTokens
 
 MAX_CAUSES = 30
+MAX_FAILURE_TEXT = 2000
+MAX_FAILURE_TYPE = 100
+MAX_ENCODED_BYTES = 64 * 1024
 
 SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
 
@@ -149,6 +152,8 @@ def _polled(pins: Pins, given: PollActivityTaskQueueResponse) -> Message:
 
 
 def _completed(pins: Pins, given: RespondActivityTaskCompletedRequest) -> Message:
+    # The result goes on as it is: the run's workflow does not look into it. The details of heartbeats, cancellations
+    # and failures would be decoded before it could look at anything, so they stay behind: see _plain_failure.
     pins.check_namespace(given.namespace)
     return RespondActivityTaskCompletedRequest(
         namespace=pins.namespace,
@@ -165,11 +170,21 @@ def _failed(pins: Pins, given: RespondActivityTaskFailedRequest) -> Message:
         namespace=pins.namespace,
         task_token=pins.tokens.open(pins.user_id, given.task_token),
         identity=pins.identity,
-        failure=known(given.failure) if given.HasField("failure") else None,
-        last_heartbeat_details=(
-            known(given.last_heartbeat_details) if given.HasField("last_heartbeat_details") else None
-        ),
+        failure=_plain_failure(given.failure) if given.HasField("failure") else None,
     )
+
+
+def _plain_failure(given: Failure) -> Failure:
+    """Its texts and whether to try again: no details, no causes, no delay and no category, which a workflow would have
+    to decode before it could look at anything."""
+    result = Failure(message=given.message[:MAX_FAILURE_TEXT], source=given.source[:64])
+    if given.HasField("application_failure_info"):
+        info = given.application_failure_info
+        result.application_failure_info.type = info.type[:MAX_FAILURE_TYPE]
+        result.application_failure_info.non_retryable = info.non_retryable
+    if given.HasField("encoded_attributes") and given.encoded_attributes.ByteSize() <= MAX_ENCODED_BYTES:
+        result.encoded_attributes.CopyFrom(known(given.encoded_attributes))
+    return result
 
 
 def _check_failure(failure: Failure) -> None:
@@ -189,7 +204,6 @@ def _canceled(pins: Pins, given: RespondActivityTaskCanceledRequest) -> Message:
         namespace=pins.namespace,
         task_token=pins.tokens.open(pins.user_id, given.task_token),
         identity=pins.identity,
-        details=known(given.details) if given.HasField("details") else None,
     )
 
 
@@ -199,7 +213,6 @@ def _heartbeat(pins: Pins, given: RecordActivityTaskHeartbeatRequest) -> Message
         namespace=pins.namespace,
         task_token=pins.tokens.open(pins.user_id, given.task_token),
         identity=pins.identity,
-        details=known(given.details) if given.HasField("details") else None,
     )
 
 

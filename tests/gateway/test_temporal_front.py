@@ -10,8 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from temporalio import activity, workflow
-from temporalio.api.common.v1 import Payloads
+from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.enums.v1 import TaskQueueKind
 from temporalio.api.failure.v1 import ApplicationFailureInfo, CanceledFailureInfo, Failure, TimeoutFailureInfo
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -382,6 +383,34 @@ async def test_a_sandbox_cannot_say_that_its_activity_was_cancelled_or_timed_out
         await fail(mine_own)
         with pytest.raises(Exception, match="failed"):
             await handle.result()
+
+
+async def test_no_details_that_a_workflow_would_have_to_decode_pass(temporal_stage: Stage) -> None:
+    pins = Pins(uuid4(), "default", TaskTokens(temporal_stage.postgres.master))
+    token = pins.tokens.seal(pins.user_id, b"token")
+    evil = Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=b"{evil!")])
+    info = ApplicationFailureInfo(
+        type="x" * 5000,
+        non_retryable=True,
+        details=evil,
+        category=99,  # type: ignore[arg-type]
+        next_retry_delay=Duration(seconds=-(10**11)),
+    )
+    failure = Failure(message="y" * 50_000, stack_trace="evil!", application_failure_info=info)
+    failure.cause.CopyFrom(Failure(message="evil!", application_failure_info=ApplicationFailureInfo(details=evil)))
+    failure.encoded_attributes.CopyFrom(Payload(data=b"evil!" * 50_000))
+    for name, message in {
+        "RespondActivityTaskFailed": api.RespondActivityTaskFailedRequest(failure=failure, last_heartbeat_details=evil),
+        "RespondActivityTaskCanceled": api.RespondActivityTaskCanceledRequest(details=evil),
+        "RecordActivityTaskHeartbeat": api.RecordActivityTaskHeartbeatRequest(details=evil),
+    }.items():
+        message.namespace, message.task_token = "default", token
+        passed = CALLS[name].to_temporal(pins, message)
+        assert b"evil!" not in passed.SerializeToString(), name
+        if name == "RespondActivityTaskFailed":
+            kept = passed.failure  # type: ignore[attr-defined]
+            assert kept.application_failure_info == ApplicationFailureInfo(type="x" * 100, non_retryable=True)
+            assert kept.message == "y" * 2000
 
 
 async def test_a_worker_speaks_for_itself_only(temporal_stage: Stage) -> None:

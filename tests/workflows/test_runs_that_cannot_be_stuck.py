@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID, uuid4
 
 import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from activities.connectors.registry import connector
 from activities.names import PerformInput, PlanInput, PlanOutput
+from coco.keys import UserKeys, new_user_key
 from coco.plans import PlanDraft, Proposal, Question
 from coco.requests import ProviderResponse
 from store.tables import ReadRow
 from tests.conftest import Postgres
 from tests.temporal_server import TemporalServer
 from tests.workflows.harness import Lie, World, a_contact, a_world, two_field_writes, works
+from workers.codec import EncryptionCodec
 
 
 async def attest_body(world: World, message: PlanInput, contact: str, body: str) -> str:
@@ -93,18 +98,24 @@ async def test_a_question_asked_twice_is_asked_once(postgres: Postgres, temporal
         await world.until(run_id, "cancelled")
 
 
-@pytest.mark.parametrize("lie", ["no plan", "text", "nothing", "list"])
+@pytest.mark.parametrize("lie", ["no plan", "text", "nothing", "bad"])
 async def test_a_sandbox_that_hands_in_no_plan_ends_the_run(
     postgres: Postgres, temporal: TemporalServer, lie: str
 ) -> None:
     async def plan(world: World, message: PlanInput) -> Lie:
         said = PlanOutput(run_id=message.run_id, revision=message.revision, questions=0, proposals=2)
-        return Lie({"no plan": said, "text": "planned", "nothing": None, "list": [1, {"a": 2}]}[lie])
+        return Lie(
+            {
+                "no plan": said,
+                "text": "planned",
+                "nothing": None,
+                "bad": RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{")),
+            }[lie]
+        )
 
     async with a_world(postgres, temporal, plan=plan) as world:
         run_id = await world.start()
-        run = await world.until(run_id, "failed")
-        assert "plan" in run.reason
+        assert (await world.until(run_id, "failed")).reason
 
 
 @pytest.mark.parametrize("text", ["NUL \0 inside", "x" * 100_000, "line\r\nbreak \u202e turned"])
@@ -176,7 +187,7 @@ async def test_a_performed_action_is_recorded_whatever_the_sandbox_returns(
 ) -> None:
     async def perform(world: World, message: PerformInput) -> Lie:
         await works(world, message)
-        return Lie(["not", "as agreed"])
+        return Lie(RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{")))
 
     async with a_world(postgres, temporal, perform=perform) as world:
         run_id = await world.start()
@@ -184,6 +195,26 @@ async def test_a_performed_action_is_recorded_whatever_the_sandbox_returns(
         first, _ = await world.actions(run_id)
         await world.decide(first)
         await world.until_action(run_id, "contact-1", "done")
+
+
+@pytest.mark.parametrize("user", ["own", "other", "nobody"])
+async def test_a_payload_that_was_altered_is_an_empty_message(user: str) -> None:
+    owner = uuid4()
+    keys = UserKeys({1: new_user_key()})
+
+    async def lookup(_: UUID) -> UserKeys:
+        return keys
+
+    codec = EncryptionCodec(lookup, owner)
+    [good] = await codec.encode([Payload(metadata={"encoding": b"json/plain"}, data=b"1")])
+    bad = Payload(metadata=dict(good.metadata), data=good.data[:-1] + bytes([good.data[-1] ^ 1]))
+    if user == "other":
+        bad = Payload(metadata=dict(good.metadata) | {"coco-user": str(uuid4()).encode()}, data=good.data)
+    if user == "nobody":
+        bad = Payload(metadata={"encoding": good.metadata["encoding"]}, data=good.data)
+    first, second = await codec.decode([bad, good])
+    assert (dict(first.metadata), first.data) == ({"encoding": b"binary/null"}, b"")
+    assert second.data == b"1"
 
 
 async def test_credits_of_an_approval_that_was_cancelled_come_back(
