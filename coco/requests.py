@@ -69,7 +69,7 @@ class PreparedRequest(Frozen):
     @field_validator("target")
     @classmethod
     def _plain_target(cls, value: str) -> str:
-        if not _TARGET.match(value) or value.startswith("//"):
+        if not _TARGET.fullmatch(value) or value.startswith("//"):
             raise ValueError("target must be an absolute, percent-encoded path with an optional query")
         path = value.partition("?")[0]
         lowered = path.lower()
@@ -83,12 +83,13 @@ class PreparedRequest(Frozen):
     @classmethod
     def _safe_headers(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         for name, text in value:
-            if not _HEADER_NAME.match(name):
+            if not _HEADER_NAME.fullmatch(name):
                 raise ValueError(f"header name {name!r} must be lower-case letters, digits and hyphens")
             if name in FORBIDDEN_HEADERS:
                 raise ValueError(f"header {name!r} is not a connector's to set")
-            if any(ord(c) < 32 or ord(c) == 127 for c in text) or len(text) > 4096:
-                raise ValueError(f"header {name!r} has a control character or is too long")
+            if not (text.isascii() and text.isprintable() and text == text.strip()) or len(text) > 4096:
+                # What HTTP/1.1 carries exactly (RFC 9110, section 5.5), so that nothing fails when it is sent.
+                raise ValueError(f"header {name!r} is not printable ASCII without space around it, or is too long")
         return value
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from sqlalchemy import select
@@ -33,6 +35,13 @@ from store.tables import Connection, QuestionRow, Run, Workflow, utc_now
 
 PLANNING_STATES = frozenset({"starting", "planning", "asking"})
 """States of a run in which its sandbox reads and plans."""
+
+READ_HEADERS = frozenset({"accept", "accept-language", "content-type"})
+"""Headers a read may carry, each once."""
+_OVERRIDES = frozenset(
+    {"_method", "_httpmethod", "_http_method", "x_http_method", "x_http_method_override", "x_method_override"}
+)
+"""Query parameters by which frameworks take another method, with underscores for hyphens."""
 
 
 def check_size(raw: bytes, largest: int) -> None:
@@ -116,6 +125,7 @@ async def read(
         route = known.classify(request)
         if route.access != "read":
             raise Refused("a write came without a grant", code=Code.GRANT_MISSING)
+        check_plain(request)
         if str(row.id) not in workflow.connections:
             raise Refused("the workflow was not given this connection", code=Code.FORBIDDEN)
         check_usable(row.state, gated=False)
@@ -131,6 +141,27 @@ async def read(
     async with database.user(user_id) as session:
         read_id = await reads.keep(session, user_id, run.id, row.id, request, response)
     return ReadReply(read_id=read_id, response=response)
+
+
+def check_plain(request: PreparedRequest) -> None:
+    """Raises Refused (NOT_IN_MANIFEST) for a read that some server could take for something else than it is.
+
+    Frameworks execute another method, or another path, for a header, a form field or a query parameter. A sandbox
+    chooses all of these, and a read has nobody's approval: so only what reads need is let through, not all but the
+    known tricks. Queries are the provider's to name, so there the known names have to do.
+    """
+    names = [name for name, _ in request.headers]
+    typed = [text.partition(";")[0].strip().lower() for text in request.header_values("content-type")]
+    plain = (
+        READ_HEADERS.issuperset(names)
+        and len(set(names)) == len(names)
+        and all(text == "application/json" for text in typed)
+        and (bool(typed) or not request.body)
+    )
+    query = re.split("[&;]", request.target.partition("?")[2])
+    keys = {unquote_plus(unquote_plus(item.partition("=")[0])).lower().replace("-", "_").strip("[] ") for item in query}
+    if not plain or keys & _OVERRIDES:
+        raise Refused("a read that could be taken for a write", code=Code.NOT_IN_MANIFEST)
 
 
 async def exchange(link: object, request: PreparedRequest, seconds: float) -> ProviderResponse:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
+import threading
 from typing import Any
 
 import pytest
@@ -58,6 +61,91 @@ async def test_a_read_is_carried_and_its_record_says_what_was_asked_and_answered
     assert row.response == reply["response"]
     assert json.loads(row.response["body"]) == contact()
     assert dict(row.response["headers"]) == {"content-type": "application/json", "x-request-id": "abc"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"headers": [["content-type", "application/json"], ["x-original-url", "/crm/v3/objects/contacts/1"]]},
+        {"headers": [["content-type", "application/json"], ["x-rewrite-url", "/crm/v3/objects/contacts/1"]]},
+        {"headers": [["content-type", "application/json"], ["x-original-method", "DELETE"]]},
+        {"headers": [["content-type", "application/json"], ["x-tunneled-method", "DELETE"]]},
+        {"headers": [["content-type", "application/json"], ["content-encoding", "gzip"]]},
+        {"headers": [["content-type", "application/x-www-form-urlencoded"]], "body": "_method=DELETE"},
+        {"headers": [["content-type", "multipart/form-data; boundary=x"]]},
+        {"headers": [["content-type", "application/json"], ["content-type", "text/xml"]]},
+        {"headers": [["content-type", "application/json"], ["accept", "*/*"], ["accept", "text/html"]]},
+        {"target": "/crm/v3/objects/contacts/search?_method=DELETE"},
+        {"target": "/crm/v3/objects/contacts/search?a=1&_HttpMethod=PATCH"},
+        {"target": "/crm/v3/objects/contacts/search?X-HTTP-Method-Override=PUT"},
+        {"target": "/crm/v3/objects/contacts/search?%5Fmethod=DELETE"},
+        {"target": "/crm/v3/objects/contacts/search?x=1;_method=DELETE"},
+        {"target": "/crm/v3/objects/contacts/1?_method=DELETE", "method": "GET", "headers": [], "body": ""},
+    ],
+)
+async def test_a_read_that_a_server_could_take_for_a_write_is_refused(
+    stage: Stage, provider: Provider, changed: dict[str, Any]
+) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection, SEARCH | changed))
+    assert (caught.value.status, caught.value.code) == ("PERMISSION_DENIED", "not_in_manifest")
+    assert provider.connections == 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"target": GET["target"] + "\n"},
+        {"target": "/crm/v3/objects/contacts/1\n"},
+        {"headers": [["accept\n", "x"]]},
+        {"headers": [["transfer-encoding\n", "chunked"]]},
+        {"headers": [["accept", "\u00fc"]]},
+        {"headers": [["accept", " x"]]},
+    ],
+)
+async def test_a_request_that_cannot_go_out_as_it_is_is_malformed(
+    stage: Stage, provider: Provider, changed: dict[str, Any]
+) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    with pytest.raises(Refused) as caught:
+        await person.ask("Read", reading(run, connection, GET | changed))
+    assert (caught.value.status, caught.value.code) == ("INVALID_ARGUMENT", "invalid")
+    assert provider.connections == 0
+
+
+async def test_a_name_that_resolves_slowly_holds_up_nobody_else(
+    stage: Stage, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, ordinary = threading.Event(), socket.getaddrinfo
+
+    def slow(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "slow.example":
+            release.wait(60)
+            raise socket.gaierror
+        return ordinary(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    slow_one, other = await stage.person(), await stage.person()
+    hanging = await slow_one.connect("hubspot", "http://slow.example")
+    hanging_run = await slow_one.run(hanging)
+    run, connection = await planning(other, provider)
+    provider.answers = [answer(200, contact())]
+    waiting = [asyncio.create_task(slow_one.ask("Read", reading(hanging_run, hanging))) for _ in range(8)]
+    try:
+        # As many as one user may have at once; more than the loop's own threads on a small machine.
+        await asyncio.sleep(0.5)
+        big = {**SEARCH, "body": '{"query":"' + "x" * 100_000 + '"}'}
+        await person_answered(other, reading(run, connection, big))
+    finally:
+        release.set()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def person_answered(person: Person, message: dict[str, Any]) -> None:
+    assert (await person.ask("Read", message, seconds=10))["response"]["status"] == 200
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500])

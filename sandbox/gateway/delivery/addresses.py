@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from coco.errors import Code, Refused
@@ -38,6 +40,10 @@ _NEVER = tuple(
 
 ADDRESS_SECONDS = 5.0
 """How long one of several addresses may take to accept."""
+
+
+_RESOLVING = ThreadPoolExecutor(max_workers=128, thread_name_prefix="resolving")
+"""Not the loop's own few threads: a name server that a user names may keep each of them waiting."""
 
 
 class Unreachable(Exception):
@@ -114,8 +120,9 @@ async def connect(base: Base, policy: AddressPolicy) -> socket.socket:
     Raises Refused (CONNECTION_UNUSABLE) where the policy allows none of them, Unreachable where none answers.
     """
     loop = asyncio.get_running_loop()
+    look_up = partial(socket.getaddrinfo, base.host, base.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     try:
-        found = await loop.getaddrinfo(base.host, base.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        found = await loop.run_in_executor(_RESOLVING, look_up)
     except (OSError, UnicodeError) as error:
         raise Unreachable("the provider's name cannot be resolved") from error
     allowed = [entry for entry in found if policy.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))]
