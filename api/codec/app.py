@@ -73,8 +73,9 @@ def create_codec_app(
         return plain_page(
             "Coco codec server",
             f"<p>Signed in as {escape(who.email)}. The Temporal UI can show histories now; each decryption is noted on "
-            "the owner's audit chain. Where it still shows ciphertext: the glasses at its top right, <em>Use my browser "
-            "setting</em>, this address, <em>Include cross-origin credentials</em>.</p><form method='post' action='/logout'><button>Sign out</button></form>",
+            "the owner's audit chain.</p><p>Where it still shows ciphertext: the glasses at its top right, <em>Use my "
+            "browser setting</em>, this address, <em>Include cross-origin credentials</em>.</p>"
+            "<form method='post' action='/logout'><button>Sign out</button></form>",
         )
 
     @app.post("/decode")
