@@ -151,14 +151,3 @@ class CoverOutput(Frozen):
     """Facts that are missing or old. Where there are any, nothing was judged yet."""
     wake_at: datetime | None = None
     """When the next notice's time is up."""
-
-
-class ScheduledInput(Frozen):
-    user_id: UUID
-    schedule_id: UUID
-    scheduled_for: datetime
-
-
-class ScheduledOutput(Frozen):
-    run_id: UUID | None
-    """None where nothing was to be started."""

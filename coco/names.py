@@ -36,3 +36,24 @@ def parse_workflow_id(workflow_id: str) -> tuple[UUID, UUID] | None:
         return UUID(match[1]), UUID(match[2])
     except ValueError:
         return None
+
+
+SCHEDULED_WORKFLOW = "coco.scheduled"
+
+_SCHEDULED_ID = re.compile(r"^schedule:([0-9a-f-]{36}):([0-9a-f-]{36})-")
+
+
+def temporal_schedule_id(user_id: UUID | str, schedule_id: UUID | str) -> str:
+    """The id of a schedule in Temporal, and the start of the ids of the workflows that it starts."""
+    return f"schedule:{UUID(str(user_id))}:{UUID(str(schedule_id))}"
+
+
+def parse_scheduled_id(workflow_id: str) -> tuple[UUID, UUID] | None:
+    """(user id, schedule id) of a workflow that a schedule started (Temporal adds the time), or None."""
+    match = _SCHEDULED_ID.match(workflow_id)
+    if match is None:
+        return None
+    try:
+        return UUID(match[1]), UUID(match[2])
+    except ValueError:
+        return None

@@ -20,9 +20,16 @@ MAX_GOAL = 500
 
 
 async def create_run(
-    session: AsyncSession, user_id: UUID, workflow_id: UUID, goal: str = "", *, run_id: UUID | None = None
+    session: AsyncSession,
+    user_id: UUID,
+    workflow_id: UUID,
+    goal: str = "",
+    *,
+    run_id: UUID | None = None,
+    actor: str | None = None,
 ) -> Run:
-    """A new run of a workflow, owed its start; `run_id` where the caller derives it from an idempotency key.
+    """A new run of a workflow, owed its start; `run_id` where the caller derives it from an idempotency key,
+    `actor` where it is no person who starts it.
 
     Raises NotFound for a workflow that is not this user's, Conflict for an archived one, InvalidInput for a long goal.
     """
@@ -38,7 +45,7 @@ async def create_run(
         session,
         user_id,
         AuditKind.RUN_STARTED,
-        actor=f"user:{user_id}",
+        actor=actor or f"user:{user_id}",
         run_id=run.id,
         body={"workflow": str(workflow_id), "title": workflow.title, "playbook": workflow.playbook},
     )

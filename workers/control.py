@@ -22,9 +22,11 @@ from workers.codec import data_converter
 from workers.dispatcher import Dispatcher
 from workers.keyring import KeyRing
 from workers.sandboxes import Sandboxes
+from workers.schedules import ScheduleKeeper
 from workers.temporal import connect
 from workflows.gate import GateInterceptor
 from workflows.run import RunInput, RunWorkflow
+from workflows.schedule import ScheduledWorkflow
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ async def main(settings: Settings, tuning: RunInput) -> None:
     worker = Worker(
         client,
         task_queue=CONTROL_QUEUE,
-        workflows=[RunWorkflow],
+        workflows=[RunWorkflow, ScheduledWorkflow],
         activities=trusted.all(),
         interceptors=[GateInterceptor()],
         max_concurrent_activities=20,
@@ -63,6 +65,7 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         owed = await dispatcher.owe_every_pending_run()
         log.info("the control worker is ready; %d runs resume", owed)
         beside = [asyncio.create_task(dispatcher.run()), asyncio.create_task(sandboxes.keep())]
+        beside.append(asyncio.create_task(ScheduleKeeper(database, client).run()))
         waiting = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*beside, waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in (*beside, waiting):

@@ -24,7 +24,7 @@ from api.public.pages.errors import html_error, sign_in_first
 from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
-from api.public.rest import actions, auth, connections, guardrails, records, runs, workflows
+from api.public.rest import actions, auth, connections, guardrails, records, runs, schedules, workflows
 from api.public.rest.models import ERRORS
 from api.public.waker import Waker
 from api.shell import Shell
@@ -80,10 +80,11 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for module in (auth, connections, workflows, runs, actions, records, guardrails):
+    for module in (auth, connections, workflows, runs, actions, records, guardrails, schedules):
         rest.include_router(module.router)
     app.include_router(rest)
     app.include_router(feed.router)
+    app.include_router(schedules.hooks)
 
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     async def openapi() -> JSONResponse:
@@ -94,7 +95,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 
     async def answer(request: Request, error: Exception) -> Response:
-        programs = request.url.path.startswith("/api/") and request.url.path != "/api/docs"
+        programs = request.url.path.startswith(("/api/", "/hooks/")) and request.url.path != "/api/docs"
         return json_error(request, error) if programs else html_error(request, error)
 
     app.add_exception_handler(SignInFirst, sign_in_first)

@@ -283,9 +283,6 @@ CREATE FUNCTION coco_hook_owner(wanted uuid) RETURNS TABLE (user_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT h.user_id FROM hooks h WHERE h.id = wanted AND h.state = 'active'
 $$;
-
-CREATE TRIGGER tell AFTER INSERT OR UPDATE OF revision ON schedules
-  FOR EACH STATEMENT EXECUTE FUNCTION coco_tell_wakeup();
 """
 
 APPEND_ONLY = ("evaluations", "reviews", "hook_calls")

@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 import store.tables  # noqa: F401  (fills the metadata)
 from api.public.parts import Parts
 from coco.guardrails.english.compiler import compile_sentence
-from store.tables import GuardrailRow
+from store.tables import GuardrailRow, Hook, ScheduleRow
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
 from tests.api.people import Person
@@ -46,7 +46,7 @@ class Route:
 
 DIGEST = "0" * 64
 RULE = "Enrich contacts that have a first name."
-GUARDRAIL = uuid4()
+GUARDRAIL, SCHEDULE, HOOK = uuid4(), uuid4(), uuid4()
 
 ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/auth/sign-up"): Route("open"),
@@ -115,6 +115,19 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/workflows/{workflow_id}/take-back"): Route("foreign", json=lambda card: {}),
     ("POST", "/api/v1/actions/{action_id}/review"): Route("foreign", json=lambda card: {"verdict": "ok"}),
     ("POST", "/api/v1/actions/{action_id}/notice/seen"): Route("foreign"),
+    ("GET", "/api/v1/workflows/{workflow_id}/schedules"): Route("foreign"),
+    ("POST", "/api/v1/workflows/{workflow_id}/schedules"): Route(
+        "foreign", json=lambda card: {"sentence": "every weekday at 8:00 Europe/Berlin"}
+    ),
+    ("POST", "/api/v1/schedules/{schedule_id}"): Route("foreign", json=lambda card: {"jitter_seconds": 5}),
+    ("POST", "/api/v1/schedules/{schedule_id}/pause"): Route("foreign", json=lambda card: {}),
+    ("POST", "/api/v1/schedules/{schedule_id}/resume"): Route("foreign"),
+    ("POST", "/api/v1/schedules/{schedule_id}/delete"): Route("foreign"),
+    ("POST", "/api/v1/workflows/{workflow_id}/hooks"): Route("foreign"),
+    ("POST", "/api/v1/workflow-hooks/{hook_id}/rotate"): Route("foreign"),
+    ("POST", "/api/v1/workflow-hooks/{hook_id}/disable"): Route("foreign"),
+    # By the signature of its delivery: tested in tests/autonomy/test_hooks.py.
+    ("POST", "/hooks/{hook_id}"): Route("open"),
     ("GET", "/api/v1/activity"): Route("own"),
     ("GET", "/api/v1/credits"): Route("own"),
     ("GET", "/api/v1/credits/ledger"): Route("own"),
@@ -188,6 +201,8 @@ def ids(card: Card) -> dict[str, UUID | int]:
         "action_id": card.action.id,
         "question_id": card.questions[0].id,
         "guardrail_id": GUARDRAIL,
+        "schedule_id": SCHEDULE,
+        "hook_id": HOOK,
         "version": 1,
     }
 
@@ -227,6 +242,13 @@ async def card(ada: Person, postgres: Postgres) -> Card:
                 reading=rule.reading,
                 predicate=MARKER,
             )
+        )
+        plan = {"kind": "interval", "seconds": 3600}
+        session.add_all(
+            [
+                ScheduleRow(id=SCHEDULE, user_id=ada.user_id, workflow_id=made.workflow_id, sentence=MARKER, plan=plan),
+                Hook(id=HOOK, user_id=ada.user_id, workflow_id=made.workflow_id),
+            ]
         )
     return made
 

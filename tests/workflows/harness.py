@@ -56,6 +56,7 @@ from workers.dispatcher import Dispatcher
 from workers.keyring import KeyRing
 from workflows.gate import GateInterceptor
 from workflows.run import RunInput, RunWorkflow
+from workflows.schedule import ScheduledWorkflow
 
 TUNING = RunInput(pickup_seconds=5, plan_seconds=20, perform_seconds=20, heartbeat_seconds=10)
 SIGNING_KEY = grant_rules.new_signing_key()
@@ -399,7 +400,7 @@ def control_worker(world: World, trusted: TrustedActivities) -> Worker:
     return Worker(
         world.client,
         task_queue=CONTROL_QUEUE,
-        workflows=[RunWorkflow],
+        workflows=[RunWorkflow, ScheduledWorkflow],
         activities=trusted.all(),
         interceptors=[GateInterceptor()],
     )
