@@ -62,6 +62,7 @@ async def add(
     base_url: str,
     settings: dict[str, Any],
     sealed: bytes | None,
+    fingerprint: bytes | None = None,
     read_only: bool = False,
 ) -> Connection:
     """A new connection with its sealed credential, where it has one. Arguments are validated by the caller."""
@@ -77,7 +78,13 @@ async def add(
     await session.flush()
     if sealed is not None:
         await session.execute(
-            insert(SealedCredential).values(user_id=user_id, connection_id=row.id, sealed=sealed, created_at=utc_now())
+            insert(SealedCredential).values(
+                user_id=user_id,
+                connection_id=row.id,
+                sealed=sealed,
+                fingerprint=fingerprint,
+                created_at=utc_now(),
+            )
         )
     await audit.append(
         session,

@@ -85,6 +85,17 @@ async def sealed_credentials(session: AsyncSession, user_id: UUID) -> list[Seale
     return list(rows.scalars())
 
 
+async def fingerprint(session: AsyncSession, user_id: UUID, connection_id: UUID) -> bytes | None:
+    """The fingerprint of a connection's credential; None where it has none (revoked, or sealed by an older version)."""
+    rows = await session.execute(
+        select(col(SealedCredential.fingerprint))
+        .where(col(SealedCredential.user_id) == user_id, col(SealedCredential.connection_id) == connection_id)
+        .order_by(col(SealedCredential.created_at).desc(), col(SealedCredential.id).desc())
+        .limit(1)
+    )
+    return rows.scalar_one_or_none()
+
+
 async def running(session: AsyncSession) -> list[UUID]:
     """Users whose sandbox is running. For the gateway's start, in a session of no user in particular."""
     rows = await session.execute(

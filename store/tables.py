@@ -94,6 +94,8 @@ class SealedCredential(SQLModel, table=True):
     user_id: UUID = Field(index=True)
     connection_id: UUID = Field(index=True)
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    """coco.sealing.fingerprint: by it the gateway knows the connection's own credential from any other."""
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 

@@ -18,7 +18,7 @@ from coco.canonical import canonical
 from coco.connections import ConnectionState
 from coco.errors import Code, InvalidInput, Refused
 from coco.gateway_protocol import Credential
-from coco.sealing import seal
+from coco.sealing import fingerprint, seal
 from store import connections, workflows
 from store.tables import Connection, Workflow
 
@@ -63,6 +63,7 @@ async def add_connection(
             base_url=address,
             settings=settings,
             sealed=sealed,
+            fingerprint=fingerprint(credential, parts.master),
             read_only=read_only,
         )
 

@@ -49,7 +49,7 @@ class Egress:
         self.master = master
         self.seconds = settings.request_timeout_seconds
         self.policy = AddressPolicy(private=settings.egress_private_addresses)
-        self.sending = Sending(database, grant_public_key, self.policy, self.seconds)
+        self.sending = Sending(database, grant_public_key, master, self.policy, self.seconds)
 
     def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:
         return EgressFront(self, user_id, limits)
@@ -109,7 +109,9 @@ class EgressFront:
 
     async def _read(self, message: ReadRequest, notes: Notes) -> Frozen:
         shared = self._egress
-        return await egress_planning.read(shared.database, self._user_id, message, notes, shared.policy, shared.seconds)
+        return await egress_planning.read(
+            shared.database, self._user_id, message, notes, shared.master, shared.policy, shared.seconds
+        )
 
     async def _submit_plan(self, message: SubmitPlanRequest, notes: Notes) -> Frozen:
         notes.run_id = message.run_id

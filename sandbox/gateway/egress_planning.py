@@ -22,10 +22,13 @@ from coco.gateway_protocol import (
     RunRequest,
     SubmitPlanRequest,
 )
+from coco.keys import MasterKey
 from coco.requests import PreparedRequest, ProviderResponse
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
 from sandbox.gateway.delivery.http_link import HttpLink
+from sandbox.gateway.delivery.link import check_credential
 from sandbox.gateway.delivery.opening import open_link
+from sandbox.gateway.egress_credentials import check_own
 from sandbox.gateway.egress_messages import Notes
 from store import plan_drafts, reads
 from store.database import Database
@@ -106,6 +109,7 @@ async def read(
     user_id: UUID,
     message: ReadRequest,
     notes: Notes,
+    master: MasterKey,
     policy: AddressPolicy,
     seconds: float,
 ) -> ReadReply:
@@ -129,6 +133,8 @@ async def read(
         if str(row.id) not in workflow.connections:
             raise Refused("the workflow was not given this connection", code=Code.FORBIDDEN)
         check_usable(row.state, gated=False)
+        check_credential(known, message.credential)
+        await check_own(session, user_id, row.id, message.credential, master)
         await reads.check_room(session, run.id)
     try:
         link = await open_link(known, row.base_url, message.credential, policy, seconds)

@@ -19,12 +19,14 @@ from coco.actions import ActionState, prior_digest
 from coco.errors import CocoError, Code, Conflict, InvalidInput, Refused
 from coco.gateway_protocol import Credential, FetchActionReply, FetchActionRequest, SendReply, SendRequest
 from coco.grants import GrantClaims
+from coco.keys import MasterKey
 from coco.requests import ProviderResponse
 from sandbox.gateway import egress_case
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
-from sandbox.gateway.delivery.link import Delivery, Link
+from sandbox.gateway.delivery.link import Delivery, Link, check_credential
 from sandbox.gateway.delivery.opening import open_link
 from sandbox.gateway.egress_case import Case, check_covered, read_grant
+from sandbox.gateway.egress_credentials import check_own
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_planning import described, exchange
 from sandbox.gateway.limits import Slots
@@ -56,9 +58,12 @@ class _Prior:
 class Sending:
     """One per gateway."""
 
-    def __init__(self, database: Database, public_key: str, policy: AddressPolicy, seconds: float) -> None:
+    def __init__(
+        self, database: Database, public_key: str, master: MasterKey, policy: AddressPolicy, seconds: float
+    ) -> None:
         self._db = database
         self._public_key = public_key
+        self._master = master
         self._policy = policy
         self._seconds = seconds
         self._under_way: dict[UUID, asyncio.Task[SendReply]] = {}
@@ -259,6 +264,9 @@ class Sending:
         return _Prior(value, read_id)
 
     async def _open(self, case: Case, credential: Credential) -> Link:
+        check_credential(case.connector, credential)
+        async with self._db.user(case.row.user_id) as session:
+            await check_own(session, case.row.user_id, case.connection.id, credential, self._master)
         try:
             return await open_link(case.connector, case.connection.base_url, credential, self._policy, self._seconds)
         except Unreachable as error:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import grpc
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 from sqlmodel import col
 
 from activities.connectors.base import ConnectionInfo
@@ -26,6 +26,7 @@ from coco.decisions import Verdict
 from coco.gateway_protocol import CODE_METADATA, Credential
 from coco.grants import GrantClaims
 from coco.requests import PreparedRequest, ProviderResponse
+from coco.sealing import fingerprint
 from coco.settings import Settings
 from sandbox.gateway.service import Gateway
 from store import decisions, grants, keys, runs
@@ -39,8 +40,10 @@ from store.tables import (
     GrantRow,
     Run,
     SandboxRow,
+    SealedCredential,
     User,
     Workflow,
+    utc_now,
 )
 from tests.conftest import Postgres
 
@@ -110,13 +113,31 @@ class Person:
     # -- rows, as the API and the control side make them -------------------------------------------------------------
 
     async def connect(
-        self, name: str, base_url: str, settings: dict[str, Any] | None = None, **more: Any
+        self,
+        name: str,
+        base_url: str,
+        settings: dict[str, Any] | None = None,
+        *,
+        credential: Credential | None = None,
+        **more: Any,
     ) -> ConnectionInfo:
+        """With `credential` as its own; the tests' usual one of its kind where none is given."""
+        own = credential or (BEARER if name == "hubspot" else PASSWORD)
         row = Connection(
             user_id=self.user_id, connector=name, title=name, base_url=base_url, settings=settings or {}, **more
         )
         async with self.stage.postgres.api.user(self.user_id) as session:
             session.add(row)
+            await session.flush()
+            await session.execute(
+                insert(SealedCredential).values(
+                    user_id=self.user_id,
+                    connection_id=row.id,
+                    sealed=b"-",
+                    fingerprint=fingerprint(own, self.stage.postgres.master),
+                    created_at=utc_now(),
+                )
+            )
         return ConnectionInfo(id=row.id, connector=name, title=name, settings=row.settings)
 
     async def run(self, *connections: ConnectionInfo, state: str = "planning") -> Run:
@@ -353,6 +374,7 @@ def contact(contact_id: str = "1", **properties: str | None) -> dict[str, Any]:
 
 
 BEARER = Credential(scheme="bearer", secret="provider-key-1234567890")
+PASSWORD = Credential(scheme="password", username="ada", secret="mail-secret-123")
 
 
 def altered(request: dict[str, Any], **changed: Any) -> dict[str, Any]:

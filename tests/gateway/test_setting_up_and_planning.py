@@ -40,6 +40,8 @@ async def test_the_first_public_key_stays_while_something_is_sealed_to_it(stage:
     await person.ask("PublishKey", {"public_key": two})  # nothing is sealed yet: no harm
     await person.ask("PublishKey", {"public_key": one})
     connection = await person.connect("hubspot", "http://127.0.0.1:9")
+    with stage.postgres.connect() as owner:
+        owner.execute("DELETE FROM sealed_credentials WHERE connection_id = %s", (connection.id,))
     sealed = seal(one, Credential(scheme="bearer", secret="the-key"))
     async with stage.postgres.api.user(person.user_id) as session:
         from sqlalchemy import insert

@@ -243,7 +243,7 @@ CHANGES: list[tuple[str, Any]] = [
     ("method", "PUT"),
     ("headers", []),
     ("headers", [["content-type", "application/json"], ["x-more", "1"]]),
-    ("headers", [["content-type", "application/json "]]),
+    ("headers", [["content-type", "application/json;"]]),
     ("headers", [["content-type", "application/json"], ["content-type", "application/json"]]),
     ("encoding", "base64"),
 ]
@@ -269,6 +269,7 @@ async def test_with_one_thing_in_the_request_changed(scene: Scene, name: str, va
         {"headers": [["x-http-method-override", "DELETE"]]},
         {"headers": [["content-length", "0"]]},
         {"headers": [["x-a", "b\r\nx-c: d"]]},
+        {"headers": [["content-type", "application/json "]]},
         {"target": "//evil.example/crm"},
         {"target": "http://evil.example/"},
         {"target": "/crm/../admin"},

@@ -28,7 +28,7 @@ from activities.names import PERFORM, PLAN, PerformInput, PerformOutput, PlanInp
 from activities.trusted import TrustedActivities
 from coco.gateway_protocol import Credential
 from coco.names import sandbox_queue, temporal_workflow_id
-from coco.sealing import seal
+from coco.sealing import fingerprint, seal
 from sandbox.gateway.token import write_token
 from store import runs
 from store.tables import ActionRow, PlanDraftRow, ReadRow, Refusal, Run, SandboxRow, SealedCredential, Workflow, utc_now
@@ -130,6 +130,7 @@ class Desk:
                     user_id=self.person.user_id,
                     connection_id=connection_id,
                     sealed=seal(row.public_key, credential),
+                    fingerprint=fingerprint(credential, self.stage.postgres.master),
                     created_at=utc_now(),
                 )
             )
