@@ -189,6 +189,14 @@ FORBIDDEN = [
     ("gateway", "SELECT verdict FROM decisions WHERE user_id = :u"),
     ("api", "UPDATE sandboxes SET token_sha256 = 'x' WHERE user_id = :u"),
     ("gateway", "UPDATE sandboxes SET token_sha256 = 'x' WHERE user_id = :u"),
+    ("api", "UPDATE connections SET base_url = 'https://elsewhere.example' WHERE user_id = :u"),
+    ("api", "UPDATE connections SET settings = '{}' WHERE user_id = :u"),
+    ("control", "UPDATE connections SET base_url = 'https://elsewhere.example' WHERE user_id = :u"),
+    ("gateway", "UPDATE connections SET base_url = 'https://elsewhere.example' WHERE user_id = :u"),
+    ("api", "SELECT fingerprint FROM sealed_credentials WHERE user_id = :u"),
+    ("api", "UPDATE sealed_credentials SET fingerprint = 'x' WHERE user_id = :u"),
+    ("gateway", "UPDATE sealed_credentials SET fingerprint = 'x' WHERE user_id = :u"),
+    ("control", "SELECT fingerprint FROM sealed_credentials WHERE user_id = :u"),
     ("api", "CREATE TABLE mine (id int)"),
 ]  # fmt: skip
 
@@ -343,3 +351,15 @@ async def test_an_edit_is_gated_as_what_it_became(postgres: Postgres, ada: Perso
     with pytest.raises(Refused):
         async with postgres.control.user(ada.id) as session:
             await grants.mint(session, ada.id, ada.run, row.id, 600)
+
+
+@pytest.mark.parametrize("role", ["api", "control"])
+async def test_no_role_takes_a_cancel_back(postgres: Postgres, ada: Person, role: str) -> None:
+    async with postgres.api.user(ada.id) as session:
+        await runs.cancel(session, ada.id, ada.run)
+    for value in ("NULL", "now() + interval '1 day'"):
+        with pytest.raises(DBAPIError, match="stays cancelled"):
+            async with getattr(postgres, role).user(ada.id) as session:
+                await session.execute(
+                    text(f"UPDATE runs SET cancel_requested_at = {value} WHERE id = :r"), {"r": ada.run}
+                )
