@@ -77,7 +77,8 @@ def _show_compiled(compiled: Compiled) -> None:
     if compiled.ok:
         console.print(Text(compiled.reading, style="bold"))
         console.print(Text("\nPredicate (CEL)\n", style="dim").append(str(data["predicate"]), style=""))
-        for title, lines in (("Notes", compiled.notes), ("Not covered", data["not_covered"])):
+        sections = (("Warnings", compiled.warnings), ("Notes", compiled.notes), ("Not covered", data["not_covered"]))
+        for title, lines in sections:
             if lines:
                 console.print(Text(f"\n{title}", style="dim"))
                 for line in lines if isinstance(lines, Iterable) else ():

@@ -15,7 +15,8 @@ from .requirements import form_requirements
 
 def compiled_json(compiled: Compiled, catalogue: Catalogue | None = None) -> dict[str, Any]:
     """`ok`, `reading`, `predicate` (CEL), `operations`, `mode`, `window`, `limits`, `problems`; then `target`,
-    `connector`, `arguments`, `wait_hours`, `run_when_offline`, `excluded_operations`, `notes`, `not_covered`.
+    `connector`, `arguments`, `wait_hours`, `run_when_offline`, `excluded_operations`, `notes`, `warnings`,
+    `not_covered`.
 
     A refused sentence has the same keys: null, or empty lists."""
     catalogue = catalogue or default_catalogue()
@@ -48,6 +49,7 @@ def compiled_json(compiled: Compiled, catalogue: Catalogue | None = None) -> dic
         "excluded_operations": list(form.excluded),
         "proposed_by": form.proposed_by,
         "notes": list(compiled.notes),
+        "warnings": list(compiled.warnings),
         "not_covered": not_covered(form, catalogue),
     }
 

@@ -6,6 +6,7 @@ least 14 days?) goes to the narrower reading, and the reading says so; any large
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lark import Token, Tree
@@ -24,6 +25,15 @@ from .parts import MODE_KINDS, UNIVERSAL, Node, Target, Unit, child, children, p
 from .problems import Refused
 
 
+def disjunction_of_values(found: list[Predicate], span: tuple[int, int]) -> Predicate:
+    """ "Fintech or insurance companies": values of one fact. Raises Refused for values of several."""
+    facts = {one.fact for one in found if isinstance(one, Is)}
+    if len(facts) != 1:
+        raise Refused(span, "these are not values of the same fact; say each in full", "")
+    values = [value for one in found if isinstance(one, Is) for value in one.values]
+    return Is(fact=facts.pop(), values=tuple(dict.fromkeys(values)))
+
+
 class Builder(GroupReader):
     """Builds the parts of one sentence, statement by statement. Raises Refused."""
 
@@ -37,6 +47,7 @@ class Builder(GroupReader):
             "x_records": self._never_records,
             "x_bare": self._never_bare,
             "x_bad": self._never_bad,
+            "x_mail": self._never_mail,
         }[str(node.data)](node)
 
     def _begin(self, node: Node) -> None:
@@ -53,7 +64,7 @@ class Builder(GroupReader):
     def _grant(self, node: Node) -> None:
         self._begin(node)
         lead = child(node, "lead_if", "lead_for", "lead_exc")
-        alone = children(node, "a_pron", "a_draft", "a_send", "a_move")
+        alone = children(node, "a_pron", "a_draft", "a_send", "a_move", "a_task", "a_note")
         lead_units: list[Unit] = []
         if child(node, "np"):
             self._np(child(node, "np"))
@@ -87,9 +98,15 @@ class Builder(GroupReader):
         self._conditions(self._items(rest))
 
     def _passive(self, node: Node) -> None:
+        if child(node, "p_tag_name") is not None and child(node, "BE") is not None:
+            raise Refused(
+                span_of(node),
+                "does this say which records are meant, or what may be done to them?",
+                'Contacts … may be tagged "old".',
+            )
         self._begin(node)
         self._np(child(node, "np"))
-        opp = child(node, "p_plain", "p_move", "p_tag", "p_update", "p_assign", "p_to")
+        opp = child(node, "p_plain", "p_tag_name", "p_move", "p_tag", "p_update", "p_assign", "p_to")
         self.parts.operation_span = span_of(opp)
         index = node.children.index(opp)
         before = [c for c in node.children[:index] if isinstance(c, Tree) and c.data == "item"]
@@ -103,6 +120,8 @@ class Builder(GroupReader):
             self._cover(("deal.move_stage",), opp, None, destination)
         elif opp.data == "p_update":
             self._cover(self._named("update"), opp, None, destination)
+        elif opp.data == "p_tag_name":
+            self._cover(self._named("add_tag"), opp, child(opp, "name").children[0], destination)
         elif opp.data == "p_tag":
             self._cover(self._named("add_tag"), opp, None, destination)
         elif opp.data == "p_assign":
@@ -187,7 +206,7 @@ class Builder(GroupReader):
         if (
             not items
             and child(np, "e_plain") is not None
-            and not children(np, "m_val", "m_closed", "m_unsub", "m_untagged", "m_noowner", "m_new")
+            and not children(np, "m_val", "m_vals", "m_closed", "m_unsub", "m_untagged", "m_noowner", "m_new")
         ):
             self.parts.excluded.append(chosen)
             return
@@ -210,7 +229,29 @@ class Builder(GroupReader):
                 if self.parts.target is None or self.parts.target in self.catalogue.operations[name].targets:
                     self.parts.excluded.append(name)
             return
-        raise Refused(span_of(node), "say which records are never to be touched", 'Except contacts tagged "VIP".')
+        if child(node, "THOSE") is None or self.parts.target is None:
+            raise Refused(span_of(node), "say which records are never to be touched", 'Except contacts tagged "VIP".')
+        self._never_those(self._pick(names, self.parts.target, span_of(child(node, "OPV"))), node, items)
+
+    def _never_mail(self, node: Node) -> None:
+        np = child(node, "np")
+        found: list[Predicate] = []
+        if np is not None:
+            if self._entity_of(np) != self.parts.target:
+                raise Refused(span_of(np), f"the rule is about {self._plural}", "")
+            found = self._excluded(lambda: self._premodifier_conditions(np))
+        self._never_those("email.send", node, children(node, "item"), found)
+
+    def _never_those(self, operation: str, node: Node, items: list[Node], found: Sequence[Predicate] = ()) -> None:
+        """ "Never archive anyone owned by …": an exception to the operation that the rule covers."""
+        if operation not in {covered.operation for covered in self.parts.operations}:
+            raise Refused(
+                span_of(node),
+                f"the rule does not cover {operation}, so this exception would say nothing",
+                "",
+            )
+        excluded = conjunction([*found, *self._excluded(lambda: self._joined_items(items))])
+        self.parts.conditions.append(negation(excluded))
 
     def _never_bad(self, node: Node) -> None:
         raise Refused(span_of(node), "write one exception for each operation", "")
@@ -288,6 +329,9 @@ class Builder(GroupReader):
             match str(one.data):
                 case "m_val":
                     found.append(self._value_condition(one.children[0], target))
+                case "m_vals":
+                    either = [self._value_condition(token, target) for token in children(one, "VAL")]
+                    found.append(disjunction_of_values(either, span_of(one)))
                 case "m_closed":
                     found.append(self._closed(target, span_of(one)))
                 case "m_unsub":
@@ -348,6 +392,8 @@ class Builder(GroupReader):
             self._cover(("email.draft",), one, None, destination)
         elif one.data == "a_send":
             self._cover(("email.send",), one, None, destination)
+        elif one.data in {"a_task", "a_note"}:
+            self._cover((f"{str(one.data)[2:]}.create",), one, None, destination)
         elif one.data == "a_move":
             self._cover(("deal.move_stage",), one, None, destination)
         elif isinstance(one.children[0], Tree):

@@ -31,7 +31,8 @@ from ..form import (
     conjunction,
     walk,
 )
-from ..reading import reading
+from ..reading import clause_text, reading
+from ..sanity import finding
 from .build import Builder
 from .frame import DEFAULT_WAIT_HOURS
 from .lexer import Lexer
@@ -51,6 +52,7 @@ class Compiled:
     reading: str
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())  # what its owner should know before it is switched on
 
     @property
     def ok(self) -> bool:
@@ -62,6 +64,7 @@ def _lexer(catalogue: Catalogue) -> Lexer:
     return Lexer(build_vocabulary(catalogue))
 
 
+GRANTS = frozenset({"grant", "passive", "gerund"})  # statements that permit something
 OPERATIONS_SAID = (
     "enrich, archive, update, delete, tag, assign, move (deals to a stage), draft, send, create a task, add a note"
 )
@@ -108,11 +111,56 @@ def _compile(sentence: str, catalogue: Catalogue) -> Compiled:
             refusals.append(_unparsed(statement, problem, sentence))
     if refusals:
         return _refused(sentence, refusals, catalogue)
+    if not any(str(tree.children[0].data) in GRANTS for trees in parsed for tree in trees) and all(
+        statement[0].type in {"EXC", "NEVERDO", "NOT", "NOSEND"} for statement in _statements(tokens)
+    ):
+        return _refused(sentence, [_only_forbids(sentence, tokens, catalogue)], catalogue)
     try:
         form, notes = _one_meaning(parsed, sentence, catalogue)
     except Refused as problem:
         return _refused(sentence, [problem], catalogue)
-    return Compiled(sentence, form, reading(form, catalogue), (), notes)
+    found, fact = finding(form, catalogue)
+    if found == "never":
+        return _refused(sentence, [_contradiction(form, fact, sentence, catalogue)], catalogue)
+    warnings = (f"This rule covers every {form.target}.",) if found == "everything" else ()
+    return Compiled(sentence, form, reading(form, catalogue), (), notes, warnings)
+
+
+def _contradiction(form: Form, fact: str, sentence: str, catalogue: Catalogue) -> Refused:
+    declared = catalogue.fact(fact)
+    noun = declared.nouns[0] if declared.nouns else declared.field.replace("_", " ")
+    items = form.predicate.items if isinstance(form.predicate, And) else (form.predicate,)
+    about = [item for item in items if any(atom.fact == fact for atom in atoms(item))]
+    kept = form.model_copy(update={"predicate": conjunction([one for one in items if one not in about[1:]])})
+    said = " and ".join(clause_text(item, catalogue, dict(form.spellings)) for item in about)
+    suggestion = reading(kept, catalogue) if len(about) > 1 and _compile(reading(kept, catalogue), catalogue).ok else ""
+    return Refused(
+        (0, len(sentence)),
+        f"a contradiction: nothing can be true of the {declared.entity}'s {noun} here ({said}), so the rule would "
+        'never apply. Leave one of them out, or join them with "or"',
+        suggestion,
+    )
+
+
+def _only_forbids(sentence: str, tokens: list[Token], catalogue: Catalogue) -> Refused:
+    """A sentence that only says what must not happen. The suggestion compiles."""
+    whole = sentence.strip()
+    named = next((token for token in tokens if token.type in {"THOSE", "ENT", "ENTLC", "DET"}), None)
+    about = sentence[named.start_pos or 0 :].strip().rstrip(".!") if named is not None else ""
+    candidates = [
+        f"Send messages to all contacts except {re.sub(r'^any(one|body)', 'those', about)}.",
+        f'Archive contacts tagged "old". {whole}',
+        'Archive contacts tagged "old", except customers.',
+    ]
+    if not any(token.type in {"EMAILN", "SEND"} for token in tokens):
+        candidates = candidates[1:]
+    suggestion = next((one for one in candidates if _compile(one, catalogue).ok), "")
+    return Refused(
+        (0, len(sentence)),
+        "this only forbids, and a guardrail that permits nothing changes nothing: whatever no rule covers waits for "
+        "your approval already. Say what may run, and this as its exception",
+        suggestion,
+    )
 
 
 def _refused(sentence: str, refusals: list[Refused], catalogue: Catalogue) -> Compiled:
@@ -153,6 +201,15 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
         )
         starting = problem.index == 0 or all(t.type in {"AUTO", "PERM", "COMMA"} for t in tokens[: problem.index])
         word = said.lower().split()[0] if said.split() else ""
+        if token.type in {"TASKOBJ", "NOTEOBJ", "DRAFTOBJ"} and starting:
+            record = next((sentence[t.start_pos or 0 : t.end_pos or 0] for t in tokens if t.type == "ENT"), "deal")
+            plural_said = record if record.endswith("s") else record + "s"
+            return Refused(
+                span,
+                f'"{said}" for which records? Name them right after it, or put the condition first: If a {record} …, '
+                f"{said.lower()}",
+                f"{said} for all {plural_said}.",
+            )
         if starting and word in UNKNOWN_OPERATIONS:
             return Refused(
                 span,
@@ -168,12 +225,70 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
                 f'a rule covers "{verb.lower()}" as a whole; it cannot be limited to single fields such as "{said}"',
                 f"{verb} contacts …",
             )
+        if token.type in {"DATE", "INSTANT"} and before_type in {"UNTIL", "SINCE", "BEFORE", "AFTERD", "OFTHE"}:
+            at = tokens[problem.index - 1].start_pos or 0
+            without = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :]}"
+            return Refused(
+                (at, span[1]),
+                f'"{sentence[at : span[1]]}" says when the rule begins or ends, which no sentence can: its lease does. '
+                "To speak of the records, say what happened then: created, updated, last contacted, …",
+                without if compile_sentence_plainly(without) else "",
+            )
+        if (whom := _no_addressee(tokens, problem.index, sentence)) is not None:
+            return whom
         where = f' after "{before}"' if before else " at the start of a statement"
         message = f'"{said}" does not fit{where}; here could stand: {describe(problem.expected)}'
         return Refused(span, message, "")
     last = tokens[-1]
     span = (last.start_pos or 0, last.end_pos or 0)
     return Refused(span, f"the statement breaks off; next could come: {describe(problem.expected)}", "")
+
+
+def _no_addressee(tokens: list[Token], index: int, sentence: str) -> Refused | None:
+    """ "Send follow-ups only on weekdays": to whom? The suggestion is the sentence with every contact named."""
+    start = next((i for i in range(index) if tokens[i].type in {"SEND", "DRAFT"}), None)
+    if (
+        start is None
+        or index < start + 2
+        or any(t.type not in {"DET", "EMAILOBJ", "EMAILN"} for t in tokens[start + 1 : index])
+    ):
+        return None
+    verb, last = tokens[start], tokens[index - 1]
+    if last.type not in {"EMAILOBJ", "EMAILN"} or tokens[index].type in {"ENT", "ENTLC", "DRAFT"}:
+        return None
+    end = last.end_pos or 0
+    way = "to" if verb.type == "SEND" else "for"
+    later = next(
+        (
+            i
+            for i in range(index + 1, len(tokens) - 1)
+            if tokens[i].type in {"TO", "FOR"} and tokens[i + 1].type in {"ENT", "ENTLC", "DET", "VAL", "NEW"}
+        ),
+        None,
+    )
+    if later is not None:  # "Draft follow-ups, max 20 a day, for deals …"
+        at, stop = tokens[later].start_pos or 0, tokens[-1].end_pos or 0
+        between = sentence[end:at].strip(" ,")
+        moved = f"{sentence[:end]} {sentence[at:stop]}, {between}{sentence[stop:]}"
+        return Refused(
+            (end, at),
+            f'for which records comes right after "{sentence[last.start_pos or 0 : end]}", and "{between}" after that',
+            moved if compile_sentence_plainly(moved) else "",
+        )
+    suggestion = f"{sentence[:end]} {way} all contacts{sentence[end:]}"
+    if not compile_sentence_plainly(suggestion):
+        suggestion = f'{sentence[verb.start_pos or 0 : end]} {way} contacts tagged "newsletter".'
+    return Refused(
+        (verb.start_pos or 0, end),
+        f'{way} whom? Say for which records right after "{sentence[last.start_pos or 0 : end]}": those with a tag, a '
+        'stage, an owner …, or "all contacts" if that is meant',
+        suggestion,
+    )
+
+
+def compile_sentence_plainly(sentence: str) -> bool:
+    """Whether a sentence compiles, with the catalogue that ships with Coco."""
+    return _compile(sentence, default_catalogue()).ok
 
 
 def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -> tuple[Form, tuple[str, ...]]:
@@ -201,7 +316,7 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
 
 def _grants_first(parsed: list[list[Any]]) -> list[list[Any]]:
     """The statement that names the operation is built first: the others speak of its records."""
-    return sorted(parsed, key=lambda trees: str(trees[0].children[0].data) not in {"grant", "passive", "gerund"})
+    return sorted(parsed, key=lambda trees: str(trees[0].children[0].data) not in GRANTS)
 
 
 def _choices(parsed: list[list[Any]], limit: int = 64) -> Iterator[list[Any]]:

@@ -147,6 +147,11 @@ class ConditionReader(TimeReader):
             case "work_in" | "work_out":
                 fact = self.catalogue.fact(self._own("company", span))
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "work_in")
+            case "work_ent":
+                return self._company_named(node)
+            case "named_in" | "named_out":
+                fact = self.catalogue.fact(self._own("name", span))
+                return self._named_condition(fact, self._names(child(node, "names")), kind == "named_in")
             case "mail_domain_in" | "mail_domain_out":
                 names = Names([child(node, "DOMAIN")], "one", span)
                 return self._named_condition(
@@ -238,6 +243,14 @@ class ConditionReader(TimeReader):
                 if not fact.type.is_list:
                     raise Refused(span, f"{fact.name} is one {fact.type.value}; say what it is", "")
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "f_incl")
+            case "f_part":
+                if fact.type.is_list and self._text(span_of(child(node, "HAVE"))).lower().startswith("contain"):
+                    return self._named_condition(fact, self._names(child(node, "names")), True)
+                raise Refused(
+                    span_of(child(node, "HAVE")),
+                    f"names are compared as a whole: a rule cannot look for a part of {fact.name}. List whole names",
+                    f"is {self._text(span_of(child(node, 'names')))}",
+                )
             case "f_empty" | "f_set":
                 empty = Empty(fact=fact.name)
                 return empty if kind == "f_empty" else negation(empty)
@@ -302,6 +315,18 @@ class ConditionReader(TimeReader):
                 return negation(Empty(fact=fact.name))
         return Empty(fact=fact.name)
 
+    def _company_named(self, node: Node) -> Predicate:
+        """ "from the company "Initech"" """
+        span, ent, names = span_of(node), child(node, "ENT"), self._names(child(node, "names"))
+        preposition = child(node, "PREP", "OFTHE")
+        if ent.value != "company" or preposition.value not in {"in", "at", "from", "from the", "working in", "inside"}:
+            raise Refused(span, "this does not say how the name and the records belong together", "")
+        if child(node, "det") is not None and child(node, "det").children[0].value not in {"the", "a", "an"}:
+            raise Refused(
+                span, "this list cannot be read; write the names only", f"who work at {self._text(names.span)}"
+            )
+        return self._named_condition(self.catalogue.fact(self._own("company", span)), names, True)
+
     def _prep(self, node: Node, positive: bool) -> Predicate:
         span = span_of(node)
         names = self._names(child(node, "names"))
@@ -318,12 +343,19 @@ class ConditionReader(TimeReader):
             fact = self._fact_of_values(names, span)
         if (
             preposition.endswith("from")
+            and not (fact.name == "deal.stage" and any(c.operation == "deal.move_stage" for c in self.parts.operations))
             and fact.type is not FactType.COUNTRY
             and not fact.field.endswith(("company", "city", "domain"))
         ):
             raise Refused(span, f'"from" does not go with {fact.name}', f"in {self._text(names.span)}")
         condition = self._named_condition(fact, names, positive)
         long = child(node, "forlong")
+        if long is None and preposition.startswith("stuck"):
+            raise Refused(
+                span,
+                "stuck for how long? Being there is not enough; say for how long",
+                f"{self._text(span).strip()} for more than 30 days",
+            )
         if long is not None:
             if fact.field not in {"stage"} or not positive:
                 raise Refused(span_of(long), f"since when {fact.name} has had its value is not recorded", "")

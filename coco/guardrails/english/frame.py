@@ -217,7 +217,7 @@ class FrameReader(ConditionReader):
             days = tuple(day for day in range(7) if day not in days)
         if days:
             self.parts.weekly_days = tuple(day for day in self.parts.weekly_days if day in days)
-        timerange = child(node, "timerange")
+        timerange = child(node, "timerange", "time_until", "time_from")
         if timerange is not None:
             start, end = self._time_range(timerange)
             before = self.parts.weekly_hours
@@ -258,7 +258,10 @@ class FrameReader(ConditionReader):
     def _time_range(self, node: Node) -> tuple[int, int]:
         span = span_of(node)
         token = child(node, "TIMERANGE")
-        if token is not None:
+        if node.data in {"time_until", "time_from"}:
+            moment = child(node, "TIME").value
+            start, end = (0, moment) if node.data == "time_until" else (moment, 1440)
+        elif token is not None:
             start, end, _ = token.value
         else:
             values = []

@@ -296,7 +296,7 @@ class GroupReader(FrameReader):
         subject = child(piece, "subject")
         skip = len(tokens_of(subject)) if subject is not None else 0
         for token in tokens_of(piece)[skip : skip + 3]:
-            if token.type in _NEGATIVE or token.type in {"BE", "HAVE", "WITH", "WHOSE", "MODAL", "NPREP"}:
+            if token.type in _NEGATIVE or token.type in {"NONE", "BE", "HAVE", "WITH", "WHOSE", "MODAL", "NPREP"}:
                 return True
             first = self._text(span_of(token)).lower().split(" ")[0]
             if token.type in _MAYBE_NEGATIVE and first == "not":
@@ -443,6 +443,11 @@ class GroupReader(FrameReader):
                 return Is(
                     fact="contact.lifecycle_stage", values=tuple(dict.fromkeys(token.value for token in names.tokens))
                 )
+            if {token.type for token in names.tokens} == {"VAL"} and not any(
+                self._last_list in dict(token.value) for token in names.tokens
+            ):
+                known = self._fact_of_values(names, span_of(node))
+                return self._named_condition(known, names, True)
             if self._last_list is None:
                 raise Refused(
                     span_of(node),

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from lark import Token
 
 from .problems import Refused
+from .unquoted import UnquotedNames
 from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
 
 MAX_CHARACTERS = 2_000
@@ -217,6 +218,7 @@ class Lexer:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._vague = {words_of(phrase): entry for phrase, entry in VAGUE.items()}
+        self._unquoted = UnquotedNames(vocabulary, frozenset(self._vague))
 
     def tokens(self, sentence: str) -> tuple[list[Token], list[Refused]]:
         if len(sentence) > MAX_CHARACTERS:
@@ -230,11 +232,18 @@ class Lexer:
         problems: list[Refused] = []
         text = sentence.translate(_SAME_LENGTH)
         position = 0
+        unquoted: set[int] = set()
         while position < len(text):
             if text[position] in " \t\r":
                 position += 1
                 continue
             try:
+                end = self._unquoted.end(text, position, found, unquoted) if text[position].isupper() else None
+                if end is not None:
+                    unquoted.add(position)
+                    found.append(_token("QUOTED", text[position:end], position, end))
+                    position = end
+                    continue
                 new = self._unit_alone(text, position, found) or self._at(text, position)
             except Refused as problem:
                 problems.append(problem)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from lark import Token
+
 from ..catalogue import Fact, FactType
 from ..form import (
     Number,
@@ -51,6 +55,22 @@ class NumberReader(NameReader):
                 self.parts.notes.append(note)
         return Number(fact=fact.name, order=order, value=float(token.value))
 
+    def _same_scale(self, low: Token, high: Token, span: tuple[int, int]) -> None:
+        """Refuse "between 1 and 10 million", where the first number may be meant in millions too."""
+        texts = [self._text((one.start_pos or 0, one.end_pos or 0)).lower() for one in (low, high)]
+        scale = re.search(r"\d\s?(k|m|mn|mio|million|thousand)\b", texts[1])
+        if scale is None or re.search(r"\d\s?(k|m|mn|mio|million|thousand)\b", texts[0]):
+            return
+        size = 1e3 if scale.group(1) in {"k", "thousand"} else 1e6
+        first, last = (one.value[0] if one.type == "MONEY" else one.value for one in (low, high))
+        currency = f" {high.value[1]}" if high.type == "MONEY" else ""
+        if first * size <= last:
+            raise Refused(
+                span,
+                f"is the first number {first:,.0f}, or {first * size:,.0f}? Write both in full",
+                f"between {first * size:,.0f}{currency} and {last:,.0f}{currency}",
+            )
+
     def _numcmp(self, fact: Fact, node: Node) -> Predicate:
         match str(node.data):
             case "n_cmp":
@@ -61,6 +81,7 @@ class NumberReader(NameReader):
                 return self._number(fact, "<=", child(node, "num"))
             case "n_between":
                 low, high = children(node, "num")
+                self._same_scale(low.children[0], high.children[0], span_of(node))
                 a, b = self._number(fact, ">=", low), self._number(fact, "<=", high)
                 if isinstance(a, Number) and isinstance(b, Number):
                     if low.children[0].type == "NUM" and high.children[0].type == "MONEY":

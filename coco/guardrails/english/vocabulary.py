@@ -37,8 +37,8 @@ ENTITIES: dict[str, str] = {
     "company": "company|companies|account|accounts|organization|organizations|organisation|organisations",
 }
 LIFECYCLE_ENTITIES = {
-    "lead": "lead|leads",
-    "customer": "customer|customers",
+    "lead": "lead|leads|lead record|lead records",
+    "customer": "customer|customers|customer record|customer records",
     "subscriber": "subscriber|subscribers",
     "marketing qualified lead": "mql|mqls|marketing qualified leads",
     "sales qualified lead": "sql|sqls|sales qualified leads",
