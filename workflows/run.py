@@ -212,8 +212,9 @@ class RunWorkflow:
                     self._performing[action_id] = asyncio.create_task(self._perform(action_id))
             for action_id in view.settled:
                 await self._record(action_id, "")
-            self._forget_finished()
-            if view.settled:
+            finished = self._forget_finished()
+            # What finished while Postgres was being read may not be in what was read: nobody would wake us for it.
+            if view.settled or (finished and workflow.patched("look-again")):
                 view = await self._look()
                 continue
             if not self._performing and not view.unknown and not view.approved:
@@ -351,10 +352,13 @@ class RunWorkflow:
         self._forget_finished()
         return await self._look()
 
-    def _forget_finished(self) -> None:
-        for action_id in [key for key, task in self._performing.items() if task.done()]:
+    def _forget_finished(self) -> bool:
+        """Whether there was any."""
+        finished = [key for key, task in self._performing.items() if task.done()]
+        for action_id in finished:
             # Its exception, if any, belongs to the run.
             self._performing.pop(action_id).result()
+        return bool(finished)
 
     async def _look(self) -> RunView:
         self._seen = self._wakes
