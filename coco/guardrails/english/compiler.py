@@ -223,7 +223,7 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
             return Refused(
                 span,
                 f'a rule covers "{verb.lower()}" as a whole; it cannot be limited to single fields such as "{said}"',
-                f"{verb} contacts …",
+                _without_field(tokens, problem.index, sentence),
             )
         if token.type in {"DATE", "INSTANT"} and before_type in {"UNTIL", "SINCE", "BEFORE", "AFTERD", "OFTHE"}:
             at = tokens[problem.index - 1].start_pos or 0
@@ -242,6 +242,16 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
     last = tokens[-1]
     span = (last.start_pos or 0, last.end_pos or 0)
     return Refused(span, f"the statement breaks off; next could come: {describe(problem.expected)}", "")
+
+
+def _without_field(tokens: list[Token], index: int, sentence: str) -> str:
+    """ "Update the job title of contacts in Germany" -> "Update contacts in Germany", where that compiles."""
+    after = next((t for t in tokens[index + 1 :] if t.type in {"ENT", "ENTLC"}), None)
+    opv = next(t for t in tokens if t.type == "OPV")
+    if after is None:
+        return ""
+    whole = f"{sentence[: opv.end_pos or 0]} {sentence[after.start_pos or 0 :]}"
+    return whole if compile_sentence_plainly(whole) else ""
 
 
 def _no_addressee(tokens: list[Token], index: int, sentence: str) -> Refused | None:

@@ -20,6 +20,7 @@ from lark.parsers.earley import Parser as EarleyParser
 
 MAX_DERIVATIONS = 64
 _END = "$END"
+_ANY = ""  # in place of a token's type: look ahead to nothing, follow every rule
 
 
 class _TokenLexer(LarkLexer):
@@ -64,7 +65,7 @@ class _LookaheadEarley(EarleyParser):
 
         def admits(rule: Any, token_type: str) -> bool:
             names = admitted[rule]
-            return names is None or token_type in names
+            return names is None or token_type == _ANY or token_type in names
 
         self._views: dict[str, _Predictions] = {}
         self._full, self._admits = full, admits
@@ -123,9 +124,9 @@ def parse(tokens: list[Token]) -> list[Tree[Any]]:
         tree = shared.for_tokens(tokens).parse(_Stream(tokens), "start")  # type: ignore[no-untyped-call]
     except UnexpectedToken as problem:
         index = next((i for i, token in enumerate(tokens) if token is problem.token), len(tokens))
-        raise NoParse(index, _expected(tokens[: index + 1])) from None
+        raise NoParse(index, _expected(tokens, index)) from None
     except UnexpectedEOF:
-        raise NoParse(len(tokens), _expected(tokens)) from None
+        raise NoParse(len(tokens), _expected(tokens, len(tokens))) from None
     found = []
     for one in _expand(tree):
         found.append(one)
@@ -134,11 +135,16 @@ def parse(tokens: list[Token]) -> list[Tree[Any]]:
     return found
 
 
-def _expected(tokens: list[Token]) -> frozenset[str]:
-    """Every token that could stand where these break off. Asked of lark's own parser, which does not look ahead."""
-    lark, _ = _lark()
+def _expected(tokens: list[Token], index: int) -> frozenset[str]:
+    """Every token that could stand at `index`, after the tokens before it."""
+    _, shared = _lark()
+    stop = Token("PROBLEM", "")  # fits nowhere: the parser then says what would have
+    before = tokens[:index]
+    one = shared.for_tokens(before)
+    one._types = [*(token.type for token in before), _ANY, _END]
+    one._look(0)
     try:
-        lark.parser.parser.parse(_Stream(tokens), "start")
+        one.parse(_Stream([*before, stop]), "start")  # type: ignore[no-untyped-call]
     except (UnexpectedToken, UnexpectedEOF) as problem:
         return frozenset(str(name) for name in problem.expected or ())
     return frozenset()
