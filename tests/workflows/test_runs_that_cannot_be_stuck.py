@@ -6,18 +6,23 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from activities import names
 from activities.connectors.registry import connector
-from activities.names import PerformInput, PlanInput, PlanOutput
+from activities.names import PerformInput, PlanInput, PlanOutput, RunView, UserRun
+from activities.trusted import TrustedActivities
+from coco.decisions import Verdict
 from coco.keys import UserKeys, new_user_key
 from coco.plans import PlanDraft, Proposal, Question
 from coco.requests import ProviderResponse
 from store.tables import ReadRow
 from tests.conftest import Postgres
 from tests.temporal_server import TemporalServer
+from tests.workflows import harness
 from tests.workflows.harness import Lie, World, a_contact, a_world, two_field_writes, works
 from workers.codec import EncryptionCodec
 
@@ -240,3 +245,39 @@ async def test_credits_of_an_approval_that_was_cancelled_come_back(
         cancelled.set()
         await world.until(run_id, "cancelled")
         assert await world.balance() == (1000, 0)
+
+
+async def test_an_action_that_ends_while_its_run_is_looked_up_is_noticed(
+    postgres: Postgres, temporal: TemporalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, armed, looked, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Slow(TrustedActivities):
+        @activity.defn(name=names.LOAD_RUN)
+        async def load_run(self, message: UserRun) -> RunView:
+            view = await super().load_run(message)
+            if armed.is_set() and not looked.is_set():
+                # What was read is told late: by then the action is recorded, and its task in the workflow has ended.
+                looked.set()
+                await go_on.wait()
+            return view
+
+    async def perform(world: World, message: PerformInput) -> str:
+        sent.set()
+        await looked.wait()
+        return await works(world, message)
+
+    monkeypatch.setattr(harness, "TrustedActivities", Slow)
+    async with a_world(postgres, temporal, perform=perform) as world:
+        run_id = await world.start()
+        await world.until(run_id, "waiting")
+        first, second = await world.actions(run_id)
+        await world.decide(first)
+        await asyncio.wait_for(sent.wait(), 20)
+        await world.until(run_id, "working")
+        armed.set()
+        await world.decide(second, Verdict.REJECT, "no")
+        await world.until_action(run_id, "contact-1", "done")
+        await asyncio.sleep(1)
+        go_on.set()
+        await world.until(run_id, "done")
