@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 def mount(app: typer.Typer) -> None:
     """Adds the commands that need the database to `coco guardrail`."""
     app.command("explain")(explain)
-    app.command("backtest")(backtest)
+    app.command("backtest-workflow")(backtest)
 
 
 def explain(

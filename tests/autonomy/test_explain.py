@@ -58,7 +58,7 @@ async def test_the_verdict_is_taken_again_from_the_entry_alone(
     assert not json.loads(result.output)["agrees"]
 
     def tried(*rule: str) -> dict[str, object]:
-        result = command.invoke(app, ["guardrail", "backtest", str(world.workflow_id), *rule, "--json"])
+        result = command.invoke(app, ["guardrail", "backtest-workflow", str(world.workflow_id), *rule, "--json"])
         assert result.exit_code == 0, result.output
         found: dict[str, object] = json.loads(result.output)
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -34,6 +35,7 @@ async def test_a_pid_given_to_another_process_is_not_touched(manager: Bubblewrap
     path = manager._state / f"{spec.user_id}.json"
     record = json.loads(path.read_text())
     await manager.stop(spec.user_id, kill=True)
+    await asyncio.sleep(0.05)  # start times are told in ticks of 10 ms
     bystander = subprocess.Popen(["sleep", "600"])
     try:
         path.write_text(json.dumps({**record, "pid": bystander.pid}))
