@@ -386,7 +386,7 @@ async def counted(session: AsyncSession, lease: Lease, action_id: UUID) -> bool:
         select(col(GrantRow.jti)).where(
             col(GrantRow.action_id) == action_id,
             col(GrantRow.guardrail_id).is_not(None),
-            col(GrantRow.issued_at) >= lease.granted_at,
+            col(GrantRow.issued_at) >= lease.granted_at.replace(microsecond=0),  # grants are issued in whole seconds
         )
     )
     return found.first() is not None
@@ -398,7 +398,7 @@ async def promised(session: AsyncSession, lease: Lease, action_id: UUID) -> tupl
     minted = select(col(GrantRow.action_id)).where(
         col(GrantRow.user_id) == lease.user_id,
         col(GrantRow.guardrail_id).is_not(None),
-        col(GrantRow.issued_at) >= lease.granted_at,
+        col(GrantRow.issued_at) >= lease.granted_at.replace(microsecond=0),  # grants are issued in whole seconds
     )
     cost: Any = ActionRow.body["credits"].as_integer()
     found = await session.execute(
