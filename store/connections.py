@@ -23,19 +23,20 @@ State = Literal["active", "read_only", "revoked"]
 _HOST = re.compile(r"^[A-Za-z0-9.-]{1,253}$|^\[[0-9a-fA-F:]{2,45}\]$")
 
 
-def checked_base_url(base_url: str, protocol: Literal["http", "smtp"]) -> str:
+def checked_base_url(base_url: str, protocol: Literal["http", "smtp", "imap"]) -> str:
     """A provider's address in the form the gateway uses it. Raises InvalidInput."""
     parts = urlsplit(base_url.strip())
     host = parts.netloc.rpartition(":")[0] if re.search(r":\d+$", parts.netloc) else parts.netloc
-    wanted = {"http": ("http", "https"), "smtp": ("smtp", "smtps")}[protocol]
-    example = "https://api.example.com" if protocol == "http" else "smtps://mail.example.com:465"
+    wanted = {"http": ("http", "https"), "smtp": ("smtp", "smtps"), "imap": ("imap", "imaps")}[protocol]
+    examples = {"smtp": "smtps://mail.example.com:465", "imap": "imaps://mail.example.com:993"}
+    example = examples.get(protocol, "https://api.example.com")
     if parts.scheme not in wanted or not _HOST.match(host) or parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidInput(f"base_url: give the provider's address, such as {example}, without user, query or fragment")
     try:
         port = parts.port
     except ValueError as error:
         raise InvalidInput("base_url: the port is not a number between 1 and 65535") from error
-    if protocol == "smtp" and (port is None or parts.path not in {"", "/"}):
+    if protocol != "http" and (port is None or parts.path not in {"", "/"}):
         raise InvalidInput(f"base_url: a mail server is named with its port and no path, such as {example}")
     if port == 0:
         raise InvalidInput("base_url: the port is not a number between 1 and 65535")

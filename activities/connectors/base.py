@@ -15,6 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from activities.connectors.manifest import BEARER, Auth, Check, OAuth2, RateLimit, Scope
 from coco.actions import Action, Preview, Prior, Reversibility
 from coco.canonical import can_be_kept, parse_json
 from coco.errors import Code, InvalidInput, Refused
@@ -107,6 +108,10 @@ class GatedOperation(Operation[A]):
         """
         return None
 
+    def cost(self, arguments: A) -> int:
+        """Its cost in credits; an operation on many records counts them here."""
+        return self.credits
+
     @abstractmethod
     def preview(self, connection: ConnectionInfo, arguments: A, prior: dict[str, Any] | None) -> Preview:
         """What the person sees. Computed from the same arguments as the request."""
@@ -169,7 +174,7 @@ class GatedOperation(Operation[A]):
             prior=prior,
             preview=self.preview_of_read(connection, parsed, prior.value if prior else None, prior_response),
             reversibility=self.reversibility,
-            credits=self.credits,
+            credits=self.cost(parsed),
         )
 
 
@@ -182,15 +187,24 @@ class Connector:
         title: str,
         operations: tuple[Operation[Any], ...],
         *,
-        protocol: Literal["http", "smtp"] = "http",
-        auth: Literal["bearer", "password"] = "bearer",
+        protocol: Literal["http", "smtp", "imap"] = "http",
+        auth: Auth = BEARER,
+        oauth: OAuth2 | None = None,
+        scopes: tuple[Scope, ...] = (),
+        rate_limit: RateLimit | None = None,
+        check: Check | None = None,
         base_url: str = "",
         record_url: str = "",
     ) -> None:
+        """Raises ValueError for a manifest that contradicts itself."""
         self.name = name
         self.title = title
         self.protocol = protocol
         self.auth = auth
+        self.oauth = oauth
+        self.scopes = scopes
+        self.rate_limit = rate_limit
+        self.check = check
         self.base_url = base_url
         """The provider's own address, used where a connection names none."""
         self.record_url = record_url
@@ -201,6 +215,9 @@ class Connector:
             if isinstance(operation, GatedOperation) != (operation.route.access == "gated"):
                 raise ValueError(f"{name}: {operation.name} and its route disagree about being gated")
             self.operations[operation.name] = operation
+        _check_scopes(self)
+        if check is not None and not isinstance(self.operations.get(check.operation), ReadOperation):
+            raise ValueError(f"{name}: a credential is checked with a read, which {check.operation!r} is not")
 
     @property
     def routes(self) -> tuple[Route, ...]:
@@ -237,6 +254,20 @@ class Connector:
             known = ", ".join(sorted(n for n, o in self.operations.items() if isinstance(o, ReadOperation)))
             raise InvalidInput(f"{self.title} has no read {name!r}; it has: {known}")
         return operation
+
+
+def _check_scopes(connector: Connector) -> None:
+    """Every scope that a route needs is declared, and a gated route needs one that says that it writes."""
+    declared = {scope.name: scope for scope in connector.scopes}
+    if any(scope.preselected and scope.access == "write" for scope in connector.scopes):
+        raise ValueError(f"{connector.name}: a scope that writes is never preselected")
+    for route in connector.routes:
+        unknown = set(route.scopes) - set(declared)
+        if unknown:
+            raise ValueError(f"{connector.name}: {route.operation} needs the undeclared scope {min(unknown)!r}")
+        writes = any(declared[name].access == "write" for name in route.scopes)
+        if connector.scopes and writes != (route.access == "gated"):
+            raise ValueError(f"{connector.name}: {route.operation} and its scopes disagree about being a write")
 
 
 def json_of(response: ProviderResponse) -> Any:

@@ -51,7 +51,7 @@ async def add_connection(
         raise InvalidInput("settings: a character that cannot be kept")
     if kind.protocol == "smtp":
         sender(ConnectionInfo(id=user_id, connector=kind.name, title=title, settings=settings))
-    credential = _credential(kind.auth, secret, username)
+    credential = _credential(kind.auth.scheme, secret, username)
     public_key = await _sealing_key(parts, user_id)
     sealed = seal(public_key, credential)
     async with parts.writing(user_id) as session:

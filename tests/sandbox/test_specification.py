@@ -29,7 +29,10 @@ def test_a_good_one_is_taken(good: dict[str, Any]) -> None:
     assert spec.full_environment["COCO_TASK_QUEUE"] == "user-1"
 
 
-@pytest.mark.parametrize("user_id", ["", "../other", "0" * 32, str(uuid.uuid4()).upper(), f"{{{uuid.uuid4()}}}", None])
+@pytest.mark.parametrize(
+    "user_id",
+    ["", "../other", "0" * 32, "8F602A48-15FF-4D58-B7D5-574A2BED310B", "{61bc0d15-4b01-41d7-89f7-b0ca78235bbc}", None],
+)
 def test_user_id_must_be_a_uuid(good: dict[str, Any], user_id: Any) -> None:
     with pytest.raises(ValueError, match="user_id"):
         SandboxSpec(**{**good, "user_id": user_id})

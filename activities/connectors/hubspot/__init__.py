@@ -16,7 +16,9 @@ from activities.connectors.hubspot.reads import (
     SearchContacts,
     SearchDeals,
 )
+from activities.connectors.hubspot.scopes import OAUTH, SCOPES
 from activities.connectors.hubspot.updates import MoveDealStage, UpdateCompany, UpdateContact, UpdateDeal
+from activities.connectors.manifest import Auth, Check, RateLimit
 
 __all__ = ["HUBSPOT"]
 
@@ -42,6 +44,17 @@ HUBSPOT = Connector(
         ArchiveDeal(),
         UpdateCompany(),
     ),
+    auth=Auth(
+        scheme="bearer",
+        label="Private app token",
+        where="HubSpot: Settings, Integrations, Private Apps; or a service key with the scopes you choose.",
+    ),
+    oauth=OAUTH,
+    scopes=SCOPES,
+    # https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines: 100 calls per 10 seconds per
+    # account for the smallest plan.
+    rate_limit=RateLimit(requests=100, seconds=10),
+    check=Check(operation="contacts.list", arguments={"limit": 1}),
     base_url="https://api.hubapi.com",
     record_url="https://app.hubspot.com",
 )

@@ -81,7 +81,7 @@ async def list_connectors(user: BearerUser) -> list[ConnectorOut]:
             name=kind.name,
             title=kind.title,
             protocol=kind.protocol,
-            auth=kind.auth,
+            auth=kind.auth.scheme,
             base_url=kind.base_url,
             operations=[
                 OperationOut(name=item.name, title=item.title, gated=item.route.access == "gated")

@@ -42,7 +42,7 @@ class Link(Protocol):
 def check_credential(connector: Connector, credential: Credential) -> None:
     """Raises Refused or InvalidInput where the credential is not of the connector's kind, or would not stay in its
     header."""
-    if credential.scheme != connector.auth or not credential.secret:
+    if credential.scheme != connector.auth.scheme or not credential.secret:
         raise Refused("no credential of the kind that this provider takes", code=Code.CONNECTION_UNUSABLE)
     text = credential.secret + credential.username
     if any(ord(c) < 32 or ord(c) == 127 for c in text):

@@ -1,0 +1,66 @@
+"""What a connector declares besides its operations: scopes, how it is signed in to, how often it may be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from coco.requests import Frozen
+
+Scheme = Literal["bearer", "header", "password", "signature"]
+
+
+class Auth(Frozen):
+    """How a connection's credential is put on a request. The gateway does it; no connector's code sees a secret."""
+
+    scheme: Scheme
+    """bearer: `Authorization: Bearer ...`. header: the key alone, in `header`. password: user name and password, in
+    the protocol's own sign-in. signature: an HMAC of time and body, in `header`."""
+    header: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,64}$")] = ""
+    label: str = "Access token"
+    """What the provider calls the secret, for the connect page."""
+    where: str = ""
+    """Where the person finds it, in one sentence."""
+
+
+class Scope(Frozen):
+    """One permission of the provider's, as a person is asked for it."""
+
+    name: str
+    """The provider's own name."""
+    allows: str
+    """In plain words, as in "Read your contacts"."""
+    access: Literal["read", "write"]
+    preselected: bool = False
+    """Part of the minimum subset that is chosen for a person who chooses nothing. Only reads are."""
+
+
+class OAuth2(Frozen):
+    """Authorization code with PKCE (RFC 6749, RFC 7636), for providers that offer it beside or instead of keys."""
+
+    authorize_url: str
+    token_url: str
+    revoke_url: str = ""
+    extra: dict[str, str] = {}
+    """Parameters that the provider's authorization page needs besides the standard ones."""
+    scope_separator: str = " "
+
+
+class RateLimit(Frozen):
+    """How often one connection may be asked, by the provider's published limit."""
+
+    requests: Annotated[int, Field(gt=0)]
+    seconds: Annotated[float, Field(gt=0)]
+
+
+class Check(Frozen):
+    """The safe call that tells whether a credential works: a read of the manifest, with its arguments."""
+
+    operation: str
+    arguments: Mapping[str, Any] = {}
+
+
+BEARER = Auth(scheme="bearer")
+PASSWORD = Auth(scheme="password", label="Password")
