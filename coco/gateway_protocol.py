@@ -25,7 +25,8 @@ CODE_METADATA = "coco-code"
 class Credential(Frozen):
     """A provider credential, on its way from the sandbox's memory to one request. Never stored or logged."""
 
-    scheme: Literal["bearer", "password", "none"]
+    scheme: Literal["bearer", "header", "password", "signature", "none"]
+    """As in the connector's manifest, which says where it goes on a request."""
     secret: Annotated[str, Field(max_length=8192, repr=False)] = ""
     username: Annotated[str, Field(max_length=320)] = ""
 

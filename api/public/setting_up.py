@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from activities.connectors.base import ConnectionInfo
+from activities.connectors.manifest import Scheme
 from activities.connectors.registry import connector
 from activities.connectors.smtp.message import sender
 from activities.playbooks import playbook
@@ -130,7 +131,7 @@ async def _sealing_key(parts: Parts, user_id: UUID) -> str:
     return key
 
 
-def _credential(auth: str, secret: str, username: str) -> Credential:
+def _credential(auth: Scheme, secret: str, username: str) -> Credential:
     if not secret or any(ord(c) < 32 or ord(c) == 127 for c in secret + username):
         raise InvalidInput("credential: give the key or password, on one line")
     try:
@@ -138,7 +139,7 @@ def _credential(auth: str, secret: str, username: str) -> Credential:
             if not username:
                 raise InvalidInput("username: this account is used with a user name and a password")
             return Credential(scheme="password", secret=secret, username=username)
-        return Credential(scheme="bearer", secret=secret)
+        return Credential(scheme=auth, secret=secret)
     except ValidationError as error:
         # Without the error itself: it would carry the secret.
         fields = ", ".join(str(item["loc"][0]) for item in error.errors(include_input=False))
