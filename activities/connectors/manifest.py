@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from coco.requests import Frozen
 
@@ -23,6 +23,12 @@ class Auth(Frozen):
     """What the provider calls the secret, for the connect page."""
     where: str = ""
     """Where the person finds it, in one sentence."""
+
+    @model_validator(mode="after")
+    def _names_its_header(self) -> Auth:
+        if (self.scheme in {"header", "signature"}) != bool(self.header):
+            raise ValueError("header and signature name their header; bearer and password have the protocol's own")
+        return self
 
 
 class Scope(Frozen):
@@ -53,6 +59,8 @@ class RateLimit(Frozen):
 
     requests: Annotated[int, Field(gt=0)]
     seconds: Annotated[float, Field(gt=0)]
+    source: str = ""
+    """Address of the provider's page that publishes the limit; says "none published" and why where there is none."""
 
 
 class Check(Frozen):

@@ -20,6 +20,7 @@ from coco.errors import Code, InvalidInput, NotFound, Refused
 from coco.gateway_protocol import SendReply, SendRequest
 from coco.grants import GrantClaims, check_covers, verify
 from coco.requests import ProviderResponse
+from sandbox.gateway.delivery.link import check_headers
 from sandbox.gateway.delivery.smtp_link import envelope
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
@@ -159,6 +160,7 @@ def check_covered(case: Case, user_id: UUID, message: SendRequest) -> None:
 
 def _check_route(case: Case) -> None:
     request, prior = case.action.request, case.action.prior
+    check_headers(case.connector, request)
     route = case.connector.classify(request)
     try:
         operation = case.operation

@@ -25,8 +25,7 @@ from coco.gateway_protocol import (
 from coco.keys import MasterKey
 from coco.requests import PreparedRequest, ProviderResponse
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
-from sandbox.gateway.delivery.http_link import HttpLink
-from sandbox.gateway.delivery.link import check_credential
+from sandbox.gateway.delivery.link import Link, ReadLink, check_credential, check_headers
 from sandbox.gateway.delivery.opening import open_link
 from sandbox.gateway.egress_credentials import check_own
 from sandbox.gateway.egress_messages import Notes
@@ -130,6 +129,7 @@ async def read(
         if route.access != "read":
             raise Refused("a write came without a grant", code=Code.GRANT_MISSING)
         check_plain(request)
+        check_headers(known, request)
         if str(row.id) not in workflow.connections:
             raise Refused("the workflow was not given this connection", code=Code.FORBIDDEN)
         check_usable(row.state, gated=False)
@@ -170,9 +170,9 @@ def check_plain(request: PreparedRequest) -> None:
         raise Refused("a read that could be taken for a write", code=Code.NOT_IN_MANIFEST)
 
 
-async def exchange(link: object, request: PreparedRequest, seconds: float) -> ProviderResponse:
-    """The whole answer to a read. Raises CocoError (TOO_LARGE, UNAVAILABLE)."""
-    if not isinstance(link, HttpLink):
+async def exchange(link: Link, request: PreparedRequest, seconds: float) -> ProviderResponse:
+    """The whole answer to a read. Raises CocoError (TOO_LARGE, UNAVAILABLE), Refused (NOT_IN_MANIFEST)."""
+    if not isinstance(link, ReadLink):
         raise Refused("this provider has no reads", code=Code.NOT_IN_MANIFEST)
     answer = await link.exchange(request, seconds)
     if answer.too_large:

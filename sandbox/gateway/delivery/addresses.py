@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from coco.errors import Code, Refused
 
-_PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465}
-_SCHEMES = {"http": ("http", "https"), "smtp": ("smtp", "smtps")}
+_PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465, "imap": 143, "imaps": 993}
+_SCHEMES = {"http": ("http", "https"), "smtp": ("smtp", "smtps"), "imap": ("imap", "imaps")}
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NEVER = tuple(
@@ -63,7 +63,11 @@ class Base:
     @property
     def tls(self) -> bool:
         """Whether the connection is encrypted from its first byte."""
-        return self.scheme in {"https", "smtps"}
+        return self.scheme in {"https", "smtps", "imaps"}
+
+    def target(self, target: str) -> str:
+        """A request's target below this address; `/` alone is the address itself."""
+        return self.prefix if target == "/" and self.prefix else self.prefix + target
 
     @property
     def authority(self) -> str:
@@ -83,7 +87,7 @@ def parse_base(base_url: str, protocol: str) -> Base:
     printable = base_url.isascii() and base_url.isprintable() and " " not in base_url
     if parts.scheme not in _SCHEMES[protocol] or not plain or not printable or port == 0:
         raise Refused("the connection's address is not one for this provider", code=Code.CONNECTION_UNUSABLE)
-    if parts.path not in {"", "/"} and protocol == "smtp":
+    if parts.path not in {"", "/"} and protocol != "http":
         raise Refused("a mail server's address has no path", code=Code.CONNECTION_UNUSABLE)
     return Base(parts.scheme, str(parts.hostname), port or _PORTS[parts.scheme], parts.path.rstrip("/"))
 

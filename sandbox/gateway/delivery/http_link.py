@@ -9,53 +9,46 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field
+import time
 
 import h11
 
+from activities.connectors.manifest import BEARER, Auth
 from coco.gateway_protocol import Credential
-from coco.requests import PreparedRequest, ProviderResponse
+from coco.requests import PreparedRequest
 from sandbox.gateway.delivery.addresses import AddressPolicy, Base, Unreachable, connect
-from sandbox.gateway.delivery.link import MAX_KEPT_HEADERS, Delivery, tls_context, without
+from sandbox.gateway.delivery.authentication import credential_headers
+from sandbox.gateway.delivery.link import (
+    MAX_KEPT_HEADERS,
+    MAX_RESPONSE_BYTES,
+    Answer,
+    Delivery,
+    tls_context,
+    without,
+)
 
-MAX_RESPONSE_BYTES = 2_000_000
 _CHUNK = 64 * 1024
-
-
-@dataclass
-class Answer:
-    """What came back, as far as it came."""
-
-    status: int | None = None
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes = b""
-    complete: bool = False
-    too_large: bool = False
-    wrote: bool = False
-    """Whether anything may have left for the provider."""
-    problem: str = ""
-
-    @property
-    def response(self) -> ProviderResponse | None:
-        """None where there is no whole answer."""
-        if self.status is None:
-            return None
-        return ProviderResponse.of(self.status, self.headers, self.body if self.complete else b"")
 
 
 class HttpLink:
     """A TCP or TLS connection."""
 
     def __init__(
-        self, base: Base, credential: Credential, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        base: Base,
+        credential: Credential,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        auth: Auth = BEARER,
     ) -> None:
         self._base = base
+        self._auth = auth
         self._credential = credential
         self._reader = reader
         self._writer = writer
 
     @classmethod
-    async def open(cls, base: Base, credential: Credential, policy: AddressPolicy) -> HttpLink:
+    async def open(cls, base: Base, credential: Credential, policy: AddressPolicy, auth: Auth = BEARER) -> HttpLink:
         """Raises Unreachable, Refused (an address that the policy forbids)."""
         sock = await connect(base, policy)
         try:
@@ -71,7 +64,7 @@ class HttpLink:
         except BaseException:
             sock.close()
             raise
-        return cls(base, credential, reader, writer)
+        return cls(base, credential, reader, writer, auth)
 
     async def send(self, request: PreparedRequest, seconds: float) -> Delivery:
         answer = await self.exchange(request, seconds)
@@ -105,7 +98,7 @@ class HttpLink:
         protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_CHUNK)
         body = request.body_bytes()
         head = h11.Request(
-            method=request.method, target=self._base.prefix + request.target, headers=self._headers(request, body)
+            method=request.method, target=self._base.target(request.target), headers=self._headers(request, body)
         )
         data = protocol.send(head) or b""
         if body:
@@ -159,7 +152,7 @@ class HttpLink:
         for name, value in (("accept", "*/*"), ("accept-encoding", "identity"), ("user-agent", "coco")):
             if name not in names:
                 headers.append((name, value))
-        headers.append(("authorization", f"Bearer {self._credential.secret}"))
+        headers += credential_headers(self._auth, self._credential, request, int(time.time()))
         if body or request.method in {"POST", "PUT", "PATCH"}:
             headers.append(("content-length", str(len(body))))
         headers.append(("connection", "close"))

@@ -26,6 +26,6 @@ async def open_link(
         async with asyncio.timeout(seconds):
             if connector.protocol == "smtp":
                 return await SmtpLink.open(base, credential, policy, seconds)
-            return await HttpLink.open(base, credential, policy)
+            return await HttpLink.open(base, credential, policy, connector.auth)
     except TimeoutError as error:
         raise Unreachable("the provider did not answer in time") from error
