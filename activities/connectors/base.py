@@ -41,7 +41,9 @@ class ConnectionInfo(Frozen):
 class Route(Frozen):
     """One method and path of a provider, and whether it reads or writes.
 
-    `path` is the provider's own template: `{name}` stands for one non-empty path segment.
+    `path` is the provider's own template: `{name}` stands for one non-empty path segment. `query` holds the names of
+    the query parameters that the operation uses; a request with any other is not this operation's (some providers take
+    a token, or another method, from the query). None: any, for providers whose queries nobody can list.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "SEND"]
@@ -49,11 +51,20 @@ class Route(Frozen):
     access: Literal["read", "gated"]
     operation: str
     scopes: tuple[str, ...] = ()
+    query: tuple[str, ...] | None = None
 
     def matches(self, request: PreparedRequest) -> bool:
-        """True when the request has this method and its path fits the template, segment by segment."""
+        """True when the request has this method, its path fits the template, segment by segment, and its query has
+        only parameters that the route names."""
         pattern = "/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in self.path.split("/"))
-        return request.method == self.method and re.fullmatch(pattern, request.path) is not None
+        return request.method == self.method and re.fullmatch(pattern, request.path) is not None and self._asks(request)
+
+    def _asks(self, request: PreparedRequest) -> bool:
+        query = request.target.partition("?")[2]
+        if self.query is None or not query:
+            return True
+        # Compared as they are spelled, and ";" divides for some servers: what is not plain is not ours.
+        return ";" not in query and {pair.partition("=")[0] for pair in query.split("&")} <= set(self.query)
 
 
 A = TypeVar("A", bound=Arguments)
@@ -132,6 +143,14 @@ class GatedOperation(Operation[A]):
         None where it cannot be told; then a person settles it.
         """
         return None
+
+    def succeeded(self, response: ProviderResponse) -> bool | None:
+        """Whether a 2xx answer says that it was done; for providers that report failures with status 200.
+
+        True: done. False: it certainly did not take effect. None: it cannot be told, so the outcome is unknown. Must
+        not raise; an answer cut short comes with an empty body.
+        """
+        return True
 
     def result(self, arguments: A, response: ProviderResponse) -> dict[str, Any]:
         """What the log keeps of a success: record id, message id, link."""
@@ -238,6 +257,11 @@ class Connector:
         gated = [route for route in best if route.access == "gated"]
         # Where a read and a write share a route, the write rules.
         return gated[0] if gated else best[0]
+
+    def credential_refused(self, response: ProviderResponse) -> bool:
+        """Whether an answer says that the credential is bad (expired, revoked), so that the account must be connected
+        again. A missing permission or a rate limit is not that."""
+        return response.status == 401
 
     def gated(self, name: str) -> GatedOperation[Any]:
         """The gated operation of that name. Raises InvalidInput that lists what there is."""

@@ -51,9 +51,12 @@ HUBSPOT = Connector(
     ),
     oauth=OAUTH,
     scopes=SCOPES,
-    # https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines: 100 calls per 10 seconds per
-    # account for the smallest plan.
-    rate_limit=RateLimit(requests=100, seconds=10),
+    # That of the smallest plan, per account.
+    rate_limit=RateLimit(
+        requests=100,
+        seconds=10,
+        source="https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines",
+    ),
     check=Check(operation="contacts.list", arguments={"limit": 1}),
     base_url="https://api.hubapi.com",
     record_url="https://app.hubspot.com",

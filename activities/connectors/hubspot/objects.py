@@ -37,8 +37,14 @@ class ObjectType:
         return tuple(sorted({*self.identifying, *self.editable}))
 
     def read_route(self, method: Method, path: str, operation: str) -> Route:
+        query = () if method == "POST" else ("after", "archived", "associations", "limit", "properties")
         return Route(
-            method=method, path=path, access="read", operation=operation, scopes=(f"crm.objects.{self.plural}.read",)
+            method=method,
+            path=path,
+            access="read",
+            operation=operation,
+            scopes=(f"crm.objects.{self.plural}.read",),
+            query=query,
         )
 
     def gated_route(self, method: Method, path: str, operation: str) -> Route:
