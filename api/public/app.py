@@ -19,6 +19,7 @@ from api.passwords import Passwords
 from api.public import feed
 from api.public.events import Hub
 from api.public.pages import edit, inbox, set_up, sign_in
+from api.public.pages import guardrails as guardrail_pages
 from api.public.pages import records as record_pages
 from api.public.pages.errors import html_error, sign_in_first
 from api.public.pages.render import FOLDER
@@ -90,7 +91,7 @@ def create_app(parts: Parts) -> FastAPI:
     async def openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
 
-    for pages in (sign_in, inbox, edit, set_up, record_pages):
+    for pages in (sign_in, inbox, edit, set_up, guardrail_pages, record_pages):
         app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 

@@ -170,6 +170,22 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("GET", "/workflows/{workflow_id}"): Route("foreign"),
     ("POST", "/workflows/{workflow_id}/archive"): Route("foreign", form=lambda card: {}),
+    ("POST", "/workflows/{workflow_id}/guardrails"): Route("foreign", form=lambda card: {"sentence": RULE}),
+    ("GET", "/guardrails/{guardrail_id}/versions/{version}"): Route("foreign"),
+    ("POST", "/guardrails/{guardrail_id}/versions/{version}/confirm"): Route(
+        "foreign", form=lambda card: {"reading": RULE}
+    ),
+    ("POST", "/guardrails/{guardrail_id}/retire"): Route("foreign", form=lambda card: {}),
+    ("POST", "/workflows/{workflow_id}/graduate"): Route(
+        "foreign",
+        form=lambda card: {"days": "7", "actions": "5", "credits": "9", "rule": f"{GUARDRAIL}@1"},
+    ),
+    ("POST", "/workflows/{workflow_id}/take-back"): Route("foreign", form=lambda card: {}),
+    ("POST", "/workflows/{workflow_id}/trust/settings"): Route(
+        "foreign", form=lambda card: {"runs_needed": "1", "review_percent": "0"}
+    ),
+    ("POST", "/actions/{action_id}/review"): Route("foreign", form=lambda card: {"verdict": "ok"}),
+    ("POST", "/actions/{action_id}/notice/seen"): Route("foreign", form=lambda card: {}),
     ("GET", "/connections"): Route("own"),
     ("GET", "/connections/new"): Route("own", query="connector=smtp"),
     ("POST", "/connections/new"): Route(

@@ -12,7 +12,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import STATUS
 from api.public import deciding
-from api.public.pages.render import own_page
+from api.public.pages.alone import Alone, alone
+from api.public.pages.render import SHOWN_IN_INBOX, own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.actions import ActionState
 from coco.decisions import Verdict
@@ -36,8 +37,19 @@ async def inbox_page(request: Request, visitor: Visitor, *, status: int = 200, p
     """The inbox, with what went wrong where something did."""
     async with visitor.parts.reading(visitor.user_id) as session:
         groups = await views.inbox(session, visitor.user_id)
+        autonomy: dict[UUID, Alone] = {}
+        for group in groups:
+            autonomy |= await alone(session, visitor.user_id, group.run.workflow_id, group.actions[:SHOWN_IN_INBOX])
     return await own_page(
-        request, visitor, "inbox.html", here="inbox", status=status, problem=problem, groups=groups, feed="all"
+        request,
+        visitor,
+        "inbox.html",
+        here="inbox",
+        status=status,
+        problem=problem,
+        groups=groups,
+        autonomy=autonomy,
+        feed="all",
     )
 
 
@@ -48,6 +60,7 @@ async def card_page(
     async with visitor.parts.reading(visitor.user_id) as session:
         card = await views.card(session, visitor.user_id, run_id)
         activity = await views.activity(session, visitor.user_id, run_id=run_id, limit=20)
+        autonomy = await alone(session, visitor.user_id, card.run.workflow_id, card.actions)
     return await own_page(
         request,
         visitor,
@@ -58,6 +71,7 @@ async def card_page(
         card=card,
         pending=[item for item in card.actions if item.state is ActionState.PENDING],
         activity=activity,
+        autonomy=autonomy,
         temporal=_temporal_link(visitor, run_id),
         feed=str(run_id),
     )

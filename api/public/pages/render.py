@@ -40,7 +40,7 @@ environment.filters.update(
 
 def page(name: str, /, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A page for somebody who is not signed in."""
-    frame = {"visitor": None, "waiting": 0, "here": "", "problem": "", "feed": ""}
+    frame: dict[str, Any] = {"visitor": None, "waiting": 0, "here": "", "problem": "", "feed": "", "autonomy": {}}
     return HTMLResponse(environment.get_template(name).render(frame | context), status_code=status)
 
 

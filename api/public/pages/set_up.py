@@ -1,4 +1,4 @@
-"""Workflows and connections: setting them up."""
+"""Workflows and connections: setting them up. (A workflow's own page is in `guardrails`.)"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from api.public.pages.schema_forms import fields_of, values_of
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.connections import ConnectionState
 from coco.errors import CocoError, InvalidInput
-from store import connections, views, workflows
+from store import connections, workflows
 
 router = APIRouter(include_in_schema=False)
 
@@ -109,27 +109,6 @@ async def new_workflow(request: Request, form: OwnForm, visitor: VisitorDep) -> 
             raise
         return await _workflow_form(request, visitor, name, values, title, chosen, status=422, problem=error.message)
     return RedirectResponse(f"/workflows/{row.id}", status_code=303)
-
-
-@router.get("/workflows/{workflow_id}")
-async def workflow(request: Request, workflow_id: UUID, visitor: VisitorDep) -> HTMLResponse:
-    """One workflow with its runs."""
-    async with visitor.parts.reading(visitor.user_id) as session:
-        row = await workflows.get(session, visitor.user_id, workflow_id)
-        runs = await views.runs(session, visitor.user_id, workflow_id=workflow_id, limit=20)
-        named = {str(item.id): item for item in await connections.listed(session, visitor.user_id)}
-    return await own_page(
-        request,
-        visitor,
-        "workflow.html",
-        here="workflows",
-        workflow=row,
-        runs=runs,
-        uses=[named[item] for item in row.connections if item in named],
-        params=fields_of(playbook(row.playbook).schema(), row.params) if row.playbook in PLAYBOOKS else [],
-        key=str(uuid4()),
-        feed="all",
-    )
 
 
 @router.post("/workflows/{workflow_id}/archive")

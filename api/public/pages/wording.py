@@ -70,6 +70,16 @@ _KINDS = {
     "action_settled": "Settled",
     "request_refused": "Refused by the gateway",
     "history_read": "History read by an operator",
+    "guardrail_proposed": "Guardrail written",
+    "guardrail_confirmed": "Guardrail confirmed",
+    "guardrail_retired": "Guardrail retired",
+    "workflow_graduated": "Lets it run alone",
+    "workflow_taken_back": "Back to asking for each action",
+    "trust_settings_changed": "Trust settings changed",
+    "action_covered": "Covered by a guardrail",
+    "action_notified": "Told before it runs",
+    "action_returned": "Back in the inbox",
+    "action_reviewed": "Reviewed afterwards",
 }
 _TONES = {
     "action_done": "done",
@@ -80,6 +90,10 @@ _TONES = {
     "action_outcome_unknown": "warn",
     "action_drifted": "warn",
     "history_read": "warn",
+    "workflow_graduated": "go",
+    "workflow_taken_back": "warn",
+    "action_covered": "go",
+    "action_returned": "warn",
 }
 
 
@@ -150,6 +164,11 @@ def detail(entry: ActivityView) -> str:
             return f"{body.get('question', '')} {body.get('answer', '')}"
         case "sign_in" | "sign_in_failed":
             return f"from {body.get('address', 'an unknown address')}"
+        case "workflow_graduated":
+            actions = counted(int(body.get("actions", 0)), "action", "actions")
+            return f"for {actions} and {counted(int(body.get('credits', 0)), 'credit', 'credits')}"
+        case "guardrail_proposed" | "guardrail_confirmed" | "guardrail_retired":
+            return f"“{body.get('reading') or body.get('sentence', '')}”, version {body.get('version', '')}"
     return str(body.get("summary") or body.get("title") or body.get("why") or "")
 
 
@@ -158,6 +177,24 @@ def cost(entry: ActivityView) -> int:
     told = entry.body.get("credits")
     total = told.get("total", 0) if isinstance(told, dict) else 0
     return total if isinstance(total, int) else 0
+
+
+def trust_level(level: str) -> str:
+    return "runs alone inside its guardrails" if level == "autonomous" else "asks for each action"
+
+
+def fact(name: str) -> str:
+    """A fact's name in words: `contact.created_at` is the contact's created at."""
+    return name.replace(".", " › ").replace("_", " ")
+
+
+def limit(name: str, value: float) -> str:
+    """A cap of a rule, by its name in coco.guardrails.export."""
+    if name == "credits_per_action":
+        return f"{value:g} credits for an action"
+    if name.startswith("credits_per_"):
+        return f"{value:g} credits a {name.removeprefix('credits_per_')}"
+    return f"{counted(int(value), 'action', 'actions')} a {name.removeprefix('per_')}"
 
 
 def who(entry: ActivityView, user_id: UUID) -> str:
