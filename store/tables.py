@@ -77,10 +77,24 @@ class Connection(SQLModel, table=True):
     connector: str
     title: str
     state: str = "active"
-    """active | read_only | needs_reconnection | revoked"""
+    """checking | active | read_only | needs_reconnection | revoked"""
     base_url: str
     """`http(s)://host[:port][/prefix]`, or `smtp(s)://host:port`."""
     settings: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    scopes: list[str] = Field(default_factory=list, sa_column=_json())
+    """What was granted, by the provider's names. An operation that needs another one is refused."""
+    method: str = "key"
+    """key | oauth | team: where its credential comes from."""
+    team: str | None = None
+    """For `team`: whose credential the operator has configured."""
+    reason: str = ""
+    """Why it is in this state, in a person's words; empty where nothing is wrong."""
+    credential_set_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """When the credential that is in use was kept."""
+    credential_expires_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """For `oauth`: when the access token ends and is refreshed."""
+    reminded_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """When its owner was last reminded of an old key."""
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
     last_used_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
 
@@ -96,7 +110,61 @@ class SealedCredential(SQLModel, table=True):
     sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     """coco.sealing.fingerprint: by it the gateway knows the connection's own credential from any other."""
+    refresh_fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    """Of the refresh token, for `oauth`."""
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class CredentialAttempt(SQLModel, table=True):
+    """A credential that was given and is not kept before the provider has accepted it. Ended, it holds nothing."""
+
+    __tablename__ = "credential_attempts"
+    __table_args__ = (
+        ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),
+        CheckConstraint("state = 'pending' OR (sealed IS NULL AND fingerprint IS NULL)", name="ended_holds_nothing"),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    connection_id: UUID = Field(index=True)
+    kind: str
+    """key | code (of an authorization, to be exchanged for tokens) | team"""
+    sealed: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+    """Of what is sealed."""
+    scopes: list[str] = Field(default_factory=list, sa_column=_json())
+    """What it was asked for, or is said to have."""
+    read_only: bool = False
+    """What the connection becomes where it works."""
+    state: str = "pending"
+    """pending | works | unchecked | refused | scopes_missing | unreachable | expired"""
+    reason: str = ""
+    """Why it was not kept, in a person's words."""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class OAuthFlow(SQLModel, table=True):
+    """A sign-in at a provider that is under way, bound to the session that began it."""
+
+    __tablename__ = "oauth_flows"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    session_id: UUID
+    state_sha256: str = Field(unique=True)
+    verifier: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    """PKCE's, wrapped by the master key."""
+    redirect_uri: str
+    connection_id: UUID | None = None
+    """The connection to connect again; none where it makes a new one."""
+    connector: str
+    title: str = ""
+    base_url: str = ""
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    scopes: list[str] = Field(default_factory=list, sa_column=_json())
+    read_only: bool = False
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    expires_at: datetime = Field(sa_column=_time())
+    used_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
 
 
 class Workflow(SQLModel, table=True):

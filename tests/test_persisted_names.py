@@ -81,7 +81,9 @@ def test_enums() -> None:
     }  # fmt: skip
     assert {verdict.value for verdict in Verdict} == {"approve", "reject", "edit", "happened", "did_not_happen"}
     assert {item.value for item in Reversibility} == {"reversible", "compensable", "irreversible"}
-    assert {item.value for item in ConnectionState} == {"active", "read_only", "needs_reconnection", "revoked"}
+    assert {item.value for item in ConnectionState} == {
+        "checking", "active", "read_only", "needs_reconnection", "revoked",
+    }  # fmt: skip
     assert {kind.value for kind in AuditKind} >= {
         "sign_up", "sign_in", "sign_in_failed", "sign_out", "connection_added", "connection_changed",
         "workflow_created", "run_started", "run_cancelled", "run_finished", "question_answered", "action_approved",

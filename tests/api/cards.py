@@ -14,6 +14,7 @@ from coco.requests import ProviderResponse
 from store import runs
 from store.tables import ActionRow, Connection, QuestionRow, ReadRow, Run, Workflow
 from tests.conftest import Postgres
+from tests.connecting import every_scope
 
 CONTACT = {
     "firstname": "Grace",
@@ -64,13 +65,20 @@ async def make_card(
     """A waiting run with some field updates and mails, and perhaps a question."""
     api, control, gateway = postgres.api, postgres.control, postgres.gateway
     async with api.user(user_id) as session:
-        crm = Connection(user_id=user_id, connector="hubspot", title="HubSpot", base_url="https://api.hubapi.com")
+        crm = Connection(
+            user_id=user_id,
+            connector="hubspot",
+            title="HubSpot",
+            base_url="https://api.hubapi.com",
+            scopes=every_scope("hubspot"),
+        )
         mail = Connection(
             user_id=user_id,
             connector="smtp",
             title="Mailbox",
             base_url="smtp://127.0.0.1:2525",
             settings={"from_address": "ada@example.com", "from_name": "Ada Lovelace"},
+            scopes=every_scope("smtp"),
         )
         workflow = Workflow(
             user_id=user_id,

@@ -16,6 +16,7 @@ from coco.plans import PlanDraft
 from store.tables import Connection
 from tests.autonomy.scenes import attest, completes, evaluations, graduate, new_contact, sends, shows
 from tests.conftest import Postgres
+from tests.connecting import every_scope
 from tests.temporal_server import TemporalServer
 from tests.workflows.harness import World, a_world
 
@@ -69,7 +70,12 @@ async def another_connection(world: World, message: ReadFactsInput) -> int:
     async with world.postgres.api.user(world.user_id) as session:
         session.add(
             Connection(
-                id=other, user_id=world.user_id, connector="hubspot", title="Mine", base_url="http://127.0.0.1:1"
+                id=other,
+                user_id=world.user_id,
+                connector="hubspot",
+                title="Mine",
+                base_url="http://127.0.0.1:1",
+                scopes=every_scope("hubspot"),
             )
         )
     await attest(world, message.run_id, message.reads[0].request, "1", TAGGED, connection_id=other)

@@ -46,6 +46,7 @@ from store.tables import (
     utc_now,
 )
 from tests.conftest import Postgres
+from tests.connecting import every_scope
 
 SIGNING_KEY = grant_rules.new_signing_key()
 PUBLIC_KEY = grant_rules.public_key(SIGNING_KEY)
@@ -123,12 +124,12 @@ class Person:
     ) -> ConnectionInfo:
         """With `credential` as its own; the tests' usual one of its kind where none is given."""
         own = credential or (BEARER if name == "hubspot" else PASSWORD)
-        row = Connection(
-            user_id=self.user_id, connector=name, title=name, base_url=base_url, settings=settings or {}, **more
-        )
+        values = {"settings": settings or {}, "scopes": every_scope(name)} | more
+        row = Connection(user_id=self.user_id, connector=name, title=name, base_url=base_url, **values)
         async with self.stage.postgres.api.user(self.user_id) as session:
             session.add(row)
-            await session.flush()
+        # As the gateway keeps it, once the provider has accepted it.
+        async with self.stage.postgres.gateway.user(self.user_id) as session:
             await session.execute(
                 insert(SealedCredential).values(
                     user_id=self.user_id,

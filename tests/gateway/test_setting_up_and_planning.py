@@ -43,7 +43,7 @@ async def test_the_first_public_key_stays_while_something_is_sealed_to_it(stage:
     with stage.postgres.connect() as owner:
         owner.execute("DELETE FROM sealed_credentials WHERE connection_id = %s", (connection.id,))
     sealed = seal(one, Credential(scheme="bearer", secret="the-key"))
-    async with stage.postgres.api.user(person.user_id) as session:
+    async with stage.postgres.gateway.user(person.user_id) as session:
         from sqlalchemy import insert
 
         from store.tables import utc_now

@@ -124,7 +124,7 @@ class Desk:
     async def seal(self, connection_id: UUID, credential: Credential) -> None:
         [row] = await self.person.rows(SandboxRow)
         assert row.public_key is not None
-        async with self.stage.postgres.api.user(self.person.user_id) as session:
+        async with self.stage.postgres.gateway.user(self.person.user_id) as session:
             await session.execute(
                 insert(SealedCredential).values(
                     user_id=self.person.user_id,

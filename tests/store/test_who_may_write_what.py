@@ -20,6 +20,7 @@ from store import decisions, grants, keys, runs
 from store.credits import open_account
 from store.tables import ActionRow, Connection, SandboxRow, User, Workflow
 from tests.conftest import Postgres
+from tests.connecting import every_scope
 
 
 def action_for(connection: UUID, title: str = "CTO") -> Action:
@@ -59,7 +60,13 @@ async def person(postgres: Postgres, email: str) -> Person:
         await keys.make(session, user_id, postgres.master)
         await open_account(session, user_id)
         session.add(SandboxRow(user_id=user_id))
-        connection = Connection(user_id=user_id, connector="hubspot", title="CRM", base_url="http://127.0.0.1:1")
+        connection = Connection(
+            user_id=user_id,
+            connector="hubspot",
+            title="CRM",
+            base_url="http://127.0.0.1:1",
+            scopes=every_scope("hubspot"),
+        )
         session.add(connection)
         await session.flush()
         workflow = Workflow(user_id=user_id, title="w", playbook="p", connections=[str(connection.id)])
@@ -117,6 +124,7 @@ TABLES = [
     "questions", "reads", "actions", "decisions", "grants", "effects", "drifts", "refusals", "wakeups", "audit",
     "credit_accounts", "credit_entries", "credit_reservations", "events", "sandboxes",
     "guardrails", "trust_settings", "leases", "evaluations", "notices", "reviews", "schedules", "hooks", "hook_calls",
+    "credential_attempts", "oauth_flows",
 ]  # fmt: skip
 
 
@@ -197,6 +205,18 @@ FORBIDDEN = [
     ("api", "UPDATE sealed_credentials SET fingerprint = 'x' WHERE user_id = :u"),
     ("gateway", "UPDATE sealed_credentials SET fingerprint = 'x' WHERE user_id = :u"),
     ("control", "SELECT fingerprint FROM sealed_credentials WHERE user_id = :u"),
+    ("api", "SELECT sealed FROM credential_attempts WHERE user_id = :u"),
+    ("api", "UPDATE credential_attempts SET state = 'works' WHERE user_id = :u"),
+    ("api", "UPDATE connections SET scopes = '[]' WHERE user_id = :u"),
+    ("api", "UPDATE connections SET credential_set_at = now() WHERE user_id = :u"),
+    ("control", "UPDATE connections SET scopes = '[]' WHERE user_id = :u"),
+    ("control", "SELECT sealed FROM credential_attempts WHERE user_id = :u"),
+    ("control", "SELECT verifier FROM oauth_flows WHERE user_id = :u"),
+    ("gateway", "SELECT verifier FROM oauth_flows WHERE user_id = :u"),
+    ("gateway", "INSERT INTO credential_attempts (id, user_id, connection_id, kind, scopes, read_only, state, reason, "
+                "created_at) VALUES (gen_random_uuid(), :u, :a, 'team', '[]', false, 'pending', '', now())"),
+    ("control", "DELETE FROM user_keys WHERE user_id = :u"),
+    ("api", "DELETE FROM user_keys WHERE user_id = :u"),
     ("api", "CREATE TABLE mine (id int)"),
 ]  # fmt: skip
 
@@ -363,3 +383,80 @@ async def test_no_role_takes_a_cancel_back(postgres: Postgres, ada: Person, role
                 await session.execute(
                     text(f"UPDATE runs SET cancel_requested_at = {value} WHERE id = :r"), {"r": ada.run}
                 )
+
+
+async def _statement(postgres: Postgres, role: str, user_id: UUID, statement: str, **values: Any) -> None:
+    async with getattr(postgres, role).user(user_id) as session:
+        await session.execute(text(statement), {"u": user_id, **values})
+
+
+def _as_owner(postgres: Postgres, statement: str, *values: Any) -> None:
+    with postgres.connect() as owner:
+        owner.execute(statement, values)
+
+
+@pytest.mark.parametrize("role", ["api", "control", "gateway"])
+@pytest.mark.parametrize("state", ["checking", "needs_reconnection"])
+async def test_no_connection_becomes_usable_without_an_accepted_credential(
+    postgres: Postgres, ada: Person, role: str, state: str
+) -> None:
+    with postgres.connect() as owner:
+        owner.execute("ALTER TABLE connections DISABLE TRIGGER check_connection")
+        owner.execute("UPDATE connections SET state = %s WHERE id = %s", (state, ada.connection))
+        owner.execute("ALTER TABLE connections ENABLE TRIGGER check_connection")
+    for wanted in ("active", "read_only"):
+        with pytest.raises(DBAPIError, match="no credential of this connection was accepted"):
+            await _statement(
+                postgres, role, ada.id, "UPDATE connections SET state = :s WHERE id = :c", s=wanted, c=ada.connection
+            )
+
+
+@pytest.mark.parametrize("role", ["api", "control", "gateway"])
+async def test_a_revoked_connection_stays_revoked(postgres: Postgres, ada: Person, role: str) -> None:
+    _as_owner(postgres, "UPDATE connections SET state = 'revoked' WHERE id = %s", ada.connection)
+    with pytest.raises(DBAPIError, match="stays revoked"):
+        await _statement(postgres, role, ada.id, "UPDATE connections SET state = 'active'")
+
+
+async def test_an_attempt_starts_pending_and_ends_once(postgres: Postgres, ada: Person) -> None:
+    insert = (
+        "INSERT INTO credential_attempts (id, user_id, connection_id, kind, sealed, fingerprint, scopes, read_only, "
+        "state, reason, created_at) VALUES (gen_random_uuid(), :u, :c, 'key', 'x', 'x', '[]', false, :s, '', now())"
+    )
+    with pytest.raises(DBAPIError, match="given as pending"):
+        await _statement(postgres, "api", ada.id, insert, c=ada.connection, s="works")
+    await _statement(postgres, "api", ada.id, insert, c=ada.connection, s="pending")
+    with pytest.raises(DBAPIError, match="ended_holds_nothing"):
+        await _statement(postgres, "gateway", ada.id, "UPDATE credential_attempts SET state = 'refused'")
+    ended = "UPDATE credential_attempts SET state = 'refused', sealed = NULL, fingerprint = NULL, finished_at = now()"
+    await _statement(postgres, "gateway", ada.id, ended)
+    with pytest.raises(DBAPIError, match="has ended"):
+        await _statement(postgres, "gateway", ada.id, "UPDATE credential_attempts SET state = 'works'")
+
+
+@pytest.mark.parametrize("state", ["read_only", "revoked"])
+async def test_the_database_grants_no_write_to_a_connection_that_only_reads(
+    postgres: Postgres, ada: Person, state: str
+) -> None:
+    await approve(postgres, ada)
+    _as_owner(postgres, "UPDATE connections SET state = %s WHERE id = %s", state, ada.connection)
+    with pytest.raises(DBAPIError, match="may not write"):
+        async with postgres.control.user(ada.id) as session:
+            await grants.mint(session, ada.id, ada.run, ada.action, 600)
+
+
+async def test_the_gateway_removes_only_key_store_keys_that_are_replaced(postgres: Postgres, ada: Person) -> None:
+    for purpose in ("payload", "keystore"):
+        with pytest.raises(DBAPIError, match="still needed"):
+            await _statement(postgres, "gateway", ada.id, "DELETE FROM user_keys WHERE purpose = :p", p=purpose)
+    for purpose in ("payload", "keystore"):
+        _as_owner(
+            postgres,
+            "INSERT INTO user_keys (user_id, purpose, version, wrapped, created_at) VALUES (%s, %s, 2, 'x', now())",
+            ada.id,
+            purpose,
+        )
+    older = "DELETE FROM user_keys WHERE purpose = :p AND version = 1"
+    with pytest.raises(DBAPIError, match="still needed"):
+        await _statement(postgres, "gateway", ada.id, older, p="payload")
+    await _statement(postgres, "gateway", ada.id, older, p="keystore")

@@ -50,6 +50,7 @@ from store.tables import (
     Workflow,
 )
 from tests.conftest import Postgres
+from tests.connecting import every_scope
 from tests.temporal_server import TemporalServer
 from workers.codec import data_converter
 from workers.dispatcher import Dispatcher
@@ -318,7 +319,13 @@ async def a_world(
         await keys.make(session, user_id, postgres.master)
         await open_account(session, user_id)
         session.add(SandboxRow(user_id=user_id))
-        connection = Connection(user_id=user_id, connector="hubspot", title="CRM", base_url="http://127.0.0.1:1")
+        connection = Connection(
+            user_id=user_id,
+            connector="hubspot",
+            title="CRM",
+            base_url="http://127.0.0.1:1",
+            scopes=every_scope("hubspot"),
+        )
         session.add(connection)
         await session.flush()
         workflow = Workflow(
