@@ -60,6 +60,8 @@ class AuditKind(StrEnum):
     """What the owner said afterwards of an action that ran alone."""
     SCHEDULE_CHANGED = "schedule_changed"
     HOOK_CHANGED = "hook_changed"
+    CREDITS_ADDED = "credits_added"
+    BUDGET_CHANGED = "budget_changed"
 
 
 class AuditEntry(Frozen):

@@ -1,85 +1,158 @@
-"""Credits: balance, reservations and the ledger, each change idempotent by the action it is for."""
+"""Credits: reserving, settling, releasing and adding, each a transaction of the ledger, once for what it is for.
+
+Every change holds a lock on the user's account until the caller's transaction ends, so that balances and budgets are
+compared with what is really committed. The database keeps the balance from the postings and checks each movement.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from coco.credits import SIGN_UP_CREDITS, after_debit
-from store.tables import CreditAccount, CreditEntry, CreditReservation
+from coco.credits import (
+    MAX_TOP_UP,
+    SIGN_UP_CREDITS,
+    LedgerAccount,
+    LedgerKind,
+    Postings,
+    after_debit,
+    given,
+    released,
+    set_aside,
+    settled,
+)
+from coco.errors import InvalidInput
+from store import budgets
+from store.tables import ActionRow, CreditAccount, LedgerPosting, LedgerTransaction, utc_now
 
 
 async def open_account(session: AsyncSession, user_id: UUID) -> None:
     """A new user's account with the free credits."""
-    session.add(CreditAccount(user_id=user_id, balance=SIGN_UP_CREDITS))
-    session.add(
-        CreditEntry(
-            user_id=user_id,
-            kind="sign_up",
-            amount=SIGN_UP_CREDITS,
-            ref="sign_up",
-            items=[{"item": "free credits", "credits": SIGN_UP_CREDITS}],
-        )
-    )
-    await session.flush()
+    items = [{"item": "free credits", "credits": SIGN_UP_CREDITS}]
+    await _record(session, user_id, LedgerKind.SIGN_UP, "sign_up", given(SIGN_UP_CREDITS), items)
 
 
-async def _locked(session: AsyncSession, user_id: UUID) -> CreditAccount:
-    account = (
-        await session.execute(select(CreditAccount).where(col(CreditAccount.user_id) == user_id).with_for_update())
-    ).scalar_one()
-    await session.refresh(account)
-    return account
+async def top_up(session: AsyncSession, user_id: UUID, amount: int, ref: str, note: str = "credits bought") -> bool:
+    """Adds credits; once for a `ref`. False where that top-up was made before. For the database's owner only.
+
+    Raises InvalidInput for an amount out of range or an empty reference.
+    """
+    if not 1 <= amount <= MAX_TOP_UP:
+        raise InvalidInput(f"credits: between 1 and {MAX_TOP_UP:,}")
+    if not ref.strip() or len(ref) > 200:
+        raise InvalidInput("reference: name what this top-up is for, such as an invoice's number")
+    await _lock(session, user_id)
+    if await _found(session, user_id, LedgerKind.TOP_UP, ref) is not None:
+        return False
+    await _record(session, user_id, LedgerKind.TOP_UP, ref, given(amount), [{"item": note, "credits": amount}])
+    return True
 
 
 async def reserve(session: AsyncSession, user_id: UUID, action_id: UUID, amount: int) -> None:
     """Sets `amount` aside for an action. Repeating it changes nothing.
 
-    Raises Refused (CREDITS) where the free part of the balance does not cover it.
+    Raises Refused (CREDITS) where the free part of the balance, or a budget, does not cover it.
     """
-    account = await _locked(session, user_id)
-    held = await session.get(CreditReservation, action_id)
-    if held is not None:
+    await _lock(session, user_id)
+    if await _found(session, user_id, LedgerKind.RESERVE, str(action_id)) is not None:
         return
-    after_debit(account.balance - account.reserved, amount)
-    session.add(CreditReservation(action_id=action_id, user_id=user_id, amount=amount))
-    await _set(session, user_id, account.balance, account.reserved + amount)
+    account = await session.get(CreditAccount, user_id, populate_existing=True)
+    after_debit(account.balance - account.reserved if account else 0, amount)
+    action = await session.get_one(ActionRow, action_id)
+    await budgets.check(session, user_id, action.workflow_id, amount, utc_now())
+    await _record(session, user_id, LedgerKind.RESERVE, str(action_id), set_aside(amount), [], action)
 
 
-async def settle(session: AsyncSession, user_id: UUID, action_id: UUID, items: list[dict[str, Any]]) -> int:
-    """Debits what was reserved for an executed action; once. The amount debited, 0 when it already was."""
-    account = await _locked(session, user_id)
-    held = await session.get(CreditReservation, action_id)
-    if held is None or held.state != "held":
+async def settle(
+    session: AsyncSession, user_id: UUID, action_id: UUID, items: list[dict[str, Any]], cost: int | None = None
+) -> int:
+    """Debits an executed action, once: `cost`, or all that was reserved; the rest becomes available again.
+
+    The amount debited, 0 when it already was. Raises Refused (CREDITS) for a cost above what was reserved.
+    """
+    await _lock(session, user_id)
+    held = await _held(session, user_id, action_id)
+    if held is None:
         return 0
-    await _close(session, action_id, "settled")
-    session.add(CreditEntry(user_id=user_id, kind="debit", amount=-held.amount, ref=str(action_id), items=items))
-    await _set(session, user_id, after_debit(account.balance, held.amount), account.reserved - held.amount)
-    return held.amount
+    action = await session.get_one(ActionRow, action_id)
+    cost = held if cost is None else cost
+    await _record(session, user_id, LedgerKind.SETTLE, str(action_id), settled(held, cost), items, action)
+    return cost
 
 
 async def release(session: AsyncSession, user_id: UUID, action_id: UUID) -> None:
     """Gives back what was reserved for an action that did not take place; once."""
-    account = await _locked(session, user_id)
-    held = await session.get(CreditReservation, action_id)
-    if held is None or held.state != "held":
+    await _lock(session, user_id)
+    held = await _held(session, user_id, action_id)
+    if held is None:
         return
-    await _close(session, action_id, "released")
-    await _set(session, user_id, account.balance, account.reserved - held.amount)
+    action = await session.get_one(ActionRow, action_id)
+    await _record(session, user_id, LedgerKind.RELEASE, str(action_id), released(held), [], action)
 
 
-async def _set(session: AsyncSession, user_id: UUID, balance: int, reserved: int) -> None:
+async def _lock(session: AsyncSession, user_id: UUID) -> None:
     await session.execute(
-        update(CreditAccount).where(col(CreditAccount.user_id) == user_id).values(balance=balance, reserved=reserved)
+        text("SELECT pg_advisory_xact_lock(hashtextextended('credits:' || :u, 0))"), {"u": str(user_id)}
     )
+
+
+async def _found(session: AsyncSession, user_id: UUID, kind: LedgerKind, ref: str) -> UUID | None:
+    rows = await session.execute(
+        select(col(LedgerTransaction.id)).where(
+            col(LedgerTransaction.user_id) == user_id,
+            col(LedgerTransaction.kind) == kind.value,
+            col(LedgerTransaction.ref) == ref,
+        )
+    )
+    return rows.scalar_one_or_none()
+
+
+async def _held(session: AsyncSession, user_id: UUID, action_id: UUID) -> int | None:
+    """What is reserved for an action; None where nothing was, or its result is in the ledger."""
+    ref = str(action_id)
+    reserved = await _found(session, user_id, LedgerKind.RESERVE, ref)
+    if reserved is None:
+        return None
+    for closing in (LedgerKind.SETTLE, LedgerKind.RELEASE):
+        if await _found(session, user_id, closing, ref) is not None:
+            return None
+    amount = await session.execute(
+        select(col(LedgerPosting.amount)).where(
+            col(LedgerPosting.transaction_id) == reserved,
+            col(LedgerPosting.account) == LedgerAccount.RESERVED.value,
+        )
+    )
+    return amount.scalar_one_or_none() or 0
+
+
+async def _record(
+    session: AsyncSession,
+    user_id: UUID,
+    kind: LedgerKind,
+    ref: str,
+    postings: Postings,
+    items: list[dict[str, Any]],
+    action: ActionRow | None = None,
+    at: datetime | None = None,
+) -> None:
+    row = LedgerTransaction(
+        user_id=user_id,
+        kind=kind.value,
+        ref=ref,
+        workflow_id=action.workflow_id if action else None,
+        run_id=action.run_id if action else None,
+        items=items,
+        at=at or utc_now(),
+    )
+    session.add(row)
     await session.flush()
-
-
-async def _close(session: AsyncSession, action_id: UUID, state: str) -> None:
-    await session.execute(
-        update(CreditReservation).where(col(CreditReservation.action_id) == action_id).values(state=state)
-    )
+    # What leaves an account first: the balance is never above what there is, not even in between.
+    for account, amount in sorted(postings.items(), key=lambda item: item[1]):
+        await session.execute(
+            insert(LedgerPosting).values(transaction_id=row.id, account=account.value, user_id=user_id, amount=amount)
+        )

@@ -425,7 +425,7 @@ class AuditRow(SQLModel, table=True):
 
 
 class CreditAccount(SQLModel, table=True):
-    """A user's balance. The ledger explains it; the check keeps it at zero or above."""
+    """A user's balance, kept by the database from the ledger's postings; the checks keep it at zero or above."""
 
     __tablename__ = "credit_accounts"
     __table_args__ = (
@@ -437,34 +437,63 @@ class CreditAccount(SQLModel, table=True):
     reserved: int = 0
 
 
-class CreditEntry(SQLModel, table=True):
-    """One line of the ledger."""
+class LedgerTransaction(SQLModel, table=True):
+    """One movement of credits. Append-only; what it is for makes a repeated one the same one."""
 
-    __tablename__ = "credit_entries"
-    __table_args__ = (UniqueConstraint("user_id", "kind", "ref"),)
+    __tablename__ = "ledger_transactions"
+    __table_args__ = (
+        UniqueConstraint("user_id", "kind", "ref"),
+        UniqueConstraint("id", "user_id"),
+        Index("ix_ledger_newest", "user_id", "at", "id"),
+        Index("ix_ledger_closed_once", "user_id", "ref", unique=True,
+              postgresql_where=sa_text("kind IN ('settle', 'release')")),
+    )  # fmt: skip
     id: UUID = Field(default_factory=uuid4, primary_key=True)
-    user_id: UUID = Field(foreign_key="users.id", index=True)
+    user_id: UUID = Field(foreign_key="users.id")
     kind: str
-    """sign_up | debit"""
-    amount: int
-    """Signed: a debit is negative."""
+    """coco.credits.LedgerKind"""
     ref: str
-    """What it is for: an action's id; makes a repeated debit one."""
+    """What it is for: an action's id, or the reference of a top-up."""
+    workflow_id: UUID | None = None
+    run_id: UUID | None = None
     items: list[dict[str, Any]] = Field(default_factory=list, sa_column=_json())
     """The amount itemised: [{"item": text, "credits": int}]."""
     at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 
-class CreditReservation(SQLModel, table=True):
-    """Credits set aside when a grant is minted, settled or released by the result."""
+class LedgerPosting(SQLModel, table=True):
+    """What a transaction does to one account; the postings of a transaction sum to zero."""
 
-    __tablename__ = "credit_reservations"
-    __table_args__ = (ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),)
-    action_id: UUID = Field(primary_key=True)
+    __tablename__ = "ledger_postings"
+    __table_args__ = (
+        ForeignKeyConstraint(["transaction_id", "user_id"], ["ledger_transactions.id", "ledger_transactions.user_id"]),
+        CheckConstraint("amount <> 0", name="moves_something"),
+        CheckConstraint("account IN ('issued', 'available', 'reserved', 'used')", name="known_account"),
+    )
+    transaction_id: UUID = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    """coco.credits.LedgerAccount"""
     user_id: UUID = Field(index=True)
     amount: int
-    state: str = "held"
-    """held | settled | released"""
+
+
+class CreditBudget(SQLModel, table=True):
+    """The most that a workflow, or everything of a user, may use in a period."""
+
+    __tablename__ = "credit_budgets"
+    __table_args__ = (
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+        Index("ix_one_budget", "user_id", "workflow_id", "period", unique=True, postgresql_nulls_not_distinct=True),
+        CheckConstraint("credits >= 0", name="budget_not_negative"),
+        CheckConstraint("period IN ('day', 'month', 'ever')", name="known_period"),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    workflow_id: UUID | None = None
+    """None for all workflows of the user together."""
+    period: str
+    """coco.credits.Period"""
+    credits: int
 
 
 class Event(SQLModel, table=True):

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.actions import Action, ActionState, Reversibility
+from coco.credits import LedgerAccount, LedgerKind
 from coco.errors import InvalidInput, NotFound
 from coco.plans import PlanCard
 from store.runs import FINAL_RUN_STATES
@@ -24,8 +25,9 @@ from store.tables import (
     AuditRow,
     Connection,
     CreditAccount,
-    CreditEntry,
     DecisionRow,
+    LedgerPosting,
+    LedgerTransaction,
     QuestionRow,
     Run,
     SandboxRow,
@@ -182,6 +184,9 @@ class LedgerView(BaseModel):
     id: UUID
     kind: str
     amount: int
+    """What it did to the balance; 0 for what was only set aside or given back."""
+    postings: dict[str, int]
+    """By account (issued, available, reserved, used); they sum to zero."""
     ref: str
     items: list[CostItem]
     at: datetime
@@ -436,9 +441,9 @@ async def _action_views(session: AsyncSession, user_id: UUID, rows: list[ActionR
     by_stage = {(item.action_id, item.stage): _decision(item) for item in decided}
     debits = (
         await session.execute(
-            select(CreditEntry)
-            .where(col(CreditEntry.user_id) == user_id, col(CreditEntry.kind) == "debit")
-            .where(col(CreditEntry.ref).in_([str(item) for item in ids]))
+            select(LedgerTransaction)
+            .where(col(LedgerTransaction.user_id) == user_id, col(LedgerTransaction.kind) == LedgerKind.SETTLE.value)
+            .where(col(LedgerTransaction.ref).in_([str(item) for item in ids]))
         )
     ).scalars()
     costs = {item.ref: [CostItem.model_validate(part) for part in item.items] for item in debits}
@@ -546,25 +551,34 @@ async def ledger(
 ) -> Page[LedgerView]:
     """The ledger, newest first. Raises InvalidInput for a cursor that was not given out."""
     query = (
-        select(CreditEntry)
-        .where(col(CreditEntry.user_id) == user_id)
-        .order_by(col(CreditEntry.at).desc(), col(CreditEntry.id).desc())
+        select(LedgerTransaction)
+        .where(col(LedgerTransaction.user_id) == user_id)
+        .order_by(col(LedgerTransaction.at).desc(), col(LedgerTransaction.id).desc())
         .limit(limit + 1)
     )
     if cursor is not None:
         moment, last = _from_cursor(cursor)
-        query = query.where(tuple_(col(CreditEntry.at), col(CreditEntry.id)) < (moment, last))
+        query = query.where(tuple_(col(LedgerTransaction.at), col(LedgerTransaction.id)) < (moment, last))
     rows = list((await session.execute(query)).scalars())
+    shown = rows[:limit]
+    postings: dict[UUID, dict[str, int]] = {row.id: {} for row in shown}
+    for posting in (
+        await session.execute(select(LedgerPosting).where(col(LedgerPosting.transaction_id).in_(list(postings))))
+    ).scalars():
+        postings[posting.transaction_id][posting.account] = posting.amount
     items = [
         LedgerView(
             id=row.id,
             kind=row.kind,
-            amount=row.amount,
+            amount=sum(
+                postings[row.id].get(side.value, 0) for side in (LedgerAccount.AVAILABLE, LedgerAccount.RESERVED)
+            ),
+            postings=postings[row.id],
             ref=row.ref,
             items=[CostItem.model_validate(part) for part in row.items],
             at=row.at,
         )
-        for row in rows[:limit]
+        for row in shown
     ]
     return Page(items=items, next=_cursor(items[-1].at, items[-1].id) if len(rows) > limit else None)
 

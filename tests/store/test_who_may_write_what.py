@@ -122,7 +122,7 @@ async def approve(postgres: Postgres, who: Person) -> None:
 TABLES = [
     "users", "sessions", "user_keys", "connections", "sealed_credentials", "workflows", "runs", "plan_drafts",
     "questions", "reads", "actions", "decisions", "grants", "effects", "drifts", "refusals", "wakeups", "audit",
-    "credit_accounts", "credit_entries", "credit_reservations", "events", "sandboxes",
+    "credit_accounts", "ledger_transactions", "ledger_postings", "credit_budgets", "events", "sandboxes",
     "guardrails", "trust_settings", "leases", "evaluations", "notices", "reviews", "schedules", "hooks", "hook_calls",
     "credential_attempts", "oauth_flows",
 ]  # fmt: skip
