@@ -1,4 +1,4 @@
-"""What every connector in the registry must hold, whatever it connects. A new one adds its examples and nothing else."""
+"""What every connector in the registry must hold, whatever it connects. A new one only adds its examples."""
 
 from __future__ import annotations
 
