@@ -35,7 +35,9 @@ class Scope(Frozen):
     """One permission of the provider's, as a person is asked for it."""
 
     name: str
-    """The provider's own name."""
+    """The provider's own name, where it has one for just this."""
+    asked_as: str | None = None
+    """What its sign-in page is asked for instead, where one permission of its covers both reading and writing."""
     allows: str
     """In plain words, as in "Read your contacts"."""
     access: Literal["read", "write"]
@@ -52,6 +54,8 @@ class OAuth2(Frozen):
     extra: dict[str, str] = {}
     """Parameters that the provider's authorization page needs besides the standard ones."""
     scope_separator: str = " "
+    always: tuple[str, ...] = ()
+    """Scopes asked for whatever a person chose, such as the one that lets a sign-in be renewed."""
 
 
 class RateLimit(Frozen):

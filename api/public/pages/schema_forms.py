@@ -189,9 +189,16 @@ def _kind(schema: Mapping[str, Any]) -> Kind:
             return "check"
         case "array" if schema.get("items", {}).get("type") == "string":
             return "choices" if "enum" in schema["items"] else "lines"
-        case "object" if "properties" not in schema:
+        case "object" if "properties" not in schema and _holds_texts(schema):
             return "map"
     return "json"
+
+
+def _holds_texts(schema: Mapping[str, Any]) -> bool:
+    """Whether every value of a map is text: rows of text would make numbers and booleans something else."""
+    others = schema.get("additionalProperties")
+    values = [*schema.get("patternProperties", {}).values(), *([others] if isinstance(others, dict) else [])]
+    return all(value.get("type") == "string" for value in values)
 
 
 def _shown(kind: Kind, value: Any) -> Any:
