@@ -97,6 +97,11 @@ class Connection(SQLModel, table=True):
     """When its owner was last reminded of an old key."""
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
     last_used_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    broken_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """Since when it needs reconnection or is revoked."""
+    purge_owed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """Revoked, and what was read through it is not certainly gone from everywhere yet."""
+    purged_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
 
 
 class SealedCredential(SQLModel, table=True):
@@ -197,7 +202,8 @@ class Run(SQLModel, table=True):
     workflow_id: UUID = Field(index=True)
     goal: str = ""
     state: str = "starting"
-    """starting | planning | asking | waiting | working | attention | done | cancelled | failed"""
+    """starting | planning | asking | waiting | working | attention | paused | needs_reconnection | done | cancelled |
+    failed"""
     reason: str = ""
     """Why it is in this state, in a person's words."""
     card: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
@@ -208,6 +214,10 @@ class Run(SQLModel, table=True):
     updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
     finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     cancel_requested_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    paused_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """Its owner has paused it: none of its actions begins."""
+    replan: bool = False
+    """What it had planned was removed with a connection's data, so that it is planned again."""
 
 
 class PlanDraftRow(SQLModel, table=True):
@@ -355,7 +365,7 @@ class EffectRow(SQLModel, table=True):
     user_id: UUID = Field(index=True)
     jti: UUID = Field(foreign_key="grants.jti")
     state: str = "sending"
-    """sending | done | failed | unknown"""
+    """sending | done | failed | unknown | turned_away: it certainly did not take effect and may be sent again"""
     request_digest: str
     response: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
@@ -719,3 +729,48 @@ class HookCall(SQLModel, table=True):
     user_id: UUID = Field(index=True)
     run_id: UUID
     at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class CallRow(SQLModel, table=True):
+    """One request that the gateway carried to a provider, or tried to. Holds nothing of what it was about."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),
+        Index("ix_calls_newest", "user_id", "connection_id", "id"),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    user_id: UUID
+    connection_id: UUID
+    run_id: UUID | None = None
+    action_id: UUID | None = None
+    kind: str
+    """read | prior (a record's value just before an action, or just after one) | send | check"""
+    operation: str
+    """The manifest's."""
+    method: str
+    path: str
+    """The manifest's template: a path itself could name what was read."""
+    status: int | None = None
+    """The provider's; none where it gave none."""
+    outcome: str
+    """answered | done | failed | unknown | turned_away | throttled | no_answer | refused | dropped"""
+    milliseconds: int
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Pace(SQLModel, table=True):
+    """How fast one connection may be asked, for all runs and every gateway together."""
+
+    __tablename__ = "paces"
+    __table_args__ = (ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),)
+    connection_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    level: float
+    """What is left in the bucket, in requests, at `at`."""
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    blocked_until: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    reason: str = ""
+    """throttled | failing: why it waits."""
+    failures: int = 0
+    """Answers in a row that were none: timeouts and 5xx."""

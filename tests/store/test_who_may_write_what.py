@@ -124,6 +124,7 @@ TABLES = [
     "questions", "reads", "actions", "decisions", "grants", "effects", "drifts", "refusals", "wakeups", "audit",
     "credit_accounts", "ledger_transactions", "ledger_postings", "credit_budgets", "events", "sandboxes",
     "guardrails", "trust_settings", "leases", "evaluations", "notices", "reviews", "schedules", "hooks", "hook_calls",
+    "calls", "paces",
     "credential_attempts", "oauth_flows",
 ]  # fmt: skip
 
