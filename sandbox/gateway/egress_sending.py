@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from activities.connectors.base import GatedOperation
 from coco.actions import ActionState, prior_digest
 from coco.errors import CocoError, Code, Conflict, InvalidInput, Refused
 from coco.gateway_protocol import Credential, FetchActionReply, FetchActionRequest, SendReply, SendRequest
@@ -53,6 +54,18 @@ MAX_AT_ONCE = 40
 class _Prior:
     value: dict[str, Any] | None
     read_id: UUID
+
+
+def judged(operation: GatedOperation[Any], delivery: Delivery) -> Delivery:
+    """The delivery, with a success that is none by the operation's own reading (a failure told with status 200)."""
+    if delivery.state != "done" or delivery.response is None:
+        return delivery
+    succeeded = operation.succeeded(delivery.response)
+    if succeeded is True:
+        return delivery
+    if succeeded is False:
+        return replace(delivery, state="failed", detail={**delivery.detail, "problem": "the provider refused it"})
+    return replace(delivery, state="unknown", detail={"problem": "the answer does not tell"} | delivery.detail)
 
 
 class Sending:
@@ -178,7 +191,7 @@ class Sending:
         try:
             async with self._db.user(user_id) as session:
                 await effects.begin(session, user_id, claims, message.request.digest())
-            delivery = await self._deliver(link, message)
+            delivery = await self._deliver(link, case, message)
         finally:
             await link.close()
         log.info("action=%s sent: %s", claims.action, delivery.state)
@@ -187,9 +200,9 @@ class Sending:
             return SendReply(state=delivery.state, response=delivery.response)
         return await self._settle(user_id, await self._load(user_id, claims, expired), message.credential)
 
-    async def _deliver(self, link: Link, message: SendRequest) -> Delivery:
+    async def _deliver(self, link: Link, case: Case, message: SendRequest) -> Delivery:
         try:
-            return await link.send(message.request, self._seconds)
+            return judged(case.operation, await link.send(message.request, self._seconds))
         except Exception as error:
             # A fault of ours in the middle of a sending tells nothing about the provider.
             log.error("sending action=%s: %s at %s", message.action_id, type(error).__name__, where(error))
