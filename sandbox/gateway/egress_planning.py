@@ -40,6 +40,8 @@ PLANNING_STATES = frozenset({"starting", "planning", "asking"})
 
 READ_HEADERS = frozenset({"accept", "accept-language", "content-type"})
 """Headers a read may carry, each once."""
+READ_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
+"""What a read may say that its body is: never a form, which may carry another method."""
 _OVERRIDES = frozenset(
     {"_method", "_httpmethod", "_http_method", "x_http_method", "x_http_method_override", "x_method_override"}
 )
