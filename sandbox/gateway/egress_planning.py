@@ -163,7 +163,7 @@ def check_plain(request: PreparedRequest) -> None:
     plain = (
         READ_HEADERS.issuperset(names)
         and len(set(names)) == len(names)
-        and all(text == "application/json" for text in typed)
+        and READ_MEDIA_TYPES.issuperset(typed)
         and (bool(typed) or not request.body)
     )
     query = re.split("[&;]", request.target.partition("?")[2])
