@@ -197,8 +197,8 @@ def _kind(schema: Mapping[str, Any]) -> Kind:
 def _holds_texts(schema: Mapping[str, Any]) -> bool:
     """Whether every value of a map is text: rows of text would make numbers and booleans something else."""
     others = schema.get("additionalProperties")
-    values = [*schema.get("patternProperties", {}).values(), *([others] if isinstance(others, dict) else [])]
-    return all(value.get("type") == "string" for value in values)
+    values = [*schema.get("patternProperties", {}).values(), *([] if others in (None, False) else [others])]
+    return all(isinstance(value, dict) and value.get("type") == "string" for value in values)
 
 
 def _shown(kind: Kind, value: Any) -> Any:
