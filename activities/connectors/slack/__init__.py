@@ -1,0 +1,55 @@
+"""Slack's Web API: channels, messages and people are read freely; every message posted is gated."""
+
+from __future__ import annotations
+
+from activities.connectors.base import Connector
+from activities.connectors.manifest import Auth, Check, RateLimit
+from activities.connectors.slack.messages import DirectMessage, PostMessage
+from activities.connectors.slack.reads import (
+    FindUser,
+    GetChannel,
+    GetUser,
+    History,
+    ListChannels,
+    ListUsers,
+    Replies,
+)
+from activities.connectors.slack.scopes import OAUTH, SCOPES
+from activities.connectors.slack.wire import credential_refused
+from coco.requests import ProviderResponse
+
+__all__ = ["SLACK"]
+
+
+class _Slack(Connector):
+    def credential_refused(self, response: ProviderResponse) -> bool:
+        """Slack says so with status 200 and a word for it."""
+        return credential_refused(response)
+
+
+SLACK = _Slack(
+    "slack",
+    "Slack",
+    (
+        ListChannels(),
+        GetChannel(),
+        History(),
+        Replies(),
+        ListUsers(),
+        FindUser(),
+        GetUser(),
+        PostMessage(),
+        DirectMessage(),
+    ),
+    auth=Auth(
+        scheme="bearer",
+        label="Bot token",
+        where="Slack: api.slack.com/apps, your app, OAuth & Permissions, Bot User OAuth Token (xoxb-…).",
+    ),
+    oauth=OAUTH,
+    scopes=SCOPES,
+    # Tier 2, the smallest of the methods used; messages also go at one per second and channel.
+    rate_limit=RateLimit(requests=20, seconds=60, source="https://docs.slack.dev/apis/web-api/rate-limits"),
+    check=Check(operation="channels.list", arguments={"limit": 1}),
+    base_url="https://slack.com",
+)
