@@ -32,6 +32,7 @@ class Past:
     """One decided action as it was proposed. `named` holds its facts under each name that fits it."""
 
     id: str
+    run_id: UUID
     summary: str
     state: str
     decision: Decision
@@ -70,6 +71,7 @@ async def past(session: AsyncSession, user_id: UUID, workflow_id: UUID, catalogu
         found.append(
             Past(
                 id=str(action.id),
+                run_id=action.run_id,
                 summary=body.preview.summary,
                 state=action.state,
                 decision=_DECIDED[decision.verdict],

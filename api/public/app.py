@@ -18,9 +18,10 @@ from api.origins import Origins
 from api.passwords import Passwords
 from api.public import feed
 from api.public.events import Hub
-from api.public.pages import edit, inbox, set_up, sign_in
+from api.public.pages import edit, inbox, set_up, sign_in, starting, trusting
 from api.public.pages import guardrails as guardrail_pages
 from api.public.pages import records as record_pages
+from api.public.pages import workflow as workflow_page
 from api.public.pages.errors import html_error, sign_in_first
 from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
@@ -91,7 +92,9 @@ def create_app(parts: Parts) -> FastAPI:
     async def openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
 
-    for pages in (sign_in, inbox, edit, set_up, guardrail_pages, record_pages):
+    for pages in (sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
+        app.include_router(pages.router)
+    for pages in (record_pages,):
         app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 

@@ -1,5 +1,5 @@
-"""What an owner does to a workflow's guardrails and its trust, the way a page needs it: the store's rows next to what
-analysis and the workflow's own past say of them.
+"""What an owner does to a workflow's guardrails and its trust, for pages and the REST API alike: the store's rows next
+to what analysis and the workflow's own past say of them.
 
 Solver and evaluation run in threads, outside the writing transactions.
 """
@@ -57,7 +57,7 @@ async def proposed(
         await workflows.get(session, user_id, workflow_id)
         if guardrail_id is not None:
             await guardrails.get(session, user_id, guardrail_id)
-        before, others = await _around(session, user_id, workflow_id, guardrail_id)
+        before, others = await around(session, user_id, workflow_id, guardrail_id)
     compiled = await asyncio.to_thread(compile_sentence, sentence)
     if compiled.form is None:
         return compiled, None
@@ -79,7 +79,7 @@ async def confirmed(parts: Parts, user_id: UUID, guardrail_id: UUID, version: in
     """Puts exactly this version in force. Raises NotFound, InvalidInput, Conflict."""
     async with parts.reading(user_id) as session:
         row = await guardrails.get(session, user_id, guardrail_id, version)
-        before, _ = await _around(session, user_id, row.workflow_id, guardrail_id)
+        before, _ = await around(session, user_id, row.workflow_id, guardrail_id)
     if never_applies(row):
         raise InvalidInput("This rule can never apply, so it is not switched on. Write it again.")
     wider = await asyncio.to_thread(widens, before, Form.model_validate(row.form), default_catalogue())
@@ -129,7 +129,7 @@ async def graduated(
         return lease
 
 
-async def _around(
+async def around(
     session: AsyncSession, user_id: UUID, workflow_id: UUID, guardrail_id: UUID | None
 ) -> tuple[Form | None, list[tuple[str, Form]]]:
     """(the version in force of this guardrail, the other guardrails in force)."""

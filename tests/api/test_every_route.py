@@ -186,6 +186,20 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("POST", "/actions/{action_id}/review"): Route("foreign", form=lambda card: {"verdict": "ok"}),
     ("POST", "/actions/{action_id}/notice/seen"): Route("foreign", form=lambda card: {}),
+    ("POST", "/workflows/{workflow_id}/schedules"): Route(
+        "foreign",
+        form=lambda card: {"sentence": "every weekday at 8:00 Europe/Berlin", "catch_up": "60", "jitter": "0"},
+    ),
+    ("POST", "/schedules/{schedule_id}"): Route(
+        "foreign",
+        form=lambda card: {"sentence": "every weekday at 8:00 Europe/Berlin", "catch_up": "60", "jitter": "0"},
+    ),
+    ("POST", "/schedules/{schedule_id}/pause"): Route("foreign", form=lambda card: {"note": "x"}),
+    ("POST", "/schedules/{schedule_id}/resume"): Route("foreign", form=lambda card: {}),
+    ("POST", "/schedules/{schedule_id}/delete"): Route("foreign", form=lambda card: {}),
+    ("POST", "/workflows/{workflow_id}/hooks"): Route("foreign", form=lambda card: {}),
+    ("POST", "/workflow-hooks/{hook_id}/rotate"): Route("foreign", form=lambda card: {}),
+    ("POST", "/workflow-hooks/{hook_id}/disable"): Route("foreign", form=lambda card: {}),
     ("GET", "/connections"): Route("own"),
     ("GET", "/connections/new"): Route("own", query="connector=smtp"),
     ("POST", "/connections/new"): Route(

@@ -33,12 +33,22 @@ async def approved(postgres: Postgres, card: Card, *, reject: int = 0) -> None:
     place(postgres, "UPDATE runs SET state = 'done', finished_at = now() WHERE id = %s", card.run_id)
 
 
-async def confirmed(postgres: Postgres, card: Card, sentence: str = RULE) -> GuardrailRow:
+async def confirmed(
+    postgres: Postgres,
+    card: Card,
+    sentence: str = RULE,
+    *,
+    confirm: bool = True,
+    found: dict[str, Any] | None = None,
+) -> GuardrailRow:
+    """A guardrail in force, or one that waits for its confirmation; `found` stands in for what analysis found."""
     catalogue = default_catalogue()
     compiled = compile_sentence(sentence)
-    shown = study(compiled, None, [], catalogue)
+    shown = study(compiled, None, [], catalogue) | (found or {})
     async with postgres.api.user(card.user_id) as session:
         row = await guardrails.propose(session, card.user_id, card.workflow_id, compiled, shown, catalogue)
+        if not confirm:
+            return row
         return await guardrails.confirm(session, card.user_id, row.id, 1, row.reading, widens=True)
 
 

@@ -12,13 +12,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import STATUS
 from api.public import deciding
-from api.public.pages.alone import Alone, alone
+from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
+from api.public.pages.typed import NOTHING, Typed
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.actions import ActionState
 from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput
 from coco.names import temporal_workflow_id
+from coco.trust import LeaseTerms
 from store import views
 
 router = APIRouter(include_in_schema=False)
@@ -33,13 +35,19 @@ def _temporal_link(visitor: Visitor, run_id: UUID) -> str:
     return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{settings.temporal_namespace}/workflows/{workflow_id}"
 
 
-async def inbox_page(request: Request, visitor: Visitor, *, status: int = 200, problem: str = "") -> HTMLResponse:
-    """The inbox, with what went wrong where something did."""
+async def inbox_page(
+    request: Request, visitor: Visitor, *, status: int = 200, problem: str = "", typed: Typed = NOTHING
+) -> HTMLResponse:
+    """The inbox, with what went wrong where something did, and the input kept."""
     async with visitor.parts.reading(visitor.user_id) as session:
         groups = await views.inbox(session, visitor.user_id)
         autonomy: dict[UUID, Alone] = {}
         for group in groups:
             autonomy |= await alone(session, visitor.user_id, group.run.workflow_id, group.actions[:SHOWN_IN_INBOX])
+        done = await work(session, visitor.user_id)
+        for action in done.reviews:
+            run = await views.run(session, visitor.user_id, action.run_id)
+            autonomy |= await alone(session, visitor.user_id, run.workflow_id, [action])
     return await own_page(
         request,
         visitor,
@@ -49,6 +57,9 @@ async def inbox_page(request: Request, visitor: Visitor, *, status: int = 200, p
         problem=problem,
         groups=groups,
         autonomy=autonomy,
+        work=done,
+        terms=LeaseTerms(),
+        typed=typed,
         feed="all",
     )
 

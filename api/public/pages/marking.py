@@ -1,9 +1,11 @@
-"""A refused sentence with the places of its problems marked."""
+"""A refused sentence: the places of its problems, and the sentence put right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
+from coco.guardrails.english.compiler import compile_sentence
 from coco.guardrails.english.problems import Problem
 
 
@@ -29,3 +31,30 @@ def marked(sentence: str, problems: Sequence[Problem]) -> list[tuple[str, bool]]
             pieces.append((sentence[begun:index], wrong[begun]))
             begun = index
     return pieces
+
+
+def repaired(sentence: str, problem: Problem) -> str:
+    """The whole sentence with a problem's suggestion taken up, where that is accepted or leaves fewer problems; or "".
+
+    A suggestion is a sentence of its own, or stands for the words of the problem. Takes a while; call it in a thread.
+    """
+    if not problem.suggestion:
+        return ""
+    if compile_sentence(problem.suggestion).ok:
+        return problem.suggestion
+    fewer = len(compile_sentence(sentence).problems)
+    for candidate in _candidates(sentence, problem):
+        found = compile_sentence(candidate)
+        if found.ok or len(found.problems) < fewer:
+            return candidate
+    return ""
+
+
+def _candidates(sentence: str, problem: Problem) -> Iterator[str]:
+    """The suggestion in the place of the problem, and after the word that follows it: "important contacts" is to become
+    "contacts tagged …"."""
+    start, end = problem.span
+    before, after = sentence[:start], sentence[end:]
+    yield f"{before}{problem.suggestion}{after}"
+    if following := re.match(r"\s+[\w-]+", after):
+        yield f"{before}{following[0].strip()} {problem.suggestion}{after[following.end() :]}"

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from api.public.pages import wording
+from api.public.pages.typed import NOTHING
 from api.public.pages.visitor import Visitor
 from store import views
 
@@ -30,6 +31,8 @@ environment.globals.update(
         "action_states": wording.ACTION_STATES,
         "connection_states": wording.CONNECTION_STATES,
         "reversibility": wording.REVERSIBILITY,
+        "rule_states": wording.RULE_STATES,
+        "modes": wording.RULE_MODES,
         "shown_in_inbox": SHOWN_IN_INBOX,
     }
 )
@@ -41,6 +44,7 @@ environment.filters.update(
 def page(name: str, /, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A page for somebody who is not signed in."""
     frame: dict[str, Any] = {"visitor": None, "waiting": 0, "here": "", "problem": "", "feed": "", "autonomy": {}}
+    frame["typed"] = NOTHING
     return HTMLResponse(environment.get_template(name).render(frame | context), status_code=status)
 
 

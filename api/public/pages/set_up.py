@@ -1,4 +1,4 @@
-"""Workflows and connections: setting them up. (A workflow's own page is in `guardrails`.)"""
+"""Workflows and connections: setting them up. (A workflow's own page is in `workflow`.)"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from activities.connectors.hubspot.objects import label as property_label
 from activities.connectors.registry import CONNECTORS
 from activities.playbooks import PLAYBOOKS
 from coco.actions import ActionState, Reversibility
+from store.alone import Digest
 from store.views import ActivityView, InboxGroup, RunView
 
 ACTION_STATES = {
@@ -48,6 +49,16 @@ REVERSIBILITY = {
     Reversibility.COMPENSABLE: ("Can be made up for", "Not undone, but a further action makes up for it."),
     Reversibility.IRREVERSIBLE: ("Cannot be undone", "Nothing takes it back once it is sent."),
 }
+RULE_MODES = {
+    "run": ("Runs without asking", "go"),
+    "notify_first": ("Tells you first", "wait"),
+    "draft_only": ("Drafts only", "off"),
+}
+RULE_STATES = {
+    "confirmed": ("In force", "done"),
+    "proposed": ("Not confirmed", "wait"),
+    "retired": ("Retired", "off"),
+}
 _KINDS = {
     "sign_up": "Account made",
     "sign_in": "Signed in",
@@ -80,6 +91,8 @@ _KINDS = {
     "action_notified": "Told before it runs",
     "action_returned": "Back in the inbox",
     "action_reviewed": "Reviewed afterwards",
+    "schedule_changed": "Schedule changed",
+    "hook_changed": "Webhook changed",
 }
 _TONES = {
     "action_done": "done",
@@ -169,6 +182,10 @@ def detail(entry: ActivityView) -> str:
             return f"for {actions} and {counted(int(body.get('credits', 0)), 'credit', 'credits')}"
         case "guardrail_proposed" | "guardrail_confirmed" | "guardrail_retired":
             return f"“{body.get('reading') or body.get('sentence', '')}”, version {body.get('version', '')}"
+        case "schedule_changed":
+            return f"“{body.get('sentence', '')}”: {body.get('change', '')}"
+        case "hook_changed":
+            return str(body.get("change", ""))
     return str(body.get("summary") or body.get("title") or body.get("why") or "")
 
 
@@ -177,6 +194,34 @@ def cost(entry: ActivityView) -> int:
     told = entry.body.get("credits")
     total = told.get("total", 0) if isinstance(told, dict) else 0
     return total if isinstance(total, int) else 0
+
+
+_SMALL = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def number(value: int) -> str:
+    """A count in running text."""
+    return _SMALL[value] if value < len(_SMALL) else f"{value:,}"
+
+
+def left(until: datetime) -> str:
+    """How long until a moment, in words; rounded down, so that nobody counts on time that is not there."""
+    minutes = int((until - datetime.now(UTC)).total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return counted(days, "day", "days") + (f" {hours} h" if hours else "")
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
+
+
+def digest(work: Digest) -> str:
+    """What was done alone: "12 done, 3 waiting for you"."""
+    parts = [f"{work.done:,} done"]
+    if work.failed:
+        parts.append(f"{work.failed:,} not carried out")
+    parts.append(f"{work.waiting:,} waiting for you")
+    return ", ".join(parts)
 
 
 def trust_level(level: str) -> str:

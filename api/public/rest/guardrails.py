@@ -12,11 +12,12 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.looking_back import Past, look_back, past, profile
+from api.public import guarding
 from api.public.identity import BearerUser
 from api.public.parts import PartsDep
 from api.public.rest.models import Given, Told
 from coco.errors import InvalidInput
-from coco.findings import study, widens
+from coco.findings import study
 from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.english.compiler import compile_sentence
 from coco.guardrails.examples import boundary_examples
@@ -155,7 +156,7 @@ async def preview_guardrail(workflow_id: UUID, body: SentenceIn, user: BearerUse
     compiled = await asyncio.to_thread(compile_sentence, body.sentence)
     async with parts.reading(user.user_id) as session:
         await workflows.get(session, user.user_id, workflow_id)
-        before, others = await _around(session, user.user_id, workflow_id, body.guardrail_id)
+        before, others = await guarding.around(session, user.user_id, workflow_id, body.guardrail_id)
         history = await past(session, user.user_id, workflow_id, catalogue)
     if compiled.form is None:
         return PreviewOut(compiled=compiled_json(compiled), findings=None, examples=[], backtest=None)
@@ -181,17 +182,11 @@ async def list_guardrails(workflow_id: UUID, user: BearerUser, parts: PartsDep) 
 @router.post("/workflows/{workflow_id}/guardrails", status_code=201)
 async def propose_guardrail(workflow_id: UUID, body: SentenceIn, user: BearerUser, parts: PartsDep) -> GuardrailOut:
     """Stores a sentence with what it compiled to. It covers nothing until its reading is confirmed."""
-    catalogue = default_catalogue()
-    async with parts.reading(user.user_id) as session:
-        await workflows.get(session, user.user_id, workflow_id)
-        before, others = await _around(session, user.user_id, workflow_id, body.guardrail_id)
-    compiled = await asyncio.to_thread(compile_sentence, body.sentence)
-    shown = {} if compiled.form is None else await asyncio.to_thread(study, compiled, before, others, catalogue)
-    async with parts.writing(user.user_id) as session:
-        row = await guardrails.propose(
-            session, user.user_id, workflow_id, compiled, shown, catalogue, guardrail_id=body.guardrail_id
-        )
-        return _out(row)
+    compiled, row = await guarding.proposed(parts, user.user_id, workflow_id, body.sentence, body.guardrail_id)
+    if row is None:
+        told = "; ".join(problem.message for problem in compiled.problems)
+        raise InvalidInput(f"The sentence was refused: {told}")
+    return _out(row)
 
 
 @router.post("/guardrails/{guardrail_id}/versions/{version}/confirm")
@@ -199,15 +194,7 @@ async def confirm_guardrail(
     guardrail_id: UUID, version: int, body: ConfirmIn, user: BearerUser, parts: PartsDep
 ) -> GuardrailOut:
     """Confirms the reading as it was shown: this version is in force from now on."""
-    async with parts.reading(user.user_id) as session:
-        row = await guardrails.get(session, user.user_id, guardrail_id, version)
-        before, _ = await _around(session, user.user_id, row.workflow_id, guardrail_id)
-    if row.shown.get("applies", "unknown") is None:
-        raise InvalidInput("This rule can never apply, so it is not switched on. Write it again.")
-    wider = await asyncio.to_thread(widens, before, Form.model_validate(row.form), default_catalogue())
-    async with parts.writing(user.user_id) as session:
-        confirmed = await guardrails.confirm(session, user.user_id, guardrail_id, version, body.reading, widens=wider)
-        return _out(confirmed)
+    return _out(await guarding.confirmed(parts, user.user_id, guardrail_id, version, body.reading))
 
 
 @router.post("/guardrails/{guardrail_id}/retire")
@@ -277,20 +264,6 @@ async def notice_seen(action_id: UUID, user: BearerUser, parts: PartsDep) -> Not
     async with parts.writing(user.user_id) as session:
         row = await trust.seen(session, user.user_id, action_id)
         return NoticeOut(**row.model_dump(include={"action_id", "not_before", "seen_at", "run_when_offline"}))
-
-
-async def _around(
-    session: AsyncSession, user_id: UUID, workflow_id: UUID, guardrail_id: UUID | None
-) -> tuple[Form | None, list[tuple[str, Form]]]:
-    """(the version in force of this guardrail, the other guardrails in force)."""
-    before: Form | None = None
-    others: list[tuple[str, Form]] = []
-    for row in await trust.confirmed(session, user_id, workflow_id):
-        if row.id == guardrail_id:
-            before = Form.model_validate(row.form)
-        else:
-            others.append((row.reading, Form.model_validate(row.form)))
-    return before, others
 
 
 async def _trust(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> TrustOut:

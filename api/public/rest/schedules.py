@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import time
@@ -13,10 +12,10 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Request
 from pydantic import Field
 
-from api.derived import derived_keys
 from api.public.identity import BearerUser
 from api.public.parts import Parts, PartsDep
 from api.public.rest.models import Given, Told
+from api.public.webhooks import secrets_of
 from coco.errors import CocoError, Code, Refused
 from coco.schedules import Plan, parse, reading
 from store import schedules
@@ -152,7 +151,7 @@ async def create_hook(workflow_id: UUID, user: BearerUser, parts: PartsDep) -> H
     """A webhook that starts runs of the workflow. Its secret is shown now, and not again."""
     async with parts.writing(user.user_id) as session:
         row = await schedules.create_hook(session, user.user_id, workflow_id)
-        return _hook_out(row, _secrets(parts, row)[0])
+        return _hook_out(row, secrets_of(parts, row)[0])
 
 
 @router.post("/workflow-hooks/{hook_id}/rotate")
@@ -160,7 +159,7 @@ async def rotate_hook(hook_id: UUID, user: BearerUser, parts: PartsDep) -> HookO
     """Another secret; deliveries signed with the one before are refused from now on."""
     async with parts.writing(user.user_id) as session:
         row = await schedules.change_hook(session, user.user_id, hook_id, disable=False)
-        return _hook_out(row, _secrets(parts, row)[0])
+        return _hook_out(row, secrets_of(parts, row)[0])
 
 
 @router.post("/workflow-hooks/{hook_id}/disable")
@@ -202,15 +201,9 @@ def _genuine(parts: Parts, hook: Hook, timestamp: str, delivery: str, signature:
         return False
     signed = f"{timestamp}.{delivery}.".encode() + body
     expected = [
-        "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in _secrets(parts, hook)
+        "sha256=" + hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest() for secret in secrets_of(parts, hook)
     ]
     return any(hmac.compare_digest(signature, one) for one in expected)
-
-
-def _secrets(parts: Parts, hook: Hook) -> list[str]:
-    """The webhook's secret, under the newest master key first: derived, so that it is kept nowhere."""
-    keys = derived_keys(parts.master, f"webhook {hook.id} {hook.generation}")
-    return [base64.urlsafe_b64encode(key).decode().rstrip("=") for key in keys]
 
 
 def _hook_out(row: Hook, secret: str | None) -> HookOut:

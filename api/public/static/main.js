@@ -3,7 +3,7 @@ import { follow } from "./live.js";
 import { listenToKeys } from "./keys.js";
 import { keepSignedIn, resumeAtOnce } from "./session.js";
 import { submitQuietly } from "./submit.js";
-import { localTimes } from "./times.js";
+import { countDown, localTimes } from "./times.js";
 
 resumeAtOnce();
 if (document.body.dataset.csrf) {
@@ -13,3 +13,4 @@ if (document.body.dataset.csrf) {
   listenToKeys();
 }
 localTimes(document);
+countDown();

@@ -12,3 +12,18 @@ export function localTimes(root) {
     element.title = full.format(moment);
   }
 }
+
+// How long is left until a moment, in the words that the server wrote it in.
+function left(moment) {
+  const minutes = Math.floor((moment - Date.now()) / 60000);
+  if (minutes < 1) return "less than a minute";
+  const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24, minutes % 60];
+  if (days) return `${days} ${days === 1 ? "day" : "days"}${hours ? ` ${hours} h` : ""}`;
+  return hours ? `${hours} h ${rest} min` : `${rest} min`;
+}
+
+export function countDown() {
+  setInterval(() => {
+    for (const element of document.querySelectorAll("[data-until]")) element.textContent = left(new Date(element.dataset.until));
+  }, 20000);
+}
