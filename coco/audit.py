@@ -1,7 +1,9 @@
 """The audit chain: each entry carries the hash of the one before it.
 
 The chain is per user. `entry_hash` covers every field of the entry and the previous hash, so an edit, a removal or a
-reordering breaks it at a place that `verify_chain` names.
+reordering breaks it at a place that `verify_chain` names. One thing may be taken out of it: what was read through a
+connection that its owner has revoked. Such an entry keeps its place, its hash and everything but its body, and a later
+entry of the chain says so.
 """
 
 from __future__ import annotations
@@ -27,9 +29,13 @@ class AuditKind(StrEnum):
     SIGN_OUT = "sign_out"
     CONNECTION_ADDED = "connection_added"
     CONNECTION_CHANGED = "connection_changed"
+    CONNECTION_PURGED = "connection_purged"
+    """What was read through a revoked connection was removed; names the entries that were blanked with it."""
     WORKFLOW_CREATED = "workflow_created"
     RUN_STARTED = "run_started"
     RUN_CANCELLED = "run_cancelled"
+    RUN_PAUSED = "run_paused"
+    RUN_RESUMED = "run_resumed"
     RUN_FINISHED = "run_finished"
     QUESTION_ANSWERED = "question_answered"
     ACTION_APPROVED = "action_approved"
@@ -87,6 +93,14 @@ def entry_hash(entry: AuditEntry) -> str:
     return digest(fields)
 
 
+ERASED = "erased"
+"""The one field of a blanked entry's body: it held what was read through a connection that was revoked."""
+
+
+def is_erased(entry: AuditEntry) -> bool:
+    return set(entry.body) == {ERASED}
+
+
 class ChainBreak(Frozen):
     """The first entry at which a chain does not hold, and why."""
 
@@ -95,14 +109,28 @@ class ChainBreak(Frozen):
 
 
 def verify_chain(entries: Iterable[tuple[AuditEntry, str]]) -> ChainBreak | None:
-    """Walks (entry, stored hash) pairs in order of `seq`; None when the chain holds."""
+    """Walks (entry, stored hash) pairs in order of `seq`; None when the chain holds.
+
+    A blanked entry keeps the hash that the next one follows, and holds only where a later entry says that it was
+    blanked, and names the hash of what is left of it.
+    """
     expected_seq, previous = 1, GENESIS
+    unannounced: dict[int, str] = {}
     for entry, stored in entries:
         if entry.seq != expected_seq:
             return ChainBreak(seq=expected_seq, problem=f"entry {expected_seq} is missing")
         if entry.prev_hash != previous:
             return ChainBreak(seq=entry.seq, problem="does not follow the entry before it")
-        if entry_hash(entry) != stored:
-            return ChainBreak(seq=entry.seq, problem="its content was changed")
+        actual = entry_hash(entry)
+        if actual != stored:
+            if not is_erased(entry):
+                return ChainBreak(seq=entry.seq, problem="its content was changed")
+            unannounced[entry.seq] = actual
+        elif entry.kind is AuditKind.CONNECTION_PURGED:
+            for seq, told in dict(entry.body.get(ERASED, {})).items():
+                if unannounced.get(int(seq)) == told:
+                    del unannounced[int(seq)]
         expected_seq, previous = expected_seq + 1, stored
+    if unannounced:
+        return ChainBreak(seq=min(unannounced), problem="its content was removed, and no later entry says so")
     return None

@@ -39,6 +39,10 @@ class Code(StrEnum):
     """The record changed since the approval's card was shown."""
     OUTCOME_UNKNOWN = "outcome_unknown"
     """The request may or may not have reached the provider; a person settles it."""
+    RUN_PAUSED = "run_paused"
+    """Its owner has paused the run; none of its actions begins until it is resumed."""
+    THROTTLED = "throttled"
+    """The provider wants to be asked later, or the connection's rate is used up; nothing was sent by this call."""
     RUN_CANCELLED = "run_cancelled"
     """The run was cancelled; none of its actions executes any more."""
     CREDITS = "credits"
@@ -86,3 +90,13 @@ class Refused(CocoError):
     """A gate said no. `code` says which rule."""
 
     code = Code.FORBIDDEN
+
+
+class Later(CocoError):
+    """Not now: the same call may be made again in `seconds`. Certainly nothing took effect."""
+
+    code = Code.THROTTLED
+
+    def __init__(self, message: str, seconds: float, *, code: Code | None = None) -> None:
+        super().__init__(message, code=code)
+        self.seconds = seconds

@@ -20,6 +20,8 @@ SOCKET = "/run/coco/gateway.sock"
 TOKEN_FILE = "/run/coco/token"  # noqa: S105  (a path)
 CODE_METADATA = "coco-code"
 """Trailing metadata that carries the error code of a refusal."""
+RETRY_METADATA = "coco-retry-after"
+"""Trailing metadata: the seconds after which the same call may be made again."""
 
 
 class Credential(Frozen):

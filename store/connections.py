@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from coco.audit import AuditKind
 from coco.errors import Conflict, InvalidInput
-from store import audit, events
+from store import audit, events, revoking
 from store.owned import own
 from store.tables import Connection, SandboxRow, SealedCredential, utc_now
 
@@ -107,22 +107,28 @@ async def add(
 async def set_state(session: AsyncSession, user_id: UUID, connection_id: UUID, state: State) -> Connection:
     """Makes a connection active, read-only or revoked; the same state again changes nothing.
 
-    Revoking also removes the sealed credential, so a revoked connection stays revoked: connect the account anew.
+    Only moves that need no credential: one that is revoked, needs reconnection or is being checked becomes usable by
+    a credential that its provider accepts. Revoking removes the sealed credential, and owes the removal of what was
+    read. Whoever takes rights away goes on with store.revoking.has_left after the commit.
     Raises NotFound, Conflict.
     """
     row = await own(session, Connection, connection_id, user_id, "connection", lock=True)
     if row.state == state:
         return row
-    if row.state == "revoked":
+    if state != "revoked" and row.state == "revoked":
         raise Conflict("Nothing was changed: this connection was revoked. Connect the account again.")
-    previous = row.state
-    await session.execute(update(Connection).where(col(Connection.id) == connection_id).values(state=state))
+    if state != "revoked" and row.state not in {"active", "read_only"}:
+        raise Conflict("Nothing was changed: this connection has no key that works. Connect the account again.")
+    previous, now = row.state, utc_now()
+    values: dict[str, Any] = {"state": state, "reason": ""}
     if state == "revoked":
+        values |= {"broken_at": now, "purge_owed_at": now}
         await session.execute(
             delete(SealedCredential).where(
                 col(SealedCredential.connection_id) == connection_id, col(SealedCredential.user_id) == user_id
             )
         )
+    await session.execute(update(Connection).where(col(Connection.id) == connection_id).values(**values))
     await audit.append(
         session,
         user_id,
@@ -131,6 +137,7 @@ async def set_state(session: AsyncSession, user_id: UUID, connection_id: UUID, s
         body={"connection": str(connection_id), "title": row.title, "state": {"from": previous, "to": state}},
     )
     await events.tell(session, user_id, "connection", body={"id": str(connection_id), "state": state})
+    await revoking.wake_dependents(session, user_id, connection_id)
     return await own(session, Connection, connection_id, user_id, "connection")
 
 

@@ -21,16 +21,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.actions import ActionState
-from coco.connections import check_usable
 from coco.errors import CocoError, Code, Refused
 from coco.grants import GrantClaims
 from coco.requests import ProviderResponse
 from store.database import sqlalchemy_url
-from store.reads import used
+from store.reads import usable, used
 from store.runs import FINAL_RUN_STATES
-from store.tables import ActionRow, Connection, DriftRow, EffectRow, GrantRow, Run, utc_now
+from store.tables import ActionRow, DriftRow, EffectRow, GrantRow, Run, utc_now
 
-Outcome = Literal["done", "failed", "unknown"]
+Outcome = Literal["done", "failed", "unknown", "turned_away"]
+"""`turned_away`: it certainly did not take effect, and the same request may be sent again."""
 
 SENDER_DIED = "the gateway stopped while it was being sent"
 
@@ -46,7 +46,7 @@ async def sending_lock(dsn: str, action_id: UUID, seconds: float) -> AsyncIterat
     connection: psycopg.AsyncConnection[Any] | None = None
     try:
         try:
-            connection = await psycopg.AsyncConnection.connect(_plain(dsn), autocommit=True, connect_timeout=10)
+            connection = await psycopg.AsyncConnection.connect(plain_dsn(dsn), autocommit=True, connect_timeout=10)
             # A host that vanishes says no goodbye: have Postgres notice within half a minute.
             for setting, value in (("idle", 15), ("interval", 5), ("count", 3)):
                 await connection.execute(f"SET tcp_keepalives_{setting} = {value}")
@@ -62,7 +62,8 @@ async def sending_lock(dsn: str, action_id: UUID, seconds: float) -> AsyncIterat
             await connection.close()
 
 
-def _plain(dsn: str) -> str:
+def plain_dsn(dsn: str) -> str:
+    """A database address as psycopg itself reads it."""
     return "postgresql://" + sqlalchemy_url(dsn).removeprefix("postgresql+psycopg://")
 
 
@@ -70,8 +71,9 @@ async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, reque
     """Spends the grant and opens the effect, in the caller's transaction, which must be committed before sending.
 
     Everything that could have changed since the grant was checked is checked again under locks: a cancel, a decision
-    or a revoked connection that commits first wins. Raises Refused: RUN_CANCELLED, CONNECTION_UNUSABLE, FORBIDDEN,
-    GRANT_EXPIRED, GRANT_SPENT.
+    pause or a revoked connection that commits first wins. An effect that was turned away is opened again, by its own
+    grant or a later one. Raises Refused: RUN_CANCELLED, RUN_PAUSED, CONNECTION_UNUSABLE, FORBIDDEN, GRANT_EXPIRED,
+    GRANT_SPENT.
     """
     run = (
         await session.execute(
@@ -80,6 +82,8 @@ async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, reque
     ).scalar_one()
     if run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES:
         raise Refused("the run was cancelled or has ended", code=Code.RUN_CANCELLED)
+    if run.paused_at is not None:
+        raise Refused("the run is paused", code=Code.RUN_PAUSED)
     action = (
         await session.execute(
             select(ActionRow.state, ActionRow.connection_id, ActionRow.digest).where(  # type: ignore[call-overload]
@@ -89,14 +93,9 @@ async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, reque
     ).one()
     if action.state != ActionState.APPROVED or action.digest != claims.digest:
         raise Refused("the action is not approved (any more)", code=Code.FORBIDDEN)
-    connection = (
-        await session.execute(
-            select(Connection)
-            .where(col(Connection.id) == action.connection_id, col(Connection.user_id) == user_id)
-            .with_for_update(read=True)
-        )
-    ).scalar_one()
-    check_usable(connection.state, gated=True)
+    await usable(session, user_id, action.connection_id, gated=True)
+    if await _begin_again(session, user_id, claims):
+        return
     await _spend(session, user_id, claims)
     opened = await session.execute(
         insert(EffectRow)
@@ -114,6 +113,26 @@ async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, reque
     )
     if opened.first() is None:
         raise Refused("the action was sent before", code=Code.GRANT_SPENT)
+
+
+async def _begin_again(session: AsyncSession, user_id: UUID, claims: GrantClaims) -> bool:
+    """Opens an effect that was turned away, once. False where there is none."""
+    query = select(EffectRow).where(col(EffectRow.action_id) == claims.action, col(EffectRow.user_id) == user_id)
+    effect = (
+        await session.execute(query.with_for_update().execution_options(populate_existing=True))
+    ).scalar_one_or_none()
+    if effect is None or effect.state != "turned_away":
+        return False
+    if effect.jti != claims.jti:
+        await _spend(session, user_id, claims)
+    elif claims.exp <= utc_now().timestamp():
+        raise Refused("the grant has expired", code=Code.GRANT_EXPIRED)
+    await session.execute(
+        update(EffectRow)
+        .where(col(EffectRow.action_id) == claims.action)
+        .values(state="sending", jti=claims.jti, response=None, detail={}, started_at=utc_now(), finished_at=None)
+    )
+    return True
 
 
 async def _spend(session: AsyncSession, user_id: UUID, claims: GrantClaims) -> None:
@@ -178,6 +197,8 @@ async def give_up(session: AsyncSession, user_id: UUID, action_id: UUID) -> None
 
 async def drifted(session: AsyncSession, user_id: UUID, claims: GrantClaims, read_id: UUID) -> None:
     """Records that the record changed: spends the grant without sending. Raises Refused as `begin` does."""
-    await _spend(session, user_id, claims)
+    effect = await session.get(EffectRow, claims.action, populate_existing=True)
+    if effect is None or effect.jti != claims.jti:
+        await _spend(session, user_id, claims)
     row = insert(DriftRow).values(action_id=claims.action, user_id=user_id, read_id=read_id, at=utc_now())
     await session.execute(row.on_conflict_do_nothing())

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.actions import Action, ActionState
+from coco.connections import check_usable
 from coco.decisions import Verdict
 from coco.errors import Code, Refused
 from coco.grants import GrantClaims, GrantedBy
 from store.credits import reserve
 from store.owned import own
 from store.runs import get_run
-from store.tables import ActionRow, DecisionRow, EffectRow, EvaluationRow, GrantRow
+from store.tables import ActionRow, Connection, DecisionRow, EffectRow, EvaluationRow, GrantRow
 
 MIN_LEFT = timedelta(seconds=60)
 """A grant with less than this left is not handed out again."""
@@ -35,21 +36,24 @@ async def mint(
 ) -> GrantClaims | None:
     """The claims of a grant for an approved action: a new one, or the live one that is there already.
 
-    Where a sending has begun, its own grant is returned, so that asking again can only replay. None where the
-    gateway's record is complete and nothing needs sending. `verdict` is a guardrail's, for an action that nobody
-    approved; the database checks it and counts it against the lease. Raises NotFound, or Refused: RUN_CANCELLED,
-    FORBIDDEN (no approval covers the action as it is), CREDITS.
+    Where a sending has begun, its own grant is returned, so that asking again can only replay; where it was turned
+    away, its own too while that lasts. None where the gateway's record is complete and nothing needs sending.
+    `verdict` is a guardrail's, for an action that nobody approved; the database checks it and counts it against the
+    lease. Raises NotFound, or Refused: RUN_CANCELLED, RUN_PAUSED, CONNECTION_UNUSABLE, FORBIDDEN (no approval covers
+    the action as it is), CREDITS.
     """
     run = await get_run(session, user_id, run_id, lock=True)
     action = await own(session, ActionRow, action_id, user_id, "action", lock=True)
     effect = await session.get(EffectRow, action_id)
-    if effect is not None:
-        if effect.state != "sending":
-            return None
-        row = await session.get_one(GrantRow, effect.jti)
-        return _claims(row, action)
+    earlier = await session.get_one(GrantRow, effect.jti) if effect is not None else None
+    if earlier is not None and effect is not None and effect.state != "turned_away":
+        return _claims(earlier, action) if effect.state == "sending" else None
     if run.cancel_requested_at is not None:
         raise Refused("the run was cancelled", code=Code.RUN_CANCELLED)
+    if run.paused_at is not None:
+        raise Refused("the run is paused", code=Code.RUN_PAUSED)
+    connection = await own(session, Connection, action.connection_id, user_id, "connection")
+    check_usable(connection.state, gated=True)
     decision = (
         await session.execute(
             select(DecisionRow).where(
@@ -74,6 +78,8 @@ async def mint(
             .order_by(col(GrantRow.issued_at))
         )
     ).scalars()
+    if earlier is not None and earlier.expires_at > now + MIN_LEFT:
+        return _claims(earlier, action)
     row = live.first() or await _insert(session, action, body, proof, now, lifetime)
     return _claims(row, action)
 

@@ -8,8 +8,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from coco.errors import CocoError, Code
+from coco.connections import check_usable
+from coco.errors import CocoError, Code, NotFound
 from coco.requests import PreparedRequest, ProviderResponse
+from store.owned import own
 from store.tables import Connection, ReadRow, utc_now
 
 MAX_READS = 5000
@@ -40,7 +42,12 @@ async def keep(
     request: PreparedRequest,
     response: ProviderResponse,
 ) -> UUID:
-    """Keeps what was asked and answered; the id by which a plan refers to it."""
+    """Keeps what was asked and answered; the id by which a plan refers to it.
+
+    Raises Refused (CONNECTION_UNUSABLE) where the connection lost its rights while the answer was on its way: it is
+    not kept. The connection's row is held against that until the transaction ends.
+    """
+    await usable(session, user_id, connection_id, gated=False)
     row = ReadRow(
         user_id=user_id,
         run_id=run_id,
@@ -54,6 +61,25 @@ async def keep(
     await session.flush()
     await used(session, connection_id)
     return row.id
+
+
+async def usable(session: AsyncSession, user_id: UUID, connection_id: UUID, *, gated: bool) -> None:
+    """Raises Refused (CONNECTION_UNUSABLE), NotFound. A change of the connection waits for the transaction's end."""
+    state = (
+        await session.execute(
+            select(col(Connection.state))
+            .where(col(Connection.id) == connection_id, col(Connection.user_id) == user_id)
+            .with_for_update(read=True)
+        )
+    ).scalar_one_or_none()
+    if state is None:
+        raise NotFound("There is no such connection.")
+    check_usable(state, gated=gated)
+
+
+async def held(session: AsyncSession, user_id: UUID, connection_id: UUID) -> None:
+    """Holds a connection's row, for a change of it, until the transaction ends."""
+    await own(session, Connection, connection_id, user_id, "connection", lock=True)
 
 
 async def used(session: AsyncSession, connection_id: UUID) -> None:

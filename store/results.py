@@ -133,7 +133,7 @@ async def close_left_over(session: AsyncSession, user_id: UUID, run_id: UUID) ->
 
 
 def _as_recorded(effect: EffectRow | None) -> tuple[ActionState, dict[str, Any]]:
-    if effect is None:
+    if effect is None or effect.state == "turned_away":
         return ActionState.CANCELLED, {"sent": False, "code": Code.RUN_CANCELLED.value}
     states = {"done": ActionState.DONE, "failed": ActionState.FAILED}
     status = (effect.response or {}).get("status")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
@@ -81,7 +82,9 @@ async def cancel(session: AsyncSession, user_id: UUID, run_id: UUID, *, actor: s
     if run.state in FINAL_RUN_STATES:
         raise Conflict(f"Nothing was changed: the run is already {run.state}.")
     await session.execute(update(Run).where(col(Run.id) == run_id).values(cancel_requested_at=utc_now()))
-    begun = select(col(EffectRow.action_id)).where(col(EffectRow.user_id) == user_id)
+    begun = select(col(EffectRow.action_id)).where(
+        col(EffectRow.user_id) == user_id, col(EffectRow.state) != "turned_away"
+    )
     cancelled = (
         await session.execute(
             update(ActionRow)
@@ -101,6 +104,37 @@ async def cancel(session: AsyncSession, user_id: UUID, run_id: UUID, *, actor: s
         body={"actions": sorted(str(item) for item in cancelled)},
     )
     await events.tell(session, user_id, "run", run_id=run_id, body={"state": "cancelling"})
+    await wakeups.owe(session, user_id, run_id)
+
+
+async def pause(session: AsyncSession, user_id: UUID, run_id: UUID) -> None:
+    """None of its actions begins from now on; what is on its way is seen through. Repeating it changes nothing.
+
+    The gateway looks at the run's row when an action begins: a pause that has committed holds whatever else happens.
+    Raises NotFound, or Conflict when the run has ended or is being cancelled.
+    """
+    run = await get_run(session, user_id, run_id, lock=True)
+    if run.state in FINAL_RUN_STATES or run.cancel_requested_at is not None:
+        raise Conflict("Nothing was changed: the run has ended or is being cancelled.")
+    if run.paused_at is None:
+        await _set_paused(session, user_id, run_id, AuditKind.RUN_PAUSED, utc_now())
+
+
+async def resume(session: AsyncSession, user_id: UUID, run_id: UUID) -> None:
+    """Goes on where it was. Repeating it changes nothing. Raises NotFound, Conflict when the run has ended."""
+    run = await get_run(session, user_id, run_id, lock=True)
+    if run.state in FINAL_RUN_STATES:
+        raise Conflict(f"Nothing was changed: the run is already {run.state}.")
+    if run.paused_at is not None:
+        await _set_paused(session, user_id, run_id, AuditKind.RUN_RESUMED, None)
+
+
+async def _set_paused(
+    session: AsyncSession, user_id: UUID, run_id: UUID, kind: AuditKind, moment: datetime | None
+) -> None:
+    await session.execute(update(Run).where(col(Run.id) == run_id).values(paused_at=moment))
+    await audit.append(session, user_id, kind, actor=f"user:{user_id}", run_id=run_id, body={})
+    await events.tell(session, user_id, "run", run_id=run_id, body={"paused": moment is not None})
     await wakeups.owe(session, user_id, run_id)
 
 

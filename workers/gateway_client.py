@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
@@ -11,9 +12,10 @@ from uuid import UUID
 
 import grpc
 
-from coco.errors import CocoError, Code, Refused
+from coco.errors import CocoError, Code, Later, Refused
 from coco.gateway_protocol import (
     CODE_METADATA,
+    RETRY_METADATA,
     SERVICE,
     BootReply,
     BootRequest,
@@ -51,6 +53,7 @@ TEXT = MappingProxyType(
     {
         Code.CONNECTION_UNUSABLE: "A connection cannot be used right now. Look at it under Connections.",
         Code.RUN_CANCELLED: "The run was cancelled.",
+        Code.RUN_PAUSED: "The run is paused.",
         Code.TOO_LARGE: "More was read than a run may read.",
         Code.CONFLICT: "The run has moved on.",
         Code.NOT_FOUND: "Something that the run needs is not there any more.",
@@ -113,7 +116,7 @@ class GatewayClient:
         return await self._call("Send", message, SendReply, _SEND_SECONDS)
 
     async def _call(self, method: str, message: Frozen, reply: type[R], seconds: float = _SECONDS) -> R:
-        """Raises Refused with the gateway's code, GatewayAway, TokenRejected."""
+        """Raises Refused with the gateway's code, Later, GatewayAway, TokenRejected."""
         raw = message.model_dump_json().encode()
         for pause in (*_PAUSES, None):
             try:
@@ -122,6 +125,9 @@ class GatewayClient:
                 return reply.model_validate_json(answer)
             except grpc.aio.AioRpcError as error:
                 code = _code(error)
+                seconds_to_wait = _retry_after(error)
+                if seconds_to_wait is not None and code in {Code.THROTTLED, Code.UNAVAILABLE}:
+                    raise Later("The provider wants to be asked later.", seconds_to_wait, code=code) from None
                 if code is None and error.code() is grpc.StatusCode.UNAVAILABLE and pause is not None:
                     await asyncio.sleep(pause)
                     continue
@@ -135,6 +141,14 @@ class GatewayClient:
         if code is None or code is Code.UNAVAILABLE:
             return GatewayAway("the gateway cannot do this right now")
         return Refused(TEXT.get(code, "The gateway refused this."), code=code)
+
+
+def _retry_after(error: grpc.aio.AioRpcError) -> float | None:
+    for name, value in error.trailing_metadata() or ():
+        if name == RETRY_METADATA:
+            with contextlib.suppress(ValueError):
+                return max(0.0, float(value))
+    return None
 
 
 def _code(error: grpc.aio.AioRpcError) -> Code | None:

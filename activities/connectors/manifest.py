@@ -63,6 +63,9 @@ class RateLimit(Frozen):
 
     requests: Annotated[int, Field(gt=0)]
     seconds: Annotated[float, Field(gt=0)]
+    not_carried_out: bool = False
+    """The provider documents that a request over the limit, answered with 429, is not carried out: so it may safely be
+    sent again. Where that is not said, the outcome of such a request is unknown."""
     source: str = ""
     """Address of the provider's page that publishes the limit; says "none published" and why where there is none."""
 

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 TOUCH_SECONDS = 20.0
 """How often at most a sandbox's "last active" is written."""
 
-_UNRECORDED = frozenset({Code.UNAVAILABLE, Code.CONFLICT})
+_UNRECORDED = frozenset({Code.UNAVAILABLE, Code.CONFLICT, Code.THROTTLED, Code.RUN_PAUSED})
 """Answers that are no refusals: the caller did nothing wrong."""
 
 

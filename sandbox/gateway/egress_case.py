@@ -75,8 +75,9 @@ class Case:
         """What a repeated call is told without anything being sent. Raises Refused (GRANT_SPENT, GRANT_EXPIRED)."""
         if self.drift is not None:
             return SendReply(state="drifted")
-        if self.effect is None:
-            if self.grant.spent_at is not None:
+        if self.effect is None or self.effect.state == "turned_away":
+            its_own = self.effect is not None and self.effect.jti == self.claims.jti
+            if self.grant.spent_at is not None and not its_own:
                 raise Refused("the grant was spent before", code=Code.GRANT_SPENT)
             if self.expired:
                 raise Refused("the grant has expired", code=Code.GRANT_EXPIRED)
@@ -91,9 +92,11 @@ class Case:
         return None
 
     def check_open(self) -> None:
-        """Raises Refused (RUN_CANCELLED, FORBIDDEN, CONNECTION_UNUSABLE) where a sending may not begin now."""
+        """Raises Refused (RUN_CANCELLED, RUN_PAUSED, FORBIDDEN, CONNECTION_UNUSABLE) where none may begin now."""
         if self.run.cancel_requested_at is not None or self.run.state in FINAL_RUN_STATES:
             raise Refused("the run was cancelled or has ended", code=Code.RUN_CANCELLED)
+        if self.run.paused_at is not None:
+            raise Refused("the run is paused", code=Code.RUN_PAUSED)
         if self.row.state != ActionState.APPROVED:
             raise Refused("the action is not approved (any more)", code=Code.FORBIDDEN)
         check_usable(self.connection.state, gated=True)

@@ -23,6 +23,7 @@ from coco.plans import MAX_DRAFT_BYTES
 from coco.requests import Frozen
 from coco.settings import Settings
 from sandbox.gateway import egress_planning, egress_setup
+from sandbox.gateway.carrying import Carrier
 from sandbox.gateway.delivery.addresses import AddressPolicy
 from sandbox.gateway.egress_messages import Notes, dump, parse
 from sandbox.gateway.egress_sending import Sending
@@ -49,7 +50,8 @@ class Egress:
         self.master = master
         self.seconds = settings.request_timeout_seconds
         self.policy = AddressPolicy(private=settings.egress_private_addresses)
-        self.sending = Sending(database, grant_public_key, master, self.policy, self.seconds)
+        self.carrier = Carrier(database, master, self.policy, self.seconds)
+        self.sending = Sending(database, grant_public_key, self.carrier, self.seconds)
 
     def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:
         return EgressFront(self, user_id, limits)
@@ -61,6 +63,7 @@ class Egress:
     async def close(self) -> None:
         """Sees through what is being sent."""
         await self.sending.close()
+        await self.carrier.close()
 
 
 class EgressFront:
@@ -109,9 +112,7 @@ class EgressFront:
 
     async def _read(self, message: ReadRequest, notes: Notes) -> Frozen:
         shared = self._egress
-        return await egress_planning.read(
-            shared.database, self._user_id, message, notes, shared.master, shared.policy, shared.seconds
-        )
+        return await egress_planning.read(shared.database, self._user_id, message, notes, shared.carrier)
 
     async def _submit_plan(self, message: SubmitPlanRequest, notes: Notes) -> Frozen:
         notes.run_id = message.run_id

@@ -22,12 +22,9 @@ from coco.gateway_protocol import (
     RunRequest,
     SubmitPlanRequest,
 )
-from coco.keys import MasterKey
-from coco.requests import PreparedRequest, ProviderResponse
-from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
-from sandbox.gateway.delivery.link import Link, ReadLink, check_credential, check_headers
-from sandbox.gateway.delivery.opening import open_link
-from sandbox.gateway.egress_credentials import check_own
+from coco.requests import PreparedRequest
+from sandbox.gateway.carrying import About, Carrier
+from sandbox.gateway.delivery.link import check_credential, check_headers
 from sandbox.gateway.egress_messages import Notes
 from store import plan_drafts, reads
 from store.database import Database
@@ -105,19 +102,11 @@ async def submit_plan(database: Database, user_id: UUID, message: SubmitPlanRequ
     return Empty()
 
 
-async def read(
-    database: Database,
-    user_id: UUID,
-    message: ReadRequest,
-    notes: Notes,
-    master: MasterKey,
-    policy: AddressPolicy,
-    seconds: float,
-) -> ReadReply:
+async def read(database: Database, user_id: UUID, message: ReadRequest, notes: Notes, carrier: Carrier) -> ReadReply:
     """Carries a free request and attests what came back.
 
     Raises Refused (GRANT_MISSING for a write, NOT_IN_MANIFEST, CONNECTION_UNUSABLE, FORBIDDEN, RUN_CANCELLED),
-    CocoError (TOO_LARGE, UNAVAILABLE), NotFound, Conflict.
+    Later (THROTTLED, UNAVAILABLE), CocoError (TOO_LARGE, UNAVAILABLE), NotFound, Conflict.
     """
     request = message.request
     notes.run_id = message.run_id
@@ -136,18 +125,9 @@ async def read(
             raise Refused("the workflow was not given this connection", code=Code.FORBIDDEN)
         check_usable(row.state, gated=False)
         check_credential(known, message.credential)
-        await check_own(session, user_id, row.id, message.credential, master)
         await reads.check_room(session, run.id)
-    try:
-        link = await open_link(known, row.base_url, message.credential, policy, seconds)
-    except Unreachable as error:
-        raise CocoError(str(error), code=Code.UNAVAILABLE) from error
-    try:
-        response = await exchange(link, request, seconds)
-    finally:
-        await link.close()
-    async with database.user(user_id) as session:
-        read_id = await reads.keep(session, user_id, run.id, row.id, request, response)
+    about = About(user_id=user_id, connection=row, connector=known, route=route, kind="read", run_id=run.id)
+    read_id, response = await carrier.read(about, request, message.credential)
     return ReadReply(read_id=read_id, response=response)
 
 
@@ -170,18 +150,6 @@ def check_plain(request: PreparedRequest) -> None:
     keys = {unquote_plus(unquote_plus(item.partition("=")[0])).lower().replace("-", "_").strip("[] ") for item in query}
     if not plain or keys & _OVERRIDES:
         raise Refused("a read that could be taken for a write", code=Code.NOT_IN_MANIFEST)
-
-
-async def exchange(link: Link, request: PreparedRequest, seconds: float) -> ProviderResponse:
-    """The whole answer to a read. Raises CocoError (TOO_LARGE, UNAVAILABLE), Refused (NOT_IN_MANIFEST)."""
-    if not isinstance(link, ReadLink):
-        raise Refused("this provider has no reads", code=Code.NOT_IN_MANIFEST)
-    answer = await link.exchange(request, seconds)
-    if answer.too_large:
-        raise CocoError("the provider's answer is too large", code=Code.TOO_LARGE)
-    if answer.response is None or not answer.complete:
-        raise CocoError(answer.problem or "the provider did not answer", code=Code.UNAVAILABLE)
-    return answer.response
 
 
 def described(request: PreparedRequest) -> dict[str, str]:

@@ -9,30 +9,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NoReturn
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.connectors.base import GatedOperation
+from activities.connectors.base import Connector, GatedOperation
 from coco.actions import ActionState, prior_digest
 from coco.errors import CocoError, Code, Conflict, InvalidInput, Refused
 from coco.gateway_protocol import Credential, FetchActionReply, FetchActionRequest, SendReply, SendRequest
 from coco.grants import GrantClaims
-from coco.keys import MasterKey
 from coco.requests import ProviderResponse
 from sandbox.gateway import egress_case
-from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
+from sandbox.gateway.carrying import About, Carrier
 from sandbox.gateway.delivery.link import Delivery, Link, check_credential
-from sandbox.gateway.delivery.opening import open_link
 from sandbox.gateway.egress_case import Case, check_covered, read_grant
-from sandbox.gateway.egress_credentials import check_own
 from sandbox.gateway.egress_messages import Notes
-from sandbox.gateway.egress_planning import described, exchange
+from sandbox.gateway.egress_planning import described
 from sandbox.gateway.limits import Slots
+from sandbox.gateway.rate_headers import DEFAULT_SECONDS, pause_asked
 from sandbox.gateway.reasons import where
 from store import effects, reads
+from store.calls import Kind
 from store.database import Database
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
@@ -71,13 +72,10 @@ def judged(operation: GatedOperation[Any], delivery: Delivery) -> Delivery:
 class Sending:
     """One per gateway."""
 
-    def __init__(
-        self, database: Database, public_key: str, master: MasterKey, policy: AddressPolicy, seconds: float
-    ) -> None:
+    def __init__(self, database: Database, public_key: str, carrier: Carrier, seconds: float) -> None:
         self._db = database
         self._public_key = public_key
-        self._master = master
-        self._policy = policy
+        self._carrier = carrier
         self._seconds = seconds
         self._under_way: dict[UUID, asyncio.Task[SendReply]] = {}
         self._room = asyncio.Semaphore(MAX_AT_ONCE)
@@ -87,7 +85,8 @@ class Sending:
         async with self._db.user(user_id) as session:
             row = await own(session, ActionRow, message.action_id, user_id, "action")
             run = await get_run(session, user_id, row.run_id)
-            begun = await session.get(EffectRow, row.id) is not None
+            effect = await session.get(EffectRow, row.id)
+        begun = effect is not None and effect.state != "turned_away"
         notes.run_id, notes.action_id = run.id, row.id
         # What has begun is seen through, whatever became of its run: the caller hears how it ended.
         if not begun and (run.cancel_requested_at is not None or run.state in FINAL_RUN_STATES):
@@ -104,8 +103,8 @@ class Sending:
     async def send(self, user_id: UUID, message: SendRequest, notes: Notes, slots: Slots) -> SendReply:
         """Sends it, or says what became of it.
 
-        Raises Refused with the code of the rule that forbids it, InvalidInput, CocoError (UNAVAILABLE: nothing was
-        sent by this call, and the same call may be made again), limits.Busy.
+        Raises Refused with the code of the rule that forbids it, InvalidInput, Later and CocoError (UNAVAILABLE:
+        nothing took effect by this call, and the same call may be made again), limits.Busy.
         """
         notes.detail |= {
             "action": str(message.action_id),
@@ -177,7 +176,7 @@ class Sending:
         kept = case.kept_reply()
         if kept is not None:
             return kept
-        if case.effect is not None:
+        if case.effect is not None and case.effect.state != "turned_away":
             return await self._settle(user_id, case, message.credential)
         case.check_open()
         if case.action.prior is not None:
@@ -187,34 +186,59 @@ class Sending:
                     await effects.drifted(session, user_id, claims, prior.read_id)
                 log.info("action=%s drifted; nothing was sent", claims.action)
                 return SendReply(state="drifted")
-        link = await self._open(case, message.credential)
-        try:
+        about = _about(case, "send")
+        check_credential(case.connector, message.credential)
+        # From opening the link to the answer: whoever revokes the connection waits until this is over, or was first.
+        async with self._carrier.leaving(about, message.credential, gated=True) as link:
             async with self._db.user(user_id) as session:
                 await effects.begin(session, user_id, claims, message.request.digest())
+            started = time.monotonic()
             delivery = await self._deliver(link, case, message)
-        finally:
-            await link.close()
         log.info("action=%s sent: %s", claims.action, delivery.state)
-        await self._keep(user_id, claims, delivery)
-        if delivery.state != "unknown":
-            return SendReply(state=delivery.state, response=delivery.response)
-        return await self._settle(user_id, await self._load(user_id, claims, expired), message.credential)
+        await self._keep(user_id, claims, delivery, about, time.monotonic() - started)
+        if delivery.state == "turned_away":
+            await self._turned_away(about, message.credential, delivery, time.monotonic() - started)
+        if delivery.state == "unknown":
+            return await self._settle(user_id, await self._load(user_id, claims, expired), message.credential)
+        return SendReply(state=delivery.state, response=delivery.response)
 
     async def _deliver(self, link: Link, case: Case, message: SendRequest) -> Delivery:
         try:
-            return judged(case.operation, await link.send(message.request, self._seconds))
+            delivery = judged(case.operation, await link.send(message.request, self._seconds))
+            return turned_away(case.connector, delivery)
         except Exception as error:
             # A fault of ours in the middle of a sending tells nothing about the provider.
             log.error("sending action=%s: %s at %s", message.action_id, type(error).__name__, where(error))
             return Delivery("unknown", None, {"problem": "an internal error while sending"})
 
-    async def _keep(self, user_id: UUID, claims: GrantClaims, delivery: Delivery) -> None:
+    async def _turned_away(self, about: About, credential: Credential, delivery: Delivery, seconds: float) -> NoReturn:
+        """The provider did not take it, and said why: later, or never with this credential. It is open as before."""
+        response = delivery.response
+        assert response is not None
+        if about.connector.credential_refused(response):
+            await self._carrier.refused(about, credential, response.status, seconds)
+            raise Refused("the provider turned the credential down", code=Code.CONNECTION_UNUSABLE)
+        pause = pause_asked(response.status, response.headers, datetime.now(UTC))
+        raise await self._carrier.throttled(about, response.status, pause or DEFAULT_SECONDS, seconds)
+
+    async def _keep(
+        self,
+        user_id: UUID,
+        claims: GrantClaims,
+        delivery: Delivery,
+        about: About | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """Keeps what became of it; with `about`, the call's line in the log and what the answer says of the pace."""
         for attempt in range(KEEP_TRIES):
             try:
                 async with self._db.user(user_id) as session:
                     await effects.keep(
                         session, user_id, claims, delivery.state, delivery.response, dict(delivery.detail)
                     )
+                    # What was turned away gets its line where that is dealt with.
+                    if about is not None and delivery.state != "turned_away":
+                        await self._carrier.sent(session, about, delivery, seconds)
                 return
             except (SQLAlchemyError, OSError) as error:
                 log.error("the outcome of action=%s is not kept yet: %s", claims.action, type(error).__name__)
@@ -252,35 +276,55 @@ class Sending:
     async def _prior(self, user_id: UUID, case: Case, credential: Credential) -> _Prior:
         """The record's value now, by a read that is kept.
 
-        Raises CocoError (UNAVAILABLE) where another try may work, Refused (CONNECTION_UNUSABLE) where the provider
-        turns the credential down, InvalidInput where it answers something else.
+        Raises Later or CocoError (UNAVAILABLE) where another try may work, Refused (CONNECTION_UNUSABLE) where the
+        provider turns the credential down or the connection lost its rights, FORBIDDEN where the credential may not
+        read it), InvalidInput where it answers something else.
         """
         assert case.action.prior is not None
-        request = case.action.prior.request
-        link = await self._open(case, credential)
-        try:
-            response = await exchange(link, request, self._seconds)
-        finally:
-            await link.close()
-        if response.status == 429 or response.status >= 500:
-            raise CocoError("the provider is not available", code=Code.UNAVAILABLE)
-        if response.status in {401, 403}:
-            raise Refused("the provider turned the credential down", code=Code.CONNECTION_UNUSABLE)
+        check_credential(case.connector, credential)
+        async with self._db.user(user_id) as session:
+            await reads.check_room(session, case.run.id, spare=SPARE_READS)
+        read_id, response = await self._carrier.read(_about(case, "prior"), case.action.prior.request, credential)
+        if response.status == 403:
+            raise Refused("the provider does not let the credential read the record", code=Code.FORBIDDEN)
         operation = case.operation
         try:
             value = operation.prior(operation.parse(case.row.arguments), response)
         except InvalidInput as error:
             raise InvalidInput("the record's current value cannot be read") from error
-        async with self._db.user(user_id) as session:
-            await reads.check_room(session, case.run.id, spare=SPARE_READS)
-            read_id = await reads.keep(session, user_id, case.run.id, case.connection.id, request, response)
         return _Prior(value, read_id)
 
-    async def _open(self, case: Case, credential: Credential) -> Link:
-        check_credential(case.connector, credential)
-        async with self._db.user(case.row.user_id) as session:
-            await check_own(session, case.row.user_id, case.connection.id, credential, self._master)
-        try:
-            return await open_link(case.connector, case.connection.base_url, credential, self._policy, self._seconds)
-        except Unreachable as error:
-            raise CocoError(str(error), code=Code.UNAVAILABLE) from error
+
+def _about(case: Case, kind: Kind) -> About:
+    assert case.action.prior is not None or kind == "send"
+    request = case.action.request if kind == "send" or case.action.prior is None else case.action.prior.request
+    return About(
+        user_id=case.row.user_id,
+        connection=case.connection,
+        connector=case.connector,
+        route=case.connector.classify(request),
+        kind=kind,
+        run_id=case.run.id,
+        action_id=case.row.id,
+    )
+
+
+def turned_away(connector: Connector, delivery: Delivery) -> Delivery:
+    """A refusal that is about the credential or the rate, and not about the request.
+
+    A refused credential means that nothing was looked at. A 429 means so where the provider documents it; elsewhere the
+    request may have been carried out, and what became of it is unknown.
+    """
+    response = delivery.response
+    if delivery.state != "failed" or response is None:
+        return delivery
+    if connector.protocol == "http" and connector.credential_refused(response):
+        return replace(delivery, state="turned_away", detail=delivery.detail | {"problem": "the key was refused"})
+    if connector.protocol == "http" and response.status == 429:
+        limit = connector.rate_limit
+        certain = limit is not None and limit.not_carried_out
+        problem = "the provider wants to be asked later"
+        return replace(
+            delivery, state="turned_away" if certain else "unknown", detail=delivery.detail | {"problem": problem}
+        )
+    return delivery

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import grpc
 
-from coco.errors import CocoError, Code
-from coco.gateway_protocol import CODE_METADATA
+from coco.errors import CocoError, Code, Later
+from coco.gateway_protocol import CODE_METADATA, RETRY_METADATA
 from sandbox.gateway.grpc_types import Context
 
 STATUS: dict[Code, grpc.StatusCode] = {
@@ -15,6 +15,7 @@ STATUS: dict[Code, grpc.StatusCode] = {
     Code.CONFLICT: grpc.StatusCode.FAILED_PRECONDITION,
     Code.TOO_LARGE: grpc.StatusCode.OUT_OF_RANGE,
     Code.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    Code.THROTTLED: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 """Every other code is PERMISSION_DENIED."""
 
@@ -39,7 +40,10 @@ def status_of(error: CocoError) -> grpc.StatusCode:
 async def abort(context: Context, error: CocoError) -> None:
     """Ends the call with the error; never returns."""
     status = status_of(error)
-    await context.abort(status, TEXT[status], ((CODE_METADATA, error.code.value),))
+    metadata = [(CODE_METADATA, error.code.value)]
+    if isinstance(error, Later):
+        metadata.append((RETRY_METADATA, f"{error.seconds:.3f}"))
+    await context.abort(status, TEXT[status], tuple(metadata))
 
 
 async def abort_plain(context: Context, status: grpc.StatusCode) -> None:

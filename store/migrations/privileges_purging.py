@@ -33,6 +33,7 @@ PRIVILEGES: dict[str, dict[str, str]] = {
         "effects": "UPDATE (jti, started_at)",
         # Runs that depend on a connection hear of what the provider said of its credential.
         "wakeups": "INSERT",
+        "events": "SELECT (id)",
     },
 }
 
@@ -77,7 +78,8 @@ DECLARE
   touched uuid[];
   unapproved uuid[];
 BEGIN
-  PERFORM 1 FROM connections c WHERE c.id = the_connection AND c.user_id = the_user AND c.state = 'revoked' FOR UPDATE;
+  PERFORM 1 FROM connections c WHERE c.id = the_connection AND c.user_id = the_user AND c.state = 'revoked'
+     FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     RAISE EXCEPTION 'only a revoked connection of one''s own is purged' USING ERRCODE = 'check_violation';
   END IF;
@@ -184,6 +186,40 @@ BEGIN
         USING ERRCODE = 'check_violation';
     END IF;
     RAISE EXCEPTION 'no credential of this connection was accepted' USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+
+-- As before, but for what was turned away: nothing came of it, so the action may still go back to the inbox.
+CREATE OR REPLACE FUNCTION coco_check_action() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.state <> 'pending' THEN
+      RAISE EXCEPTION 'an action starts pending' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+  END IF;
+  IF NEW.state = OLD.state THEN
+    RETURN NEW;
+  END IF;
+  IF OLD.state NOT IN ('pending', 'approved', 'outcome_unknown') THEN
+    RAISE EXCEPTION 'the action is already %', OLD.state USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.state = 'approved' AND NOT EXISTS (
+      SELECT 1 FROM decisions d WHERE d.action_id = NEW.id AND d.verdict = 'approve' AND d.digest = NEW.digest)
+     AND coco_cover(NEW.id, NEW.user_id) IS NULL THEN
+    RAISE EXCEPTION 'nobody approved this action' USING ERRCODE = 'check_violation';
+  END IF;
+  -- Back to the inbox: only what a guardrail had covered, and only while nothing was sent.
+  IF NEW.state = 'pending' AND (OLD.state <> 'approved'
+      OR EXISTS (SELECT 1 FROM decisions d WHERE d.action_id = NEW.id AND d.stage = 'gate')
+      OR EXISTS (SELECT 1 FROM effects e WHERE e.action_id = NEW.id AND e.state <> 'turned_away')) THEN
+    RAISE EXCEPTION 'this action does not go back to the inbox' USING ERRCODE = 'check_violation';
+  END IF;
+  IF NEW.state = 'done' AND NOT EXISTS (SELECT 1 FROM effects e WHERE e.action_id = NEW.id AND e.state = 'done')
+     AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.action_id = NEW.id AND d.verdict = 'happened') THEN
+    RAISE EXCEPTION 'nothing shows that this action took place' USING ERRCODE = 'check_violation';
   END IF;
   RETURN NEW;
 END $$;

@@ -255,9 +255,11 @@ async def test_what_nobody_comes_back_for_becomes_unknown_in_time(
         with pytest.raises(Refused):
             await person.ask("Send", person.sending(row, grant, BEARER))
         await doomed.died()
+    from sandbox.gateway.carrying import Carrier
     from sandbox.gateway.delivery.addresses import AddressPolicy
 
-    sending = Sending(module_postgres.gateway, PUBLIC_KEY, module_postgres.master, AddressPolicy(private=True), 3)
+    carrier = Carrier(module_postgres.gateway, module_postgres.master, AddressPolicy(private=True), 3)
+    sending = Sending(module_postgres.gateway, PUBLIC_KEY, carrier, 3)
     await sending.sweep(person.user_id)
     assert await state_of(person, row) == "sending"
     monkeypatch.setattr("sandbox.gateway.egress_sending.STALE_SECONDS", 0.0)

@@ -55,6 +55,8 @@ HUBSPOT = Connector(
     rate_limit=RateLimit(
         requests=100,
         seconds=10,
+        # Calls over the limit get the error response and nothing else; HubSpot's own client makes them again.
+        not_carried_out=True,
         source="https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines",
     ),
     check=Check(operation="contacts.list", arguments={"limit": 1}),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 
 import h11
 
@@ -46,6 +47,7 @@ class HttpLink:
         self._credential = credential
         self._reader = reader
         self._writer = writer
+        self.written: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
     async def open(cls, base: Base, credential: Credential, policy: AddressPolicy, auth: Auth = BEARER) -> HttpLink:
@@ -114,6 +116,8 @@ class HttpLink:
         except OSError:
             # A provider may refuse early, answer, and stop reading: its answer is still there to be read.
             answer.problem = "the provider stopped reading"
+        if self.written is not None:
+            await self.written()
         await self._read(protocol, answer)
 
     async def _read(self, protocol: h11.Connection, answer: Answer) -> None:

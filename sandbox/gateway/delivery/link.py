@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -14,10 +15,11 @@ from coco.errors import Code, InvalidInput, Refused
 from coco.gateway_protocol import Credential
 from coco.requests import PreparedRequest, ProviderResponse
 from sandbox.gateway.delivery.authentication import reserved_headers
+from sandbox.gateway.rate_headers import HEADERS as RATE_HEADERS
 
 MAX_RESPONSE_BYTES = 2_000_000
-MAX_KEPT_HEADERS = frozenset(
-    {"content-type", "retry-after", "x-request-id", "request-id", "x-correlation-id", "etag", "message-id"}
+MAX_KEPT_HEADERS = RATE_HEADERS | frozenset(
+    {"content-type", "x-request-id", "request-id", "x-correlation-id", "etag", "message-id"}
 )
 """Response headers that are kept. Cookies and the like are not."""
 
@@ -26,10 +28,11 @@ MAX_KEPT_HEADERS = frozenset(
 class Delivery:
     """What is certain about a sending.
 
-    done: the provider said so. failed: it certainly did not take effect. unknown: it may have.
+    done: the provider said so. failed: it certainly did not take effect. unknown: it may have. turned_away: it
+    certainly did not, for a reason that is not the request's own, so that it may be sent again.
     """
 
-    state: Literal["done", "failed", "unknown"]
+    state: Literal["done", "failed", "unknown", "turned_away"]
     response: ProviderResponse | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
@@ -55,8 +58,17 @@ class Answer:
         return ProviderResponse.of(self.status, self.headers, self.body if self.complete else b"")
 
 
+class CredentialRefused(Refused):
+    """The provider turned the credential down at the sign-in that precedes a request."""
+
+    code = Code.CONNECTION_UNUSABLE
+
+
 class Link(Protocol):
     """Connected and, where the protocol has it, signed in. Carries one request; always `close` it."""
+
+    written: Callable[[], Awaitable[None]] | None
+    """Awaited once all of the request has been handed over, by links that can tell."""
 
     async def send(self, request: PreparedRequest, seconds: float) -> Delivery:
         """Sends it once. Never raises for what the provider or the network does."""

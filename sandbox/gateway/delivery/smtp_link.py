@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+from collections.abc import Awaitable, Callable
 
 import aiosmtplib
 from aiosmtplib import (
@@ -21,7 +22,7 @@ from coco.errors import Code, InvalidInput, Refused
 from coco.gateway_protocol import Credential
 from coco.requests import PreparedRequest, ProviderResponse
 from sandbox.gateway.delivery.addresses import AddressPolicy, Base, Unreachable, connect, is_loopback
-from sandbox.gateway.delivery.link import Delivery, tls_context, without
+from sandbox.gateway.delivery.link import CredentialRefused, Delivery, tls_context, without
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,190}")
 _BARE = re.compile(rb"(?<!\r)\n|\r(?!\n)")
@@ -34,6 +35,7 @@ class SmtpLink:
     def __init__(self, client: aiosmtplib.SMTP, credential: Credential) -> None:
         self._client = client
         self._credential = credential
+        self.written: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
     async def open(cls, base: Base, credential: Credential, policy: AddressPolicy, seconds: float) -> SmtpLink:
@@ -62,7 +64,7 @@ class SmtpLink:
             client.close()
             if error.code < 500:
                 raise Unreachable("the mail server takes no sign-in right now") from error
-            raise Refused("the mail server turned the credential down", code=Code.CONNECTION_UNUSABLE) from error
+            raise CredentialRefused("the mail server turned the credential down") from error
         except (SMTPException, OSError, ValueError) as error:
             client.close()
             raise Unreachable("no session with the mail server came about") from error
