@@ -46,15 +46,21 @@ def message_id(connection: ConnectionInfo, arguments: SendArguments) -> str:
 
 def message_of(connection: ConnectionInfo, arguments: SendArguments) -> EmailMessage:
     """The message. It carries no Date: the submission server adds one (RFC 6409, section 8.2)."""
+    return composed(arguments, shown_sender(connection), message_id(connection, arguments))
+
+
+def composed(arguments: SendArguments, from_: str | None, identity: str) -> EmailMessage:
+    """The message from that sender (None: the provider fills it in) and with that Message-ID."""
     message = EmailMessage(policy=_WIRE)
-    message["From"] = shown_sender(connection)
+    if from_ is not None:
+        message["From"] = from_
     message["To"] = ", ".join(arguments.to)
     if arguments.cc:
         message["Cc"] = ", ".join(arguments.cc)
     if arguments.reply_to:
         message["Reply-To"] = arguments.reply_to
     message["Subject"] = arguments.subject
-    message["Message-ID"] = message_id(connection, arguments)
+    message["Message-ID"] = identity
     if arguments.in_reply_to:
         message["In-Reply-To"] = arguments.in_reply_to
         message["References"] = arguments.in_reply_to
@@ -84,15 +90,16 @@ def message_request(connection: ConnectionInfo, arguments: SendArguments) -> Pre
         )
     except (ValidationError, MessageError, UnicodeError, ValueError) as error:
         raise InvalidInput(f"email.send: no message can be made of this: {error}") from error
-    _check_round_trip(data, connection, arguments)
+    check_round_trip(data, sender(connection), arguments)
     return request
 
 
-def _check_round_trip(data: bytes, connection: ConnectionInfo, arguments: SendArguments) -> None:
-    """What the card shows is what a reader's mail program will show, or it is not sent."""
+def check_round_trip(data: bytes, from_: tuple[str, str] | None, arguments: SendArguments) -> None:
+    """What the card shows is what a reader's mail program will show, or it is not sent. Raises InvalidInput."""
     seen = message_from_bytes(data, policy=policy.SMTP)
+    senders = getaddresses([str(value) for value in seen.get_all("From", [])])
     found = {
-        "from": getaddresses([str(seen["From"])]) == [sender(connection)],
+        "from": senders == ([] if from_ is None else [from_]),
         "subject": str(seen["Subject"]) == arguments.subject,
         "to": _addresses(seen, "To") == list(arguments.to),
         "cc": _addresses(seen, "Cc") == list(arguments.cc),

@@ -1,0 +1,98 @@
+"""Gated: saving a draft in the mailbox, and deleting one. (A draft inside Coco is free: it is on the plan card.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activities.connectors.base import ConnectionInfo, GatedOperation, Route, json_of
+from activities.connectors.cards import plain
+from activities.connectors.gmail.arguments import DeleteDraftArguments, MessageArguments
+from activities.connectors.gmail.message import message_body
+from activities.connectors.gmail.records import draft_of
+from activities.connectors.gmail.scopes import COMPOSE, READ
+from activities.connectors.gmail.send import fields, people
+from activities.connectors.gmail.wire import DRAFT_PATH, DRAFTS, item
+from activities.connectors.http import as_object, http_request, kept_text, written
+from coco.actions import Preview, Reversibility
+from coco.errors import InvalidInput
+from coco.requests import PreparedRequest, ProviderResponse
+
+
+class CreateDraft(GatedOperation[MessageArguments]):
+    """POST of a draft. It is sent to nobody, and deleted again by `drafts.delete`."""
+
+    name = "drafts.create"
+    title = "Save a draft in Gmail"
+    arguments = MessageArguments
+    route = Route(method="POST", path=DRAFTS, access="gated", operation=name, scopes=(COMPOSE,), query=())
+    credits = 1
+    reversibility = Reversibility.REVERSIBLE
+
+    def request(self, connection: ConnectionInfo, arguments: MessageArguments) -> PreparedRequest:
+        return http_request("POST", DRAFTS, body={"message": message_body(connection, arguments)})
+
+    def preview(self, connection: ConnectionInfo, arguments: MessageArguments, prior: dict[str, Any] | None) -> Preview:
+        return Preview(
+            summary=f"Save the draft “{plain(arguments.subject, 120)}” to {people(arguments)} in Gmail",
+            record=f"A new draft to {people(arguments)}",
+            after=fields(connection, arguments),
+            body=arguments.body,
+        )
+
+    def result(self, arguments: MessageArguments, response: ProviderResponse) -> dict[str, Any]:
+        value = written(response)
+        message = value.get("message")
+        found = {"id": kept_text(value.get("id"), 64)}
+        if isinstance(message, dict):
+            found["message_id"] = kept_text(message.get("id"), 64)
+        if found["id"]:
+            found["url"] = "https://mail.google.com/mail/#drafts"
+        return {name: text for name, text in found.items() if text}
+
+
+class DeleteDraft(GatedOperation[DeleteDraftArguments]):
+    """DELETE of a draft, which is not put into the bin but gone."""
+
+    name = "drafts.delete"
+    title = "Delete a draft in Gmail"
+    arguments = DeleteDraftArguments
+    route = Route(method="DELETE", path=DRAFT_PATH, access="gated", operation=name, scopes=(READ, COMPOSE), query=())
+    credits = 1
+    reversibility = Reversibility.IRREVERSIBLE
+
+    def request(self, connection: ConnectionInfo, arguments: DeleteDraftArguments) -> PreparedRequest:
+        return http_request("DELETE", item(DRAFTS, arguments.id))
+
+    def prior_request(self, connection: ConnectionInfo, arguments: DeleteDraftArguments) -> PreparedRequest:
+        return http_request("GET", item(DRAFTS, arguments.id), query=[("format", "metadata")])
+
+    def prior(self, arguments: DeleteDraftArguments, response: ProviderResponse) -> dict[str, Any] | None:
+        """What would be lost. `message_id` is another one whenever the draft was changed."""
+        if response.status == 404:
+            return None
+        draft = draft_of(as_object(json_of(response), "a draft"))
+        if draft["id"] != arguments.id:
+            raise InvalidInput(f"the value read is of draft {plain(draft['id'], 64)}, not of {arguments.id}")
+        message = draft["message"]
+        told = {name: message[name] for name in ("to", "cc", "subject", "snippet")}
+        return told | {"message_id": message["id"]}
+
+    def preview(
+        self, connection: ConnectionInfo, arguments: DeleteDraftArguments, prior: dict[str, Any] | None
+    ) -> Preview:
+        if prior is None:
+            raise InvalidInput(f"{self.name}: there is no draft {arguments.id} (any more)")
+        subject = plain(prior["subject"], 120) or "without a subject"
+        return Preview(
+            summary=f"Delete the draft “{subject}” for good",
+            record=f"“{subject}” (draft {arguments.id})",
+            before={name: value for name, value in prior.items() if value},
+        )
+
+    def applied(self, arguments: DeleteDraftArguments, now: dict[str, Any] | None) -> bool | None:
+        # The card was built from a draft that was there. One that is gone was deleted, or sent by its owner.
+        return True if now is None else None
+
+    def result(self, arguments: DeleteDraftArguments, response: ProviderResponse) -> dict[str, Any]:
+        written(response)
+        return {"id": arguments.id}

@@ -1,0 +1,27 @@
+"""Google Calendar v3: calendars and events are read freely; creating, changing and cancelling events is gated."""
+
+from __future__ import annotations
+
+from activities.connectors.base import Connector
+from activities.connectors.google import AUTH, OAUTH
+from activities.connectors.google_calendar.changes import CancelEvent, CreateEvent, UpdateEvent
+from activities.connectors.google_calendar.reads import FreeBusy, GetEvent, ListCalendars, ListEvents
+from activities.connectors.google_calendar.scopes import SCOPES
+from activities.connectors.manifest import Check, RateLimit
+
+__all__ = ["GOOGLE_CALENDAR"]
+
+GOOGLE_CALENDAR = Connector(
+    "google_calendar",
+    "Google Calendar",
+    (ListCalendars(), ListEvents(), GetEvent(), FreeBusy(), CreateEvent(), UpdateEvent(), CancelEvent()),
+    auth=AUTH,
+    oauth=OAUTH,
+    scopes=SCOPES,
+    rate_limit=RateLimit(
+        requests=600, seconds=60, source="https://developers.google.com/workspace/calendar/api/guides/quota"
+    ),
+    check=Check(operation="calendars.list", arguments={"limit": 1}),
+    base_url="https://www.googleapis.com",
+    record_url="https://calendar.google.com",
+)
