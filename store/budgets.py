@@ -12,7 +12,7 @@ from sqlmodel import col
 from coco.audit import AuditKind
 from coco.credits import MAX_TOP_UP, Period, within_budget
 from coco.errors import InvalidInput, NotFound
-from store import audit
+from store import audit, runs
 from store.owned import own
 from store.tables import CreditBudget, Workflow
 
@@ -72,6 +72,14 @@ async def listed(session: AsyncSession, user_id: UUID) -> list[CreditBudget]:
     return list(rows.scalars())
 
 
+async def standing(session: AsyncSession, user_id: UUID, now: datetime) -> list[tuple[CreditBudget, int]]:
+    """A user's budgets with what is committed of each in the period that `now` is in."""
+    return [
+        (row, await committed(session, user_id, row.workflow_id, Period(row.period), now))
+        for row in await listed(session, user_id)
+    ]
+
+
 async def put(
     session: AsyncSession, user_id: UUID, workflow_id: UUID | None, period: Period, most: int
 ) -> CreditBudget:
@@ -95,6 +103,7 @@ async def put(
     await session.flush()
     if before != most:
         await _note(session, row, before, most)
+        await runs.look_again(session, user_id)
     return row
 
 
@@ -107,6 +116,7 @@ async def remove(session: AsyncSession, user_id: UUID, budget_id: UUID) -> None:
         delete(CreditBudget).where(col(CreditBudget.id) == budget_id, col(CreditBudget.user_id) == user_id)
     )
     await _note(session, row, row.credits, None)
+    await runs.look_again(session, user_id)
 
 
 async def _note(session: AsyncSession, row: CreditBudget, before: int | None, after: int | None) -> None:

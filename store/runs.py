@@ -71,6 +71,15 @@ async def set_state(session: AsyncSession, user_id: UUID, run_id: UUID, state: s
     await events.tell(session, user_id, "run", run_id=run_id, body={"state": state, "reason": reason})
 
 
+async def look_again(session: AsyncSession, user_id: UUID) -> None:
+    """Wakes every run of a user that has not ended: something that some of them may wait for has come."""
+    rows = await session.execute(
+        select(col(Run.id)).where(col(Run.user_id) == user_id, col(Run.state).not_in(FINAL_RUN_STATES))
+    )
+    for run_id in rows.scalars().all():
+        await wakeups.owe(session, user_id, run_id)
+
+
 async def cancel(session: AsyncSession, user_id: UUID, run_id: UUID, *, actor: str | None = None) -> None:
     """Cancels a run and every approval that has not begun to execute; what is already on its way is recorded.
 

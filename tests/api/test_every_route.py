@@ -21,7 +21,7 @@ from sqlmodel import SQLModel
 import store.tables  # noqa: F401  (fills the metadata)
 from api.public.parts import Parts
 from coco.guardrails.english.compiler import compile_sentence
-from store.tables import GuardrailRow, Hook, ScheduleRow
+from store.tables import CreditBudget, GuardrailRow, Hook, ScheduleRow
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
 from tests.api.people import Person
@@ -46,7 +46,7 @@ class Route:
 
 DIGEST = "0" * 64
 RULE = "Enrich contacts that have a first name."
-GUARDRAIL, SCHEDULE, HOOK = uuid4(), uuid4(), uuid4()
+GUARDRAIL, SCHEDULE, HOOK, BUDGET = uuid4(), uuid4(), uuid4(), uuid4()
 
 ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/auth/sign-up"): Route("open"),
@@ -131,6 +131,12 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/v1/activity"): Route("own"),
     ("GET", "/api/v1/credits"): Route("own"),
     ("GET", "/api/v1/credits/ledger"): Route("own"),
+    ("GET", "/api/v1/credits/usage"): Route("own"),
+    ("GET", "/api/v1/credits/budgets"): Route("own"),
+    ("PUT", "/api/v1/credits/budgets"): Route(
+        "foreign", json=lambda card: {"workflow_id": str(card.workflow_id), "period": "day", "credits": 5}
+    ),
+    ("DELETE", "/api/v1/credits/budgets/{budget_id}"): Route("foreign"),
     ("GET", "/api/v1/openapi.json"): Route("open"),
     ("GET", "/api/docs"): Route("open"),
     ("GET", "/login"): Route("open"),
@@ -208,6 +214,10 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("POST", "/connections/{connection_id}/state"): Route("foreign", form=lambda card: {"state": "revoked"}),
     ("GET", "/activity"): Route("own"),
+    ("POST", "/credits/budgets"): Route(
+        "foreign", form=lambda card: {"workflow": str(card.workflow_id), "period": "day", "credits": "5"}
+    ),
+    ("POST", "/credits/budgets/{budget_id}/remove"): Route("foreign", form=lambda card: {}),
     ("GET", "/credits"): Route("own"),
 }
 SOCKETS = {"/api/v1/feed"}
@@ -232,6 +242,7 @@ def ids(card: Card) -> dict[str, UUID | int]:
         "question_id": card.questions[0].id,
         "guardrail_id": GUARDRAIL,
         "schedule_id": SCHEDULE,
+        "budget_id": BUDGET,
         "hook_id": HOOK,
         "version": 1,
     }
@@ -278,6 +289,7 @@ async def card(ada: Person, postgres: Postgres) -> Card:
             [
                 ScheduleRow(id=SCHEDULE, user_id=ada.user_id, workflow_id=made.workflow_id, sentence=MARKER, plan=plan),
                 Hook(id=HOOK, user_id=ada.user_id, workflow_id=made.workflow_id),
+                CreditBudget(id=BUDGET, user_id=ada.user_id, period="day", credits=77),
             ]
         )
     return made

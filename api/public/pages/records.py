@@ -1,4 +1,4 @@
-"""The activity feed, the credits, and the page that describes the REST API."""
+"""The activity feed, and the page that describes the REST API."""
 
 from __future__ import annotations
 
@@ -24,17 +24,6 @@ async def activity(
     return await own_page(
         request, visitor, "activity.html", here="activity", activity=found, first=before is None, feed="all"
     )
-
-
-@router.get("/credits")
-async def credits_(
-    request: Request, visitor: VisitorDep, cursor: Annotated[str | None, Query(max_length=200)] = None
-) -> HTMLResponse:
-    """Balance and ledger."""
-    async with visitor.parts.reading(visitor.user_id) as session:
-        balance = await views.balance(session, visitor.user_id)
-        ledger = await views.ledger(session, visitor.user_id, cursor=cursor, limit=50)
-    return await own_page(request, visitor, "credits.html", here="credits", balance=balance, ledger=ledger, feed="")
 
 
 @router.get("/api/docs")
