@@ -1,6 +1,6 @@
 """A prepared request: exactly what will be sent to a provider, and what came back.
 
-HTTP and SMTP share one shape, so that one digest, one gate and one log serve both.
+HTTP, SMTP and IMAP share one shape, so that one digest, one gate and one log serve all.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ class PreparedRequest(Frozen):
 
     `http`: `target` is the path with its query below the connection's base URL. `smtp`: `method` is SEND, `target` is
     `/message`, `headers` holds the envelope (`mail-from`, then `rcpt-to` once per recipient), `body` the RFC 5322
-    message with CRLF line ends.
+    message with CRLF line ends. `imap`: `method` is LIST, SEARCH or FETCH (there is no way to say anything that
+    changes a mailbox), `target` says what of, as a path with a query.
     """
 
-    protocol: Literal["http", "smtp"]
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "SEND"]
+    protocol: Literal["http", "smtp", "imap"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "SEND", "LIST", "SEARCH", "FETCH"]
     target: Annotated[str, Field(max_length=4096)]
     headers: tuple[tuple[str, str], ...] = ()
     body: str = ""
@@ -96,6 +97,10 @@ class PreparedRequest(Frozen):
     def _consistent(self) -> PreparedRequest:
         if (self.protocol == "smtp") != (self.method == "SEND"):
             raise ValueError("SEND is the one SMTP method")
+        if (self.protocol == "imap") != (self.method in {"LIST", "SEARCH", "FETCH"}):
+            raise ValueError("LIST, SEARCH and FETCH are the IMAP methods")
+        if self.protocol == "imap" and (self.headers or self.body):
+            raise ValueError("an IMAP request is its target alone")
         if self.protocol == "smtp" and self.target != "/message":
             raise ValueError("an SMTP request's target is /message")
         if self.method == "GET" and self.body:

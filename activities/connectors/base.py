@@ -46,7 +46,7 @@ class Route(Frozen):
     a token, or another method, from the query). None: any, for providers whose queries nobody can list.
     """
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "SEND"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "SEND", "LIST", "SEARCH", "FETCH"]
     path: str
     access: Literal["read", "gated"]
     operation: str

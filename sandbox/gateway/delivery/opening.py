@@ -8,6 +8,7 @@ from activities.connectors.base import Connector
 from coco.gateway_protocol import Credential
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable, parse_base
 from sandbox.gateway.delivery.http_link import HttpLink
+from sandbox.gateway.delivery.imap_link import ImapLink
 from sandbox.gateway.delivery.link import Link, check_credential
 from sandbox.gateway.delivery.smtp_link import SmtpLink
 
@@ -26,6 +27,8 @@ async def open_link(
         async with asyncio.timeout(seconds):
             if connector.protocol == "smtp":
                 return await SmtpLink.open(base, credential, policy, seconds)
+            if connector.protocol == "imap":
+                return await ImapLink.open(base, credential, policy)
             return await HttpLink.open(base, credential, policy, connector.auth)
     except TimeoutError as error:
         raise Unreachable("the provider did not answer in time") from error
