@@ -26,7 +26,10 @@ STATUS: dict[str, int] = {
     Code.DRIFTED: 409,
     Code.OUTCOME_UNKNOWN: 409,
     Code.RUN_CANCELLED: 409,
+    Code.RUN_PAUSED: 409,
+    Code.THROTTLED: 503,
     Code.CREDITS: 402,
+    Code.TIER: 402,
     Code.TOO_LARGE: 413,
     Code.UNAVAILABLE: 503,
 }

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, connector, credits, guardrail, guardrail_system, keys, operators
+from cli import audit, connector, credits, guardrail, guardrail_system, keys, operators, tier
 from cli.errors import Group, settings
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(operators.app, name="operator")
 app.add_typer(keys.app, name="keys")
 app.add_typer(credits.app, name="credits")
+app.add_typer(tier.app, name="tier")
 app.add_typer(connector.app, name="connector")
 
 

@@ -13,7 +13,8 @@ from sqlmodel import col
 
 from coco.audit import AuditKind
 from coco.errors import Conflict, InvalidInput
-from store import audit, events, revoking
+from coco.tiers import Limit
+from store import audit, events, revoking, tiers
 from store.owned import own
 from store.tables import Connection, SandboxRow, SealedCredential, utc_now
 
@@ -67,6 +68,7 @@ async def add(
     read_only: bool = False,
 ) -> Connection:
     """A new connection with its sealed credential, where it has one. Arguments are validated by the caller."""
+    await tiers.check_room(session, user_id, Limit.CONNECTIONS)
     row = Connection(
         user_id=user_id,
         connector=connector,

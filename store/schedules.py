@@ -15,7 +15,8 @@ from sqlmodel import col
 from coco.audit import AuditKind
 from coco.errors import CocoError, Code, Conflict, InvalidInput
 from coco.schedules import Plan
-from store import audit, runs
+from coco.tiers import Limit
+from store import audit, runs, tiers
 from store.database import Database
 from store.owned import own
 from store.tables import Hook, HookCall, ScheduleRow, Workflow, utc_now
@@ -50,6 +51,7 @@ async def create(
         raise Conflict("Nothing was changed: this workflow is archived.")
     if len(await listed(session, user_id, workflow_id)) >= MAX_PER_WORKFLOW:
         raise Conflict(f"Nothing was changed: a workflow has at most {MAX_PER_WORKFLOW} schedules.")
+    await tiers.check_room(session, user_id, Limit.SCHEDULES)
     row = ScheduleRow(
         user_id=user_id,
         workflow_id=workflow_id,

@@ -39,6 +39,8 @@ class User(SQLModel, table=True):
     password_hash: str
     """argon2id."""
     is_operator: bool = False
+    tier: str = "free"
+    """coco.tiers.Tier"""
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 

@@ -19,6 +19,7 @@ from coco.actions import ActionState
 from coco.audit import AuditKind
 from coco.errors import Conflict, InvalidInput, NotFound
 from coco.guardrails.evaluate import PERIOD_SECONDS
+from coco.tiers import Limit
 from coco.trust import (
     DEFAULT_REVIEW_PERCENT,
     DEFAULT_RUNS_NEEDED,
@@ -31,7 +32,7 @@ from coco.trust import (
     eligibility,
     sampled,
 )
-from store import audit, events, wakeups
+from store import audit, events, tiers, wakeups
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
 from store.tables import (
@@ -158,6 +159,7 @@ async def graduate(
         raise Conflict("Nothing was changed: this workflow is archived.")
     if workflow.trust_level == TrustLevel.AUTONOMOUS:
         raise Conflict("Nothing was changed: this workflow is already graduated. Take it back first for other terms.")
+    await tiers.check_room(session, user_id, Limit.AUTONOMOUS)
     counted = await standing(session, user_id, workflow_id)
     if not counted.eligible:
         raise Conflict(f"Nothing was changed: {counted.why}.")

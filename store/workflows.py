@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.audit import AuditKind
-from store import audit
+from coco.tiers import Limit
+from store import audit, tiers
 from store.owned import own
 from store.tables import Connection, Workflow, utc_now
 
@@ -26,8 +27,9 @@ async def create(
 ) -> Workflow:
     """A new workflow, at trust level `approve_each`. Arguments are validated by the caller.
 
-    Raises NotFound for a connection that is not this user's.
+    Raises NotFound for a connection that is not this user's, Refused (TIER) where there is no room for one more.
     """
+    await tiers.check_room(session, user_id, Limit.WORKFLOWS)
     for connection_id in connections:
         await own(session, Connection, connection_id, user_id, "connection")
     row = Workflow(

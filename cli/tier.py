@@ -1,0 +1,44 @@
+"""`coco tier`: which tier an account is on, set by who runs this installation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.errors import Fix, settings
+from coco.tiers import TIERS, Tier
+
+app = typer.Typer(help="Tiers of accounts.", no_args_is_help=True)
+
+
+@app.command("set")
+def set_(
+    email: Annotated[str, typer.Argument(help="The account's e-mail address.", show_default=False)],
+    tier: Annotated[Tier, typer.Argument(help="The tier.", show_default=False)],
+    password_file: Annotated[
+        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
+    ] = None,
+) -> None:
+    """Move an account to a tier. What it has already stays, even above the new limits."""
+    import psycopg
+
+    from cli.owner import running_database
+    from coco.errors import NotFound
+    from store.tiers import set_tier
+
+    with running_database(settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
+        try:
+            set_tier(owner, email, tier)
+        except NotFound as error:
+            raise Fix(error.message) from error
+    typer.echo(f"{email} is on the {TIERS[tier].title} tier.")
+
+
+@app.command("list")
+def list_() -> None:
+    """Show each tier with its limits and features."""
+    for plan in TIERS.values():
+        limits = ", ".join(f"{most} {limit.value}" for limit, most in plan.limits.items()) or "no limits"
+        features = ", ".join(sorted(feature.value for feature in plan.features))
+        typer.echo(f"{plan.title}: {limits}" + (f"; with {features}" if features else ""))
