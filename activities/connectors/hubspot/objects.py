@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from activities.connectors.base import Route
+from activities.connectors.cards import plain
 
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
@@ -26,6 +26,8 @@ class ObjectType:
     """Properties that name the record; always read along, so that a card can say whose value changes."""
     editable: tuple[str, ...]
     """Properties read as "before" with every change, so that an edit to another of them finds its value."""
+    permission: str = ""
+    """Whose scopes cover this kind, where they are not its own."""
 
     @property
     def item_path(self) -> str:
@@ -36,19 +38,24 @@ class ObjectType:
         """Identifying and editable properties, sorted, each once."""
         return tuple(sorted({*self.identifying, *self.editable}))
 
+    def _scope(self, access: Literal["read", "write"]) -> str:
+        return f"crm.objects.{self.permission or self.plural}.{access}"
+
     def read_route(self, method: Method, path: str, operation: str) -> Route:
-        query = () if method == "POST" else ("after", "archived", "associations", "limit", "properties")
+        query = () if method == "POST" else ("archived", "associations", "properties")
+        if path == self.path:
+            query = (*query, "after", "limit")
         return Route(
             method=method,
             path=path,
             access="read",
             operation=operation,
-            scopes=(f"crm.objects.{self.plural}.read",),
+            scopes=(self._scope("read"),),
             query=query,
         )
 
     def gated_route(self, method: Method, path: str, operation: str) -> Route:
-        scopes = (f"crm.objects.{self.plural}.read", f"crm.objects.{self.plural}.write")
+        scopes = (self._scope("read"), self._scope("write"))
         return Route(method=method, path=path, access="gated", operation=operation, scopes=scopes)
 
     def name_of(self, properties: Mapping[str, Any], record_id: str) -> str:
@@ -56,7 +63,7 @@ class ObjectType:
         if self.plural == "contacts":
             full = " ".join(filter(None, (plain(properties.get("firstname")), plain(properties.get("lastname")))))
             return full or plain(properties.get("email")) or f"contact {record_id}"
-        main = "dealname" if self.plural == "deals" else "name"
+        main = {"deals": "dealname", "notes": "hs_note_body", "tasks": "hs_task_subject"}.get(self.plural, "name")
         return plain(properties.get(main)) or f"{self.singular} {record_id}"
 
     def described(self, properties: Mapping[str, Any] | None, record_id: str) -> str:
@@ -133,6 +140,35 @@ COMPANIES = ObjectType(
     ),
 )
 
+NOTES = ObjectType(
+    plural="notes",
+    singular="note",
+    path="/crm/v3/objects/notes",
+    id_name="noteId",
+    identifying=("hs_note_body",),
+    editable=("hs_timestamp", "hubspot_owner_id"),
+    permission="contacts",
+)
+TASKS = ObjectType(
+    plural="tasks",
+    singular="task",
+    path="/crm/v3/objects/tasks",
+    id_name="taskId",
+    identifying=("hs_task_subject",),
+    editable=(
+        "hs_task_body",
+        "hs_task_priority",
+        "hs_task_status",
+        "hs_task_type",
+        "hs_timestamp",
+        "hubspot_owner_id",
+    ),
+    permission="contacts",
+)
+
+TYPE_IDS = {"contacts": "0-1", "companies": "0-2", "deals": "0-3"}
+"""The ids by which lists tell what they hold."""
+
 _LABELS = {
     "jobtitle": "Job title",
     "firstname": "First name",
@@ -146,6 +182,13 @@ _LABELS = {
     "closedate": "Close date",
     "hs_next_step": "Next step",
     "hs_priority": "Priority",
+    "hs_note_body": "Note",
+    "hs_task_body": "Details",
+    "hs_task_priority": "Priority",
+    "hs_task_status": "Status",
+    "hs_task_subject": "Task",
+    "hs_task_type": "Kind of task",
+    "hs_timestamp": "Time",
     "hubspot_owner_id": "Owner",
     "numberofemployees": "Number of employees",
     "zip": "Postal code",
@@ -171,15 +214,3 @@ def label(property_name: str) -> str:
 def stage_label(stage: str | None) -> str:
     """A deal stage in people's words; its own id where the account named it."""
     return "no stage" if not stage else _STAGES.get(stage, plain(stage))
-
-
-def plain(value: object, limit: int = 100) -> str:
-    """`value` as one line of visible text of at most `limit` characters.
-
-    Records are written by strangers: control and direction-override characters must not reshape a card.
-    """
-    if not isinstance(value, str):
-        return ""
-    visible = "".join(" " if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else c for c in value)
-    line = " ".join(visible.split())
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
