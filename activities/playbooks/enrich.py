@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from activities.connectors.base import ConnectionInfo
+from activities.connectors.cards import plain
 from activities.connectors.hubspot import HUBSPOT
-from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, label, plain
+from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, label
 from activities.playbooks.base import Notes, Params, PlanContext, Playbook, Reader, checked, chosen_connection
 from activities.playbooks.enrich_fields import Finding, findings, own_domain
 from activities.playbooks.paging import MAX_PAGES, PAGE_SIZE, all_pages

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from activities.connectors.hubspot.objects import label, plain
+from activities.connectors.cards import plain
+from activities.connectors.hubspot.objects import label
 
 MAX_VALUE = 200
 _PLACE = ("city", "state", "zip", "country")

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from activities.connectors.base import ConnectionInfo
-from activities.connectors.hubspot.objects import DEALS, plain, stage_label
+from activities.connectors.cards import plain
+from activities.connectors.hubspot.objects import DEALS, stage_label
 from activities.connectors.smtp.arguments import checked_address
 from activities.connectors.smtp.drafts import draft_of
 from activities.playbooks.base import Notes, Params, PlanContext, Playbook, Reader, checked, chosen_connection

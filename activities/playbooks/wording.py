@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-from activities.connectors.hubspot.objects import plain
+from activities.connectors.cards import plain
 
 _LINK = re.compile(r"://|www\.|@|\b[a-z0-9-]+\.(com|net|org|io|biz|info|xyz|ru|top)\b", re.IGNORECASE)
 

@@ -46,6 +46,9 @@ READS_BY_POST: dict[str, frozenset[str]] = {
 }
 """Reviewed by hand: POSTs that change nothing and carry what they look for in the body."""
 
+ALIKE = {"/crm/v3/objects/tasks": "/crm/v3/objects/notes"}
+"""Paths whose own description is not at hand, and that of the same interface which stands in for it."""
+
 _READING_SCOPE = {
     "gmail": re.compile(r"/gmail\.(readonly|metadata)$|\.addons\.current\.message\.(readonly|metadata)$"),
     "google_calendar": re.compile(r"\.readonly$|/calendar\.(freebusy|events\.freebusy)$"),
@@ -92,7 +95,10 @@ class Described:
 
     def has_route(self, route: Route) -> bool:
         """Whether a manifest's route is this operation; the manifest may fix what is a parameter in the description."""
-        mine, theirs = self.path.split("/"), route.path.split("/")
+        path = next(
+            (there + route.path[len(here) :] for here, there in ALIKE.items() if route.path.startswith(here)), ""
+        )
+        mine, theirs = self.path.split("/"), (path or route.path).split("/")
         return (
             route.method == self.method
             and len(mine) == len(theirs)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,44 +23,6 @@ def description(name: str) -> dict[str, Any]:
     if not path.is_file():
         pytest.skip(f"the API description {name} is not in {DIRECTORY}; set COCO_SPECS_DIR to check against it")
     return dict(json.loads(path.read_text()))
-
-
-@dataclass(frozen=True)
-class Described:
-    """One operation of a description."""
-
-    method: str
-    path: str
-    operation_id: str
-    summary: str
-    scopes: frozenset[str]
-    body_schema: str
-
-    @property
-    def mutates(self) -> bool:
-        """A GET reads. A POST reads only where everything about it says so: its scopes, its name and its body."""
-        if self.method == "GET":
-            return False
-        reads_by_scope = bool(self.scopes) and all(scope.endswith(".read") for scope in self.scopes)
-        reads_by_name = re.search(r"_(doSearch|read)$", self.operation_id) is not None
-        reads_by_body = self.body_schema.endswith(("SearchRequest", "BatchReadInputSimplePublicObjectId"))
-        return not (self.method == "POST" and reads_by_scope and reads_by_name and reads_by_body)
-
-
-def operations(name: str) -> Iterator[Described]:
-    """Every operation of a description."""
-    for path, methods in description(name)["paths"].items():
-        for method, told in methods.items():
-            schema = told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-            scopes = [scope for need in told.get("security", []) for granted in need.values() for scope in granted]
-            yield Described(
-                method.upper(),
-                path,
-                told["operationId"],
-                told.get("summary", ""),
-                frozenset(scopes),
-                schema.get("$ref", ""),
-            )
 
 
 def schema_of_body(name: str, method: str, path: str) -> dict[str, Any]:

@@ -1,10 +1,19 @@
-"""HubSpot CRM v3: contacts, deals and companies. Reads are free, every change to a record is gated."""
+"""HubSpot CRM v3: contacts, deals, companies, notes, tasks and lists. Reads are free, changes gated."""
 
 from __future__ import annotations
 
 from activities.connectors.base import Connector
 from activities.connectors.hubspot.archives import ArchiveContact, ArchiveDeal
-from activities.connectors.hubspot.creates import CreateContact, CreateDeal
+from activities.connectors.hubspot.attached import CreateNote, CreateTask
+from activities.connectors.hubspot.creates import CreateCompany, CreateContact, CreateDeal
+from activities.connectors.hubspot.lists import (
+    AddToList,
+    GetList,
+    ListMembers,
+    ListsOfRecord,
+    RemoveFromList,
+    SearchLists,
+)
 from activities.connectors.hubspot.reads import (
     GetCompany,
     GetContact,
@@ -15,6 +24,8 @@ from activities.connectors.hubspot.reads import (
     SearchCompanies,
     SearchContacts,
     SearchDeals,
+    SearchNotes,
+    SearchTasks,
 )
 from activities.connectors.hubspot.scopes import OAUTH, SCOPES
 from activities.connectors.hubspot.updates import MoveDealStage, UpdateCompany, UpdateContact, UpdateDeal
@@ -42,7 +53,18 @@ HUBSPOT = Connector(
         UpdateDeal(),
         MoveDealStage(),
         ArchiveDeal(),
+        CreateCompany(),
         UpdateCompany(),
+        SearchNotes(),
+        CreateNote(),
+        SearchTasks(),
+        CreateTask(),
+        SearchLists(),
+        GetList(),
+        ListMembers(),
+        ListsOfRecord(),
+        AddToList(),
+        RemoveFromList(),
     ),
     auth=Auth(
         scheme="bearer",

@@ -7,27 +7,37 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from activities.connectors.base import Arguments
+from activities.connectors.cards import printable
 
 READ_ONLY = frozenset({"createdate", "lastmodifieddate", "hs_lastmodifieddate", "hs_createdate", "hs_object_id"})
 """Properties the provider sets itself."""
 
 
-def _printable(value: str) -> str:
-    if any((ord(c) < 32 and c not in "\n\t") or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
-        raise ValueError("control characters are not allowed")
+def _each_once(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("a record is named twice")
     return value
 
 
 RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
 PropertyName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,100}$")]
-PropertyValue = Annotated[str, StringConstraints(max_length=10_000, strict=True), AfterValidator(_printable)]
+PropertyValue = Annotated[str, StringConstraints(max_length=10_000, strict=True), AfterValidator(printable)]
 """The provider carries every property as text; empty text clears it."""
 Stage = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Properties = Annotated[dict[PropertyName, PropertyValue], Field(min_length=1, max_length=20)]
 PropertyNames = Annotated[tuple[PropertyName, ...], Field(max_length=30)]
 Cursor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9%=_.+/-]{0,200}$")]
 Associations = Annotated[tuple[Literal["contacts", "deals", "companies"], ...], Field(max_length=3)]
-SearchText = Annotated[str, StringConstraints(max_length=3000), AfterValidator(_printable)]
+RecordIds = Annotated[tuple[RecordId, ...], Field(max_length=20), AfterValidator(_each_once)]
+ListedKind = Literal["contacts", "companies", "deals"]
+Moment = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,3})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+    ),
+]
+"""A time with its zone (RFC 3339)."""
+SearchText = Annotated[str, StringConstraints(max_length=3000), AfterValidator(printable)]
 
 _ONE_VALUE = {"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"}
 
@@ -170,7 +180,7 @@ class CreateDealArguments(Arguments):
     """A new deal."""
 
     properties: Properties
-    contact_ids: Annotated[tuple[RecordId, ...], Field(max_length=20)] = ()
+    contact_ids: RecordIds = ()
     company_id: RecordId | None = None
 
     @field_validator("properties")
@@ -180,9 +190,83 @@ class CreateDealArguments(Arguments):
             raise ValueError("a deal needs a dealname and a dealstage")
         return _writable(value)
 
-    @field_validator("contact_ids")
+
+class CreateCompanyArguments(Arguments):
+    """A new company."""
+
+    properties: Properties
+    contact_ids: RecordIds = ()
+
+    @field_validator("properties")
     @classmethod
-    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("a contact is named twice")
-        return value
+    def _named(cls, value: dict[str, str]) -> dict[str, str]:
+        if not value.get("name") and not value.get("domain"):
+            raise ValueError("a company needs a name or a domain")
+        return _writable(value)
+
+
+class _Attached(Arguments):
+    """Something that hangs on records."""
+
+    at: Moment
+    owner_id: RecordId | None = None
+    contact_ids: RecordIds = ()
+    company_ids: RecordIds = ()
+    deal_ids: RecordIds = ()
+
+    @model_validator(mode="after")
+    def _hangs_somewhere(self) -> _Attached:
+        if not (self.contact_ids or self.company_ids or self.deal_ids):
+            raise ValueError("name a contact, a company or a deal that it belongs to")
+        return self
+
+
+class CreateNoteArguments(_Attached):
+    """A note on records, and the time that it is about."""
+
+    body: Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(printable)]
+
+
+class CreateTaskArguments(_Attached):
+    """A task on records, and when it is due (`at`)."""
+
+    subject: Annotated[str, StringConstraints(min_length=1, max_length=250), AfterValidator(printable)]
+    body: Annotated[str, StringConstraints(max_length=10_000), AfterValidator(printable)] = ""
+    priority: Literal["LOW", "MEDIUM", "HIGH"] | None = None
+    kind: Literal["TODO", "CALL", "EMAIL"] = "TODO"
+
+
+class SearchListsArguments(Arguments):
+    """Lists, by a part of their name."""
+
+    query: SearchText = ""
+    object: ListedKind | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    after: Annotated[str, StringConstraints(pattern=r"^[0-9]{0,9}$")] = ""
+
+
+class GetListArguments(Arguments):
+    """One list by its id."""
+
+    id: RecordId
+
+
+class ListMembersArguments(Arguments):
+    """The records on a list."""
+
+    id: RecordId
+    limit: Annotated[int, Field(ge=1, le=250)] = 100
+    after: Cursor = ""
+
+
+class ListsOfRecordArguments(Arguments):
+    """The lists that a record is on."""
+
+    object: ListedKind
+    id: RecordId
+
+
+class MembershipArguments(ListsOfRecordArguments):
+    """A record (`id`) and the list that it is put on or taken off."""
+
+    list_id: RecordId

@@ -6,8 +6,9 @@ from abc import abstractmethod
 from typing import Any, ClassVar, TypeVar
 
 from activities.connectors.base import Arguments, ConnectionInfo, GatedOperation
+from activities.connectors.http import http_request
 from activities.connectors.hubspot.objects import ObjectType
-from activities.connectors.hubspot.wire import existing_record, http_request, item, joined, outcome_of
+from activities.connectors.hubspot.wire import existing_record, item, joined, outcome_of
 from coco.actions import Preview
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse

@@ -12,7 +12,12 @@ CREDITS: dict[str, int] = {
     "deals.update": 1,
     "deals.move_stage": 1,
     "deals.archive": 2,
+    "companies.create": 2,
     "companies.update": 1,
+    "notes.create": 1,
+    "tasks.create": 1,
+    "lists.add": 1,
+    "lists.remove": 1,
 }
 
 REVERSIBILITY: dict[str, Reversibility] = {
@@ -23,5 +28,10 @@ REVERSIBILITY: dict[str, Reversibility] = {
     "deals.update": Reversibility.REVERSIBLE,
     "deals.move_stage": Reversibility.REVERSIBLE,
     "deals.archive": Reversibility.COMPENSABLE,
+    "companies.create": Reversibility.COMPENSABLE,  # archive it in HubSpot
     "companies.update": Reversibility.REVERSIBLE,
+    "notes.create": Reversibility.COMPENSABLE,
+    "tasks.create": Reversibility.COMPENSABLE,
+    "lists.add": Reversibility.REVERSIBLE,
+    "lists.remove": Reversibility.REVERSIBLE,
 }

@@ -1,24 +1,27 @@
-"""Gated: new contacts and deals, with their associations."""
+"""Gated: new contacts, companies and deals, with their associations."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from activities.connectors.base import ConnectionInfo, GatedOperation
-from activities.connectors.hubspot.arguments import CreateContactArguments, CreateDealArguments
+from activities.connectors.cards import plain
+from activities.connectors.http import http_request
+from activities.connectors.hubspot.arguments import CreateCompanyArguments, CreateContactArguments, CreateDealArguments
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
-from activities.connectors.hubspot.objects import CONTACTS, DEALS, plain, stage_label
-from activities.connectors.hubspot.wire import http_request, outcome_of
+from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, stage_label
+from activities.connectors.hubspot.wire import outcome_of
 from coco.actions import Preview
 from coco.requests import PreparedRequest, ProviderResponse
 
 # HubSpot-defined association types: https://developers.hubspot.com/docs/api/crm/associations
 CONTACT_TO_COMPANY = 279
+COMPANY_TO_CONTACT = 280
 DEAL_TO_CONTACT = 3
 DEAL_TO_COMPANY = 341
 
 
-def _association(record_id: str, type_id: int) -> dict[str, Any]:
+def association(record_id: str, type_id: int) -> dict[str, Any]:
     return {
         "to": {"id": record_id},
         "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}],
@@ -36,7 +39,7 @@ class CreateContact(GatedOperation[CreateContactArguments]):
     reversibility = REVERSIBILITY[name]
 
     def request(self, connection: ConnectionInfo, arguments: CreateContactArguments) -> PreparedRequest:
-        linked = [_association(arguments.company_id, CONTACT_TO_COMPANY)] if arguments.company_id else []
+        linked = [association(arguments.company_id, CONTACT_TO_COMPANY)] if arguments.company_id else []
         return http_request("POST", CONTACTS.path, body={"properties": arguments.properties, "associations": linked})
 
     def preview(
@@ -63,9 +66,9 @@ class CreateDeal(GatedOperation[CreateDealArguments]):
     reversibility = REVERSIBILITY[name]
 
     def request(self, connection: ConnectionInfo, arguments: CreateDealArguments) -> PreparedRequest:
-        linked = [_association(contact, DEAL_TO_CONTACT) for contact in arguments.contact_ids]
+        linked = [association(contact, DEAL_TO_CONTACT) for contact in arguments.contact_ids]
         if arguments.company_id:
-            linked.append(_association(arguments.company_id, DEAL_TO_COMPANY))
+            linked.append(association(arguments.company_id, DEAL_TO_COMPANY))
         return http_request("POST", DEALS.path, body={"properties": arguments.properties, "associations": linked})
 
     def preview(
@@ -81,4 +84,31 @@ class CreateDeal(GatedOperation[CreateDealArguments]):
         return Preview(summary=plain(summary, 500), record=f"{name} (new deal)", after=after)
 
     def result(self, arguments: CreateDealArguments, response: ProviderResponse) -> dict[str, Any]:
+        return outcome_of(response)
+
+
+class CreateCompany(GatedOperation[CreateCompanyArguments]):
+    """POST of a new company. HubSpot makes a second one of a domain that it has, so look for it first."""
+
+    name = "companies.create"
+    title = "Create a company"
+    arguments = CreateCompanyArguments
+    route = COMPANIES.gated_route("POST", COMPANIES.path, name)
+    credits = CREDITS[name]
+    reversibility = REVERSIBILITY[name]
+
+    def request(self, connection: ConnectionInfo, arguments: CreateCompanyArguments) -> PreparedRequest:
+        linked = [association(contact, COMPANY_TO_CONTACT) for contact in arguments.contact_ids]
+        return http_request("POST", COMPANIES.path, body={"properties": arguments.properties, "associations": linked})
+
+    def preview(
+        self, connection: ConnectionInfo, arguments: CreateCompanyArguments, prior: dict[str, Any] | None
+    ) -> Preview:
+        name = plain(arguments.properties.get("name")) or plain(arguments.properties.get("domain"))
+        after: dict[str, Any] = dict(sorted(arguments.properties.items()))
+        if arguments.contact_ids:
+            after["contact_ids"] = list(arguments.contact_ids)
+        return Preview(summary=f"Create the company {name}", record=f"{name} (new company)", after=after)
+
+    def result(self, arguments: CreateCompanyArguments, response: ProviderResponse) -> dict[str, Any]:
         return outcome_of(response)

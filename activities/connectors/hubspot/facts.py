@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from activities.connectors.http import http_request
 from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, ObjectType, stage_label
-from activities.connectors.hubspot.wire import existing_record, http_request, item, joined
+from activities.connectors.hubspot.wire import existing_record, item, joined
 from coco.requests import PreparedRequest, ProviderResponse
 
 TAGS = "tags"

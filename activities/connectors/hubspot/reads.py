@@ -6,9 +6,10 @@ import json
 from typing import Any, ClassVar
 
 from activities.connectors.base import ConnectionInfo, ReadOperation, json_of
+from activities.connectors.http import http_request
 from activities.connectors.hubspot.arguments import Filter, GetArguments, ListArguments, SearchArguments
-from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, ObjectType
-from activities.connectors.hubspot.wire import http_request, item, joined, page_of, record_of
+from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, NOTES, TASKS, ObjectType
+from activities.connectors.hubspot.wire import item, joined, page_of, record_of
 from coco.requests import PreparedRequest, ProviderResponse
 
 
@@ -152,3 +153,17 @@ class ListCompanies(List):
     title = "List companies"
     kind = COMPANIES
     route = COMPANIES.read_route("GET", COMPANIES.path, name)
+
+
+class SearchNotes(Search):
+    name = "notes.search"
+    title = "Search notes"
+    kind = NOTES
+    route = NOTES.read_route("POST", f"{NOTES.path}/search", name)
+
+
+class SearchTasks(Search):
+    name = "tasks.search"
+    title = "Search tasks"
+    kind = TASKS
+    route = TASKS.read_route("POST", f"{TASKS.path}/search", name)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from activities.connectors.base import ConnectionInfo
+from activities.connectors.cards import plain
+from activities.connectors.http import http_request
 from activities.connectors.hubspot.arguments import MoveStageArguments, UpdateArguments, UpdateDealArguments
 from activities.connectors.hubspot.changes import RecordChange
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
-from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, label, plain, stage_label
-from activities.connectors.hubspot.wire import http_request, item
+from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, label, stage_label
+from activities.connectors.hubspot.wire import item
 from coco.requests import PreparedRequest
 
 

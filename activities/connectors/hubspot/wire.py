@@ -1,40 +1,15 @@
-"""Requests and responses of the CRM v3 API: canonical bytes out, checked records in."""
+"""Paths and answers of the CRM v3 API: checked records in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
-from urllib.parse import quote, urlencode
-
-from pydantic import ValidationError
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
 
 from activities.connectors.base import json_of
-from coco.canonical import canonical, parse_json
+from coco.canonical import parse_json
 from coco.errors import InvalidInput
-from coco.requests import PreparedRequest, ProviderResponse
-
-_JSON_HEADERS = (("content-type", "application/json"),)
-
-
-def http_request(
-    method: Literal["GET", "POST", "PATCH", "DELETE"],
-    path: str,
-    *,
-    query: Iterable[tuple[str, str]] = (),
-    body: Mapping[str, Any] | None = None,
-) -> PreparedRequest:
-    """The exact request; the body is canonical JSON, so equal values are equal bytes. Raises InvalidInput."""
-    encoded = urlencode(list(query), quote_via=quote, safe=",")
-    try:
-        return PreparedRequest(
-            protocol="http",
-            method=method,
-            target=f"{path}?{encoded}" if encoded else path,
-            headers=_JSON_HEADERS if body is not None else (),
-            body="" if body is None else canonical(body).decode("utf-8"),
-        )
-    except ValidationError as error:
-        raise InvalidInput(f"no request can be made of this: {error.errors()[0]['msg']}") from error
+from coco.requests import ProviderResponse
 
 
 def item(collection: str, record_id: str) -> str:

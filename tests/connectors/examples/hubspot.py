@@ -81,6 +81,7 @@ LISTS: dict[str, Any] = {
     "hasMore": True,
     "total": 120,
 }
+ONE_LIST = {name: value for name, value in LISTS["lists"][0].items() if name != "additionalProperties"} | {"size": 3}
 MEMBERS: dict[str, Any] = {
     "results": [{"recordId": "51", "membershipTimestamp": "2026-01-05T10:00:00Z"}],
     "paging": {"next": {"after": "NTE="}},
@@ -145,7 +146,7 @@ EXAMPLES = Examples(
             ),
         ),
         "lists.search": (Example({"query": "pilots", "object": "contacts", "after": "100"}, answer(LISTS)),),
-        "lists.get": (Example({"id": "12"}, answer({"list": LISTS["lists"][0]})),),
+        "lists.get": (Example({"id": "12"}, answer({"list": ONE_LIST})),),
         "lists.memberships": (Example({"id": "12", "after": "NTI="}, answer(MEMBERS)),),
         "lists.of_record": (Example({"object": "contacts", "id": "51"}, answer(on_lists("12", "13"))),),
         "lists.add": (
