@@ -85,6 +85,18 @@ class RunView(Frozen):
     """Unknown outcomes that a person has settled and nobody has recorded yet."""
     autonomous: bool = False
     """The workflow may run inside its guardrails; which of its actions is decided by COVER."""
+    paused: bool = False
+    """Its owner has paused it: none of its actions begins."""
+    blocked: tuple[UUID, ...] = ()
+    """Those of `approved` that may not begin now: paused, or their connection does not write. A wake-up tells."""
+    broken: bool = False
+    """Something that the run needs has to be connected again."""
+    unreadable: bool = False
+    """Some connection of the workflow has to be connected again, needed or not."""
+    replan: bool = False
+    """What was planned went with a connection's data: it is planned again."""
+    wait_seconds: float = 0.0
+    """How long a provider wants to be left alone."""
 
 
 class ActionRef(UserRun):
@@ -107,10 +119,16 @@ class RecordInput(ActionRef):
 class RecordOutput(Frozen):
     state: str
     """The action's state after recording; `sending` where the gateway has not finished."""
+    blocked: bool = False
+    """It is approved and waits: for its connection, or for its run to be resumed."""
+    wait_seconds: float = 0.0
+    """How long its provider wants to be left alone."""
 
 
 class AcceptOutput(Frozen):
     open_questions: int
+    again: bool = False
+    """What was handed in went with a connection's data: plan again."""
 
 
 class SetStateInput(UserRun):

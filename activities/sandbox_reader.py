@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, Protocol
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from activities.connectors.base import ConnectionInfo
 from activities.connectors.registry import connector
 from activities.playbooks.base import ReadResult
-from coco.errors import CocoError, Code, Refused
+from activities.unfinished import Unfinished
+from coco.errors import Code, Later, Refused
 from coco.gateway_protocol import Credential, ReadReply
 from coco.requests import PreparedRequest
 
-MAX_TRIES = 4
-MAX_PAUSE = 10.0
-"""Seconds to wait at most where a provider says when to come back."""
+PATIENCE = 20.0
+"""Seconds of waiting in one call; beyond that the run's workflow waits, and the sandbox may be stopped meanwhile."""
+MAX_FAILURES = 4
+"""Answers in a row that were none, in one call."""
+
+T = TypeVar("T")
 
 
 class Reading(Protocol):
@@ -36,7 +41,10 @@ class Credentials(Protocol):
 class GatewayReader:
     """Reads for one run."""
 
-    def __init__(self, gateway: Reading, credentials: Credentials, run_id: UUID) -> None:
+    def __init__(
+        self, gateway: Reading, credentials: Credentials, run_id: UUID, unfinished: Unfinished | None = None
+    ) -> None:
+        self._unfinished = unfinished
         self._gateway = gateway
         self._credentials = credentials
         self._run_id = run_id
@@ -61,25 +69,38 @@ class GatewayReader:
         return ReadResult(str(reply.read_id), reply.response, found.prior(parsed, reply.response))
 
     async def carry(self, connection_id: UUID, title: str, request: PreparedRequest) -> ReadReply:
-        """Has the gateway carry one read, again where that may help. Raises CocoError where it is refused."""
-        for attempt in range(1, MAX_TRIES + 1):
-            credential = self._credentials.credential_for(connection_id)
-            reply = await self._gateway.read(self._run_id, connection_id, request, credential)
-            status = reply.response.status
-            if status in {401, 403}:
-                raise Refused(
-                    f"{title} did not accept its key. Connect the account again.",
-                    code=Code.CONNECTION_UNUSABLE,
-                )
-            if status != 429 and status < 500:
-                return reply
-            if attempt < MAX_TRIES:
-                await asyncio.sleep(_pause(reply, attempt))
-        raise CocoError(f"{title} is not available right now.", code=Code.UNAVAILABLE)
+        """Has the gateway carry one read, again where that may help.
+
+        Raises CocoError where it is refused, Later where the provider wants to be asked after more than a moment.
+        """
+        before = self._unfinished.of(self._run_id).get((connection_id, request.digest())) if self._unfinished else None
+        if before is not None:
+            return before
+        credential = self._credentials.credential_for(connection_id)
+        reply = await patiently(lambda: self._gateway.read(self._run_id, connection_id, request, credential))
+        if reply.response.status in {401, 403}:
+            raise Refused(
+                f"{title} did not accept its key. Connect the account again.",
+                code=Code.CONNECTION_UNUSABLE,
+            )
+        if self._unfinished is not None:
+            self._unfinished.keep(self._run_id, connection_id, request, reply)
+        return reply
 
 
-def _pause(reply: ReadReply, attempt: int) -> float:
-    for name, value in reply.response.headers:
-        if name == "retry-after" and value.isdigit():
-            return min(MAX_PAUSE, float(value))
-    return min(MAX_PAUSE, 0.5 * 2.0**attempt)
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Makes a call again while the gateway says "later" and means a moment; how long is the provider's to say.
+
+    Raises what the call raises; Later where the waits come to more than PATIENCE seconds, or it keeps failing.
+    """
+    waited, failures = 0.0, 0
+    while True:
+        try:
+            return await call()
+        except Later as later:
+            failures += later.code is Code.UNAVAILABLE
+            waited += later.seconds
+            if waited > PATIENCE or failures >= MAX_FAILURES:
+                raise
+            # A little more than asked for, so that several do not come back in the same moment.
+            await asyncio.sleep(later.seconds + random.uniform(0.01, 0.2))  # noqa: S311

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -15,9 +16,10 @@ from activities import names
 from activities.connectors.base import ConnectionInfo
 from activities.names import PerformInput, PerformOutput, PlanInput, PlanOutput, ReadFactsInput, ReadFactsOutput
 from activities.playbooks import PlanContext, playbook
-from activities.sandbox_reader import Credentials, GatewayReader, Reading
+from activities.sandbox_reader import Credentials, GatewayReader, Reading, patiently
+from activities.unfinished import Unfinished
 from coco.connections import ConnectionState
-from coco.errors import CocoError, Code
+from coco.errors import CocoError, Code, Later
 from coco.gateway_protocol import ContextReply, FetchActionReply, SendReply, SendRequest
 from coco.plans import PlanDraft
 
@@ -48,6 +50,7 @@ class SandboxedActivities:
     def __init__(self, gateway: Gateway, keys: KeyChain) -> None:
         self._gateway = gateway
         self._keys = keys
+        self._unfinished = Unfinished()
 
     def all(self) -> list[Callable[..., Any]]:
         """Every activity, for the worker."""
@@ -59,8 +62,15 @@ class SandboxedActivities:
         async with _beating(), _errors_for_temporal():
             await self._keys.refresh()
             context = await self._gateway.context(message.run_id)
-            reader = GatewayReader(self._gateway, self._keys, message.run_id)
-            draft = await playbook(context.playbook).plan(plan_context(context), reader)
+            reader = GatewayReader(self._gateway, self._keys, message.run_id, self._unfinished)
+            try:
+                draft = await playbook(context.playbook).plan(plan_context(context), reader)
+            except Later:
+                raise
+            except CocoError:
+                self._unfinished.forget(message.run_id)
+                raise
+            self._unfinished.forget(message.run_id)
             await self._gateway.submit_plan(message.run_id, message.revision, draft)
             return PlanOutput(
                 run_id=message.run_id,
@@ -76,15 +86,15 @@ class SandboxedActivities:
         async with _beating(), _errors_for_temporal():
             await self._keys.refresh()
             action = await self._gateway.fetch_action(message.action_id)
-            reply = await self._gateway.send(
-                SendRequest(
-                    grant=message.grant,
-                    action_id=message.action_id,
-                    connection_id=action.connection_id,
-                    request=action.request,
-                    credential=self._keys.credential_for(action.connection_id),
-                )
+            sending = SendRequest(
+                grant=message.grant,
+                action_id=message.action_id,
+                connection_id=action.connection_id,
+                request=action.request,
+                credential=self._keys.credential_for(action.connection_id),
             )
+            # "Later" is said only where nothing took effect; whether it may be sent is looked at anew each time.
+            reply = await patiently(lambda: self._gateway.send(sending))
             return PerformOutput(action_id=message.action_id, state=reply.state)
         raise AssertionError("the block returns or raises")
 
@@ -125,6 +135,9 @@ async def _errors_for_temporal() -> AsyncIterator[None]:
     """Ours, with their code as type; tried again only where another try may end otherwise."""
     try:
         yield
+    except Later as later:
+        delay = timedelta(seconds=later.seconds)
+        raise ApplicationError(later.message, type=later.code.value, next_retry_delay=delay) from None
     except CocoError as error:
         again = error.code in {Code.UNAVAILABLE, Code.UNAUTHENTICATED}
         raise ApplicationError(error.message, type=error.code.value, non_retryable=not again) from None

@@ -34,9 +34,10 @@ from activities.names import (
     UserRun,
 )
 from activities.scheduled import ScheduledActivities
+from activities.standing import is_blocked, standing, wait_of
 from coco.actions import ActionState
 from coco.canonical import can_be_kept, one_line
-from coco.connections import check_usable
+from coco.connections import ConnectionState, check_usable
 from coco.errors import CocoError, Code, InvalidInput, Refused
 from coco.grants import sign
 from coco.plans import PlanCard, PlanDraft, Proposal
@@ -47,6 +48,7 @@ from store.credits import release
 from store.database import Database
 from store.decisions import next_version
 from store.owned import own
+from store.revoking import erased_key
 from store.tables import (
     ActionRow,
     Connection,
@@ -138,12 +140,19 @@ class TrustedActivities:
                     )
                 ).scalars()
             )
+            stands = await standing(session, run, workflow)
 
         def in_state(state: ActionState) -> list[UUID]:
             return [row.id for row in rows if row.state == state]
 
         unknown = in_state(ActionState.OUTCOME_UNKNOWN)
         return RunView(
+            paused=run.paused_at is not None,
+            blocked=stands.blocked,
+            broken=stands.broken,
+            unreadable=stands.unreadable,
+            replan=run.replan,
+            wait_seconds=stands.wait_seconds,
             cancelled=run.cancel_requested_at is not None,
             revision=run.revision,
             open_questions=open_questions.scalar_one(),
@@ -160,6 +169,8 @@ class TrustedActivities:
         async with self._db.user(message.user_id) as session:
             run = await runs.get_run(session, message.user_id, message.run_id, lock=True)
             if run.revision < message.revision:
+                if run.replan and await session.get(PlanDraftRow, (run.id, message.revision)) is None:
+                    return AcceptOutput(open_questions=0, again=True)
                 await self._accept(session, run, message.revision)
             count = await session.execute(
                 select(func.count())
@@ -206,7 +217,7 @@ class TrustedActivities:
         await session.execute(
             update(Run)
             .where(col(Run.id) == run.id)
-            .values(card=card.model_dump(mode="json"), revision=revision, updated_at=utc_now())
+            .values(card=card.model_dump(mode="json"), revision=revision, replan=False, updated_at=utc_now())
         )
         await events.tell(session, run.user_id, "card", run_id=run.id, body={"revision": revision})
 
@@ -215,10 +226,12 @@ class TrustedActivities:
     ) -> ActionRow:
         """The exact action of a proposal. Raises CocoError where it may not go on the card."""
         taken = await session.execute(
-            select(col(ActionRow.id)).where(col(ActionRow.run_id) == run.id, col(ActionRow.key) == proposal.key)
+            select(col(ActionRow.id)).where(
+                col(ActionRow.run_id) == run.id, col(ActionRow.key).in_([proposal.key, erased_key(proposal.key)])
+            )
         )
         if taken.first() is not None:
-            raise InvalidInput("it was proposed twice")
+            raise InvalidInput("it was proposed before")
         connection = await usable_connection(session, run.user_id, proposal.connection, workflow)
         operation = connector(connection.connector).gated(proposal.operation)
         read = await attested(session, run, connection, operation, proposal)
@@ -273,7 +286,7 @@ class TrustedActivities:
             action.state == ActionState.APPROVED
             and action.run_id == run.id
             and run.cancel_requested_at is None
-            and await session.get(EffectRow, action.id) is None
+            and await _not_begun(session, action.id)
             and not await approved_by_person(session, action.id)
         )
 
@@ -293,18 +306,22 @@ class TrustedActivities:
                 return RecordOutput(state=await self._record_settlement(session, run, action))
             effect = await session.get(EffectRow, action.id)
             drift = await session.get(DriftRow, action.id)
-            if effect is not None:
+            if effect is not None and effect.state != "turned_away":
                 return RecordOutput(state=await self._record_effect(session, run, action, effect))
             if drift is not None:
                 return RecordOutput(state=await self._record_drift(session, run, action, drift))
+            # The word is a sandbox's, which may say anything.
+            code = message.failure if message.failure in set(Code) else "failed"
+            cancelled = code == Code.RUN_CANCELLED and run.cancel_requested_at is not None
+            if not cancelled and await is_blocked(session, run, action):
+                return RecordOutput(state=state, blocked=True)
             if message.failure:
-                # The word is a sandbox's, which may say anything.
-                code = message.failure if message.failure in set(Code) else "failed"
-                cancelled = code == Code.RUN_CANCELLED and run.cancel_requested_at is not None
                 outcome = {"sent": False, "code": code}
                 state = ActionState.CANCELLED if cancelled else ActionState.FAILED
                 await results.close(session, action, state, outcome, run.card)
-            return RecordOutput(state=state)
+                return RecordOutput(state=state)
+            wait = await wait_of(session, message.user_id, [action.connection_id])
+            return RecordOutput(state=state, wait_seconds=wait)
 
     async def _record_effect(self, session: AsyncSession, run: Run, action: ActionRow, effect: EffectRow) -> str:
         if effect.state == "sending":
@@ -391,6 +408,11 @@ class TrustedActivities:
                 await runs.cancel(session, message.user_id, message.run_id, actor="operator")
 
 
+async def _not_begun(session: AsyncSession, action_id: UUID) -> bool:
+    effect = await session.get(EffectRow, action_id)
+    return effect is None or effect.state == "turned_away"
+
+
 def info_of(connection: Connection) -> ConnectionInfo:
     """What pure functions may know of a connection."""
     return ConnectionInfo(
@@ -407,7 +429,9 @@ async def usable_connection(session: AsyncSession, user_id: UUID, connection_id:
     connection = await own(session, Connection, parsed, user_id, "connection")
     if str(connection.id) not in workflow.connections:
         raise Refused("the workflow was not given this connection")
-    check_usable(connection.state, gated=True)
+    if connection.state != ConnectionState.NEEDS_RECONNECTION:
+        # One that needs reconnection may be proposed on: the action waits with the connection.
+        check_usable(connection.state, gated=True)
     return connection
 
 

@@ -7,6 +7,7 @@ removed. A crash in between leaves the rest owed (`purge_owed_at`), and the cont
 
 from __future__ import annotations
 
+import hashlib
 from uuid import UUID
 
 from sqlalchemy import exists, or_, select, text, update
@@ -19,12 +20,17 @@ from coco.connections import ConnectionState
 from store import audit, events, wakeups
 from store.owned import own
 from store.runs import FINAL_RUN_STATES
-from store.tables import ActionRow, AuditRow, Connection, Run, Workflow, utc_now
+from store.tables import ActionRow, AuditRow, Connection, EffectRow, Run, Workflow, utc_now
 
 LEAVING_LOCK = "hashtextextended('leaving:' || %s, 0)"
 """The key of the advisory lock on what leaves by a connection; its parameter is the connection's id."""
 
 REFUSED = "The provider does not accept its key any more. Connect it again."
+
+
+def erased_key(key: str) -> str:
+    """What is left of the key of a rejected proposal: enough to know it again, not to read it."""
+    return "erased:" + hashlib.sha256(key.encode()).hexdigest()
 
 
 async def has_left(session: AsyncSession, connection_id: UUID, seconds: float) -> None:
@@ -46,9 +52,10 @@ async def purge(session: AsyncSession, user_id: UUID, connection_id: UUID, *, ac
     Raises NotFound; Postgres refuses it for a connection that is not revoked.
     """
     row = await own(session, Connection, connection_id, user_id, "connection")
+    first = row.purged_at is None or row.broken_at is None or row.purged_at < row.broken_at
     found = await session.execute(text("SELECT coco_purge(:id)"), {"id": connection_id})
     blanked = sorted(int(seq) for seq in found.scalars())
-    if not blanked and row.purged_at is not None:
+    if not blanked and not first:
         return 0
     told: dict[str, str] = {}
     for start in range(0, len(blanked), 1000):
@@ -58,32 +65,16 @@ async def purge(session: AsyncSession, user_id: UUID, connection_id: UUID, *, ac
             .execution_options(populate_existing=True)
         )
         told |= {str(entry.seq): entry_hash(audit.to_entry(entry)) for entry in entries.scalars()}
-    if blanked or not await _told_of(session, row):
-        await audit.append(
-            session,
-            user_id,
-            AuditKind.CONNECTION_PURGED,
-            actor=actor,
-            body={"connection": str(connection_id), "title": row.title, ERASED: told},
-        )
+    await audit.append(
+        session,
+        user_id,
+        AuditKind.CONNECTION_PURGED,
+        actor=actor,
+        body={"connection": str(connection_id), "title": row.title, ERASED: told},
+    )
     for run_id in await dependents(session, user_id, connection_id):
         await events.tell(session, user_id, "run", run_id=run_id, body={"state": "purged"})
     return len(blanked)
-
-
-async def _told_of(session: AsyncSession, row: Connection) -> bool:
-    """Whether the chain says already that this revocation's data was removed."""
-    found = await session.execute(
-        select(
-            exists().where(
-                col(AuditRow.user_id) == row.user_id,
-                col(AuditRow.kind) == AuditKind.CONNECTION_PURGED.value,
-                col(AuditRow.body)["connection"].as_string() == str(row.id),
-                col(AuditRow.at) >= row.broken_at,
-            )
-        )
-    )
-    return bool(found.scalar_one())
 
 
 async def dependents(session: AsyncSession, user_id: UUID, connection_id: UUID) -> list[UUID]:
@@ -119,12 +110,12 @@ async def credential_refused(session: AsyncSession, user_id: UUID, connection_id
     row = await own(session, Connection, connection_id, user_id, "connection", lock=True)
     if row.state not in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}:
         return False
+    change = {"from": row.state, "to": ConnectionState.NEEDS_RECONNECTION.value}
     await session.execute(
         update(Connection)
         .where(col(Connection.id) == connection_id)
         .values(state=ConnectionState.NEEDS_RECONNECTION.value, reason=REFUSED, broken_at=utc_now())
     )
-    change = {"from": row.state, "to": ConnectionState.NEEDS_RECONNECTION.value}
     await audit.append(
         session,
         user_id,
@@ -134,4 +125,60 @@ async def credential_refused(session: AsyncSession, user_id: UUID, connection_id
     )
     await events.tell(session, user_id, "connection", body={"id": str(connection_id), "state": change["to"]})
     await wake_dependents(session, user_id, connection_id)
+    return True
+
+
+async def reconnected(session: AsyncSession, user_id: UUID, connection_id: UUID) -> None:
+    """A connection that was broken has a credential which its provider accepted: what waits for it goes on.
+
+    For whoever sets its state, in the same transaction. The gateway's role may do it.
+    """
+    await session.execute(
+        update(Connection)
+        .where(col(Connection.id) == connection_id, col(Connection.user_id) == user_id)
+        .values(broken_at=None)
+    )
+    await wake_dependents(session, user_id, connection_id)
+
+
+async def owed(session: AsyncSession) -> dict[UUID, list[UUID]]:
+    """Connections whose data is not certainly gone yet, by user. Needs the control role, and no user."""
+    rows = await session.execute(text("SELECT user_id, connection_id FROM coco_purges_owed()"))
+    found: dict[UUID, list[UUID]] = {}
+    for user_id, connection_id in rows:
+        found.setdefault(user_id, []).append(connection_id)
+    return found
+
+
+async def owed_by(session: AsyncSession, user_id: UUID) -> list[UUID]:
+    """One user's."""
+    query = select(col(Connection.id)).where(
+        col(Connection.user_id) == user_id, col(Connection.purge_owed_at).is_not(None)
+    )
+    return list((await session.execute(query)).scalars())
+
+
+async def purge_if_revoked(session: AsyncSession, user_id: UUID, connection_id: UUID) -> None:
+    """As `purge`; nothing where the connection has been connected again meanwhile, which purged it first."""
+    row = await own(session, Connection, connection_id, user_id, "connection", lock=True)
+    if row.state == ConnectionState.REVOKED:
+        await purge(session, user_id, connection_id)
+
+
+async def see_through(session: AsyncSession, user_id: UUID, connection_id: UUID) -> bool:
+    """Notes that all is gone: what Postgres had, and, by the caller, what the sandbox had. False where it stays
+    owed: an action's sending is not recorded yet, and its answer is needed until it is. Needs the control role.
+    """
+    row = await own(session, Connection, connection_id, user_id, "connection")
+    unrecorded = await session.execute(
+        select(col(ActionRow.id))
+        .join(EffectRow, col(EffectRow.action_id) == col(ActionRow.id))
+        .where(col(ActionRow.user_id) == user_id, col(ActionRow.state) == ActionState.APPROVED.value)
+        .where(col(ActionRow.connection_id) == connection_id, col(EffectRow.state) != "turned_away")
+        .limit(1)
+    )
+    if row.state == ConnectionState.REVOKED and unrecorded.first() is not None:
+        return False
+    await session.execute(update(Connection).where(col(Connection.id) == connection_id).values(purge_owed_at=None))
+    await events.tell(session, user_id, "connection", body={"id": str(connection_id), "purged": True})
     return True

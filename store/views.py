@@ -19,6 +19,8 @@ from coco.actions import Action, ActionState, Reversibility
 from coco.credits import LedgerAccount, LedgerKind
 from coco.errors import InvalidInput, NotFound
 from coco.plans import PlanCard
+from store import run_standing
+from store.run_standing import HeldBy, Progress
 from store.runs import FINAL_RUN_STATES
 from store.tables import (
     ActionRow,
@@ -136,6 +138,22 @@ class RunView(BaseModel):
     updated_at: datetime
     finished_at: datetime | None
     cancel_requested_at: datetime | None
+    paused_at: datetime | None = None
+    progress: Progress = Progress()
+    held_by: list[HeldBy] = []
+    """Connections that hold it up; empty where none does."""
+
+    @property
+    def needs_reconnection(self) -> list[HeldBy]:
+        return [item for item in self.held_by if item.state in {"needs_reconnection", "revoked"}]
+
+    @property
+    def can_pause(self) -> bool:
+        return self.can_cancel and self.paused_at is None
+
+    @property
+    def can_resume(self) -> bool:
+        return not self.is_over and self.paused_at is not None
 
     @property
     def is_over(self) -> bool:
@@ -294,6 +312,8 @@ async def _run_views(session: AsyncSession, user_id: UUID, pairs: list[tuple[Run
     )
     for run_id, count in open_questions:
         waiting[run_id] += count
+    come = await run_standing.progress(session, user_id, ids)
+    held = await run_standing.held_by(session, user_id, pairs)
     return [
         RunView(
             id=row.id,
@@ -308,6 +328,9 @@ async def _run_views(session: AsyncSession, user_id: UUID, pairs: list[tuple[Run
             updated_at=row.updated_at,
             finished_at=row.finished_at,
             cancel_requested_at=row.cancel_requested_at,
+            paused_at=row.paused_at,
+            progress=come[row.id],
+            held_by=held.get(row.id, []),
         )
         for row, workflow in pairs
     ]
@@ -333,7 +356,14 @@ async def inbox(session: AsyncSession, user_id: UUID) -> list[InboxGroup]:
         .where(col(QuestionRow.user_id) == user_id, col(QuestionRow.answer).is_(None))
         .where(col(Run.state).not_in(FINAL_RUN_STATES), col(Run.cancel_requested_at).is_(None))
     )
-    run_ids = {action.run_id for action in actions} | set(asking.scalars())
+    broken = await session.execute(
+        select(col(Run.id)).where(
+            col(Run.user_id) == user_id,
+            col(Run.state) == "needs_reconnection",
+            col(Run.cancel_requested_at).is_(None),
+        )
+    )
+    run_ids = {action.run_id for action in actions} | set(asking.scalars()) | set(broken.scalars())
     pairs = (
         await session.execute(
             select(Run, Workflow)
@@ -366,7 +396,14 @@ async def waiting_count(session: AsyncSession, user_id: UUID) -> int:
         .where(col(QuestionRow.user_id) == user_id, col(QuestionRow.answer).is_(None))
         .where(col(Run.state).not_in(FINAL_RUN_STATES), col(Run.cancel_requested_at).is_(None))
     )
-    return int(actions.scalar_one()) + int(questions.scalar_one())
+    broken = await session.execute(
+        select(func.count()).where(
+            col(Run.user_id) == user_id,
+            col(Run.state) == "needs_reconnection",
+            col(Run.cancel_requested_at).is_(None),
+        )
+    )
+    return int(actions.scalar_one()) + int(questions.scalar_one()) + int(broken.scalar_one())
 
 
 # -- actions and questions -------------------------------------------------------------------------------------------

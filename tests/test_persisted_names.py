@@ -61,11 +61,11 @@ def test_messages() -> None:
         "PerformOutput": ["action_id", "state"],
         "UserRun": ["run_id", "user_id"],
         "AcceptPlanInput": ["revision", "run_id", "user_id"],
-        "AcceptOutput": ["open_questions"],
+        "AcceptOutput": ["again", "open_questions"],
         "ActionRef": ["action_id", "run_id", "user_id"],
         "MintOutput": ["grant", "recorded", "refused"],
         "RecordInput": ["action_id", "failure", "run_id", "user_id"],
-        "RecordOutput": ["state"],
+        "RecordOutput": ["blocked", "state", "wait_seconds"],
         "SetStateInput": ["reason", "run_id", "state", "user_id"],
         "FinishInput": ["reason", "run_id", "state", "user_id"],
     }.items():

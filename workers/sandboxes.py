@@ -17,9 +17,11 @@ from coco.settings import Settings
 from sandbox.container import Limits, Sandbox, SandboxSpec
 from sandbox.gateway.admin import AdminClient
 from sandbox.gateway.token import write_token
+from store import revoking
 from store.database import Database
 from store.sandboxes import rotate_token
 from store.tables import SandboxRow, utc_now
+from workers.wiping import empty
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,8 @@ class Sandboxes:
                     await self._mark(session, user_id, "running")
                     return
                 await self._kind.stop(str(user_id))
+                # Nothing of a revoked connection's data is there when the sandbox comes back.
+                await self._empty(user_id, await revoking.owed_by(session, user_id))
                 token = await rotate_token(session, user_id)
                 await asyncio.to_thread(write_token, gateway_dir, token)
                 # Committed first: the sandbox calls the gateway as soon as it is up.
@@ -70,6 +74,7 @@ class Sandboxes:
         while True:
             try:
                 await self._sweep()
+                await self.see_purges_through()
             except Exception:
                 log.exception("looking after sandboxes failed; trying again")
             await asyncio.sleep(SWEEP_SECONDS)
@@ -112,12 +117,52 @@ class Sandboxes:
             await self._admin.close(user_id)
             log.info("stopped the idle sandbox of user %s", user_id)
 
+    async def see_purges_through(self) -> None:
+        """Stops and empties the sandboxes of those who revoked a connection, and removes what has come since."""
+        async with self._db.system() as session:
+            owed = await revoking.owed(session)
+        for user_id, connections in owed.items():
+            try:
+                async with self._locks[user_id]:
+                    await self._wipe(user_id, connections)
+            except Exception:
+                log.exception("what user %s revoked is not removed everywhere yet; trying again", user_id)
+
+    async def _wipe(self, user_id: UUID, connections: list[UUID]) -> None:
+        wait = 2 * self._settings.request_timeout_seconds + 5
+        for connection_id in connections:
+            # Whoever revoked it may have got no further than the revocation.
+            async with self._db.user(user_id) as session:
+                await revoking.has_left(session, connection_id, wait)
+                await revoking.purge_if_revoked(session, user_id, connection_id)
+        async with self._db.user(user_id) as session:
+            await session.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended('sandbox:' || :u, 0))"), {"u": str(user_id)}
+            )
+            row = await session.get(SandboxRow, user_id)
+            # One that runs was started since, and emptied before.
+            if row is None or row.state != "running":
+                await self._kind.stop(str(user_id))
+                await self._empty(user_id, connections)
+        for connection_id in connections:
+            async with self._db.user(user_id) as session:
+                gone = await revoking.see_through(session, user_id, connection_id)
+            if gone:
+                log.info("removed what user %s had read through connection %s", user_id, connection_id)
+
+    async def _empty(self, user_id: UUID, connections: list[UUID]) -> None:
+        if connections:
+            await asyncio.to_thread(empty, self._volume(user_id), connections)
+
+    def _volume(self, user_id: UUID) -> Path:
+        return (self._settings.state_dir / "volumes" / str(user_id)).resolve()
+
     def _spec(self, user_id: UUID, gateway_dir: Path) -> SandboxSpec:
         settings = self._settings
         return SandboxSpec(
             user_id=str(user_id),
             deployment=settings.deployment,
-            volume=(settings.state_dir / "volumes" / str(user_id)).resolve(),
+            volume=self._volume(user_id),
             gateway_dir=gateway_dir.resolve(),
             limits=Limits(
                 memory_mb=settings.sandbox_memory_mb,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from temporalio import workflow
@@ -37,6 +38,7 @@ with workflow.unsafe.imports_passed_through():
         SetStateInput,
         UserRun,
     )
+    from coco.errors import Code
     from coco.names import (
         CONTROL_QUEUE,
         RUN_WORKFLOW,
@@ -52,6 +54,11 @@ STATE = SearchAttributeKey.for_keyword(SEARCH_STATE)
 
 MAX_PLANS = 5
 """Rounds of questions before a run gives up."""
+AT_ONCE = 3
+"""Actions of one run on their way at a time: a sandbox has four hands, and other runs of its user need one."""
+MOST_WAITS = 500
+"""Times that one task waits for a provider's pace before it counts as not carried out."""
+NEEDS_RECONNECTION = "A connection needs to be connected again. The run goes on where it was once it is."
 
 
 class RunInput(Frozen):
@@ -114,22 +121,36 @@ class RunWorkflow:
 
     async def _drive(self) -> RunResult:
         view = await self._look()
-        planned = view.revision > 0
-        while not planned or view.open_questions:
-            if view.cancelled:
-                return await self._finish("cancelled", "")
-            if view.open_questions:
-                await self._show("asking", "It has a question for you.")
-                view = await self._next_view()
-                planned = False
-                continue
-            if view.revision >= MAX_PLANS:
-                return await self._finish("failed", "It kept asking questions without making a plan.")
-            if not await self._plan(view.revision + 1):
-                return await self._finish("cancelled", "")
-            planned = True
+        while True:
+            planned = view.revision > 0 and not view.replan
+            while not planned or view.open_questions:
+                if view.cancelled:
+                    return await self._finish("cancelled", "")
+                if view.paused or view.broken:
+                    await self._show(*_held(view))
+                    view = await self._next_view(idle=True)
+                    continue
+                if view.open_questions:
+                    await self._show("asking", "It has a question for you.")
+                    view = await self._next_view()
+                    planned = False
+                    continue
+                if view.revision >= MAX_PLANS and not view.replan:
+                    return await self._finish("failed", "It kept asking questions without making a plan.")
+                outcome = await self._plan(view.revision + 1)
+                if outcome == "cancelled":
+                    return await self._finish("cancelled", "")
+                view = await self._look()
+                planned = outcome == "planned"
+                if outcome == "held" and view.unreadable and not view.broken and not view.cancelled:
+                    # It could not plan without a connection that was broken before it began.
+                    await self._show("needs_reconnection", NEEDS_RECONNECTION)
+                    view = await self._next_view(idle=True)
+            ended = await self._act(view)
+            if ended is not None:
+                return ended
+            # What was planned went with a connection's data: it is planned again.
             view = await self._look()
-        return await self._act(view)
 
     @property
     def _user_id(self) -> UUID:
@@ -143,24 +164,34 @@ class RunWorkflow:
 
     # -- planning ----------------------------------------------------------------------------------------------
 
-    async def _plan(self, revision: int) -> bool:
-        """Plans once in the sandbox and has it accepted. False when the run was cancelled meanwhile."""
+    async def _plan(self, revision: int) -> Literal["planned", "cancelled", "held"]:
+        """Plans once in the sandbox and has it accepted. Held: a connection that it needs carries nothing."""
         await self._show("planning", "")
         task = asyncio.create_task(self._plan_in_sandbox(revision))
         try:
             while not task.done():
                 await workflow.wait_condition(lambda: task.done() or self._wakes > self._seen)
-                if not task.done() and (await self._look()).cancelled:
-                    return False
-            failure = await task
+                if not task.done():
+                    view = await self._look()
+                    if view.cancelled:
+                        return "cancelled"
+                    if view.broken:
+                        return "held"
+            code, failure = await task
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         if failure:
+            if code in {Code.CONNECTION_UNUSABLE, Code.INVALID} and workflow.patched("connecting-again"):
+                view = await self._look()
+                if view.cancelled:
+                    return "cancelled"
+                if view.broken or view.unreadable:
+                    return "held"
             await self._finish("failed", failure)
             raise ApplicationError("planning failed", non_retryable=True)
-        await workflow.execute_activity(
+        accepted: AcceptOutput = await workflow.execute_activity(
             names.ACCEPT_PLAN,
             AcceptPlanInput(user_id=self._user_id, run_id=self._run_id, revision=revision),
             result_type=AcceptOutput,
@@ -168,15 +199,16 @@ class RunWorkflow:
             start_to_close_timeout=timedelta(seconds=120),
             retry_policy=_TRUSTED_RETRY,
         )
-        return True
+        return "held" if accepted.again else "planned"
 
-    async def _plan_in_sandbox(self, revision: int) -> str:
-        """Why planning failed for good, or nothing.
+    async def _plan_in_sandbox(self, revision: int) -> tuple[str, str]:
+        """The code and the text of why planning failed for good, or nothing.
 
         What a sandbox returns is left undecoded, here and below: Postgres says what there is, and a result that cannot
         be decoded would fail the workflow's task for ever.
         """
-        for attempt in range(self._tuning.tries):
+        attempt = waits = 0
+        while attempt < self._tuning.tries and waits < MOST_WAITS:
             await self._ensure_sandbox()
             try:
                 await workflow.execute_activity(
@@ -194,22 +226,28 @@ class RunWorkflow:
                     raise
                 cause = error.cause
                 if isinstance(cause, ApplicationError) and cause.non_retryable:
-                    return cause.message or "Planning failed."
+                    return cause.type or "failed", cause.message or "Planning failed."
+                if isinstance(cause, ApplicationError) and cause.type == Code.THROTTLED:
+                    # How long is for Postgres to say, not for the sandbox.
+                    waits += 1
+                    await workflow.sleep(max(1.0, (await self._look()).wait_seconds))
+                    continue
                 await workflow.sleep(_back_off(attempt))
+                attempt += 1
             else:
-                return ""
-        return "The sandbox could not finish planning."
+                return "", ""
+        return "failed", "The sandbox could not finish planning."
 
     # -- acting ------------------------------------------------------------------------------------------------
 
-    async def _act(self, view: RunView) -> RunResult:
+    async def _act(self, view: RunView) -> RunResult | None:
+        """Until the run ends; None where it is to be planned again."""
         while True:
-            if view.autonomous and not view.cancelled and workflow.patched("autonomy"):
+            if view.autonomous and not view.cancelled and not view.paused and workflow.patched("autonomy"):
                 view = await self._cover(view)
             # Cancellation stops what has not begun; whatever has, is seen through and recorded.
-            for action_id in view.approved:
-                if action_id not in self._performing:
-                    self._performing[action_id] = asyncio.create_task(self._perform(action_id))
+            for action_id in self._next_ones(view):
+                self._performing[action_id] = asyncio.create_task(self._perform(action_id))
             for action_id in view.settled:
                 await self._record(action_id, "")
             finished = self._forget_finished()
@@ -217,7 +255,10 @@ class RunWorkflow:
             if view.settled or (finished and workflow.patched("look-again")):
                 view = await self._look()
                 continue
-            if not self._performing and not view.unknown and not view.approved:
+            if view.replan and not (view.cancelled or view.broken or view.paused or self._performing or view.unknown):
+                return None
+            open_still = view.unknown or view.approved or (view.replan and not view.cancelled)
+            if not self._performing and not open_still:
                 if view.cancelled:
                     return await self._finish("cancelled", "")
                 if not view.pending:
@@ -226,7 +267,17 @@ class RunWorkflow:
             if not self._performing and self._should_continue():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(self._tuning)
-            view = await self._next_view()
+            view = await self._next_view(idle=view.paused)
+
+    def _next_ones(self, view: RunView) -> list[UUID]:
+        """Approved actions to begin now, in the plan's order."""
+        waiting = [item for item in view.approved if item not in self._performing and item not in view.blocked]
+        if not workflow.patched("few-at-once"):
+            return waiting
+        if self._should_continue():
+            # What is on its way is seen through first; the next execution goes on.
+            return []
+        return waiting[: max(0, AT_ONCE - len(self._performing))]
 
     async def _cover(self, view: RunView) -> RunView:
         """Has pending actions judged by the guardrails: each once, and again when a notice's time is up."""
@@ -278,12 +329,17 @@ class RunWorkflow:
             return "attention", "It is not known whether an action took place. Please say."
         if self._performing:
             return "working", ""
+        if view.paused or view.broken:
+            return _held(view)
+        if view.approved and set(view.approved) <= set(view.blocked) and not view.pending:
+            return "waiting", "A connection is read-only: its approved actions wait until it may write again."
         return "waiting", "Actions wait for your approval."
 
     async def _perform(self, action_id: UUID) -> None:
         """Carries one approved action to a recorded result."""
         failure = ""
-        for attempt in range(self._tuning.tries):
+        attempt = waits = 0
+        while attempt < self._tuning.tries and waits < MOST_WAITS:
             minted: MintOutput = await workflow.execute_activity(
                 names.MINT_GRANT,
                 ActionRef(user_id=self._user_id, run_id=self._run_id, action_id=action_id),
@@ -295,10 +351,16 @@ class RunWorkflow:
             failure = minted.refused
             if minted.grant:
                 failure = await self._perform_in_sandbox(action_id, minted.grant)
-            state = await self._record(action_id, failure)
-            if state not in {"approved", "sending"}:
+            # What a change of the connection or of the run may undo is no reason to give up yet.
+            recorded = await self._recorded(action_id, "" if failure in _MAY_PASS else failure)
+            if recorded.state not in {"approved", "sending"} or recorded.blocked:
                 return
-            await workflow.sleep(_back_off(attempt))
+            if recorded.wait_seconds > 0:
+                waits += 1
+                await workflow.sleep(max(1.0, recorded.wait_seconds))
+            else:
+                await workflow.sleep(_back_off(attempt))
+                attempt += 1
         await self._record(action_id, failure or "unavailable")
 
     async def _perform_in_sandbox(self, action_id: UUID, grant: str) -> str:
@@ -327,6 +389,9 @@ class RunWorkflow:
         return ""
 
     async def _record(self, action_id: UUID, failure: str) -> str:
+        return (await self._recorded(action_id, failure)).state
+
+    async def _recorded(self, action_id: UUID, failure: str) -> RecordOutput:
         output: RecordOutput = await workflow.execute_activity(
             names.RECORD_RESULT,
             RecordInput(user_id=self._user_id, run_id=self._run_id, action_id=action_id, failure=failure),
@@ -335,14 +400,14 @@ class RunWorkflow:
             start_to_close_timeout=timedelta(seconds=20),
             retry_policy=_TRUSTED_RETRY,
         )
-        return output.state
+        return output
 
     # -- waiting and telling -----------------------------------------------------------------------------------
 
-    async def _next_view(self) -> RunView:
-        """What Postgres says after the next wake-up or finished action."""
+    async def _next_view(self, *, idle: bool = False) -> RunView:
+        """What Postgres says after the next wake-up or finished action. `idle`: no notice's time matters meanwhile."""
         until: float | None = None
-        if self._notice_at is not None:
+        if self._notice_at is not None and not idle:
             until = max(0.0, (self._notice_at - workflow.now()).total_seconds())
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
@@ -422,6 +487,12 @@ class RunWorkflow:
 
 _TRUSTED_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 _ONCE = RetryPolicy(maximum_attempts=1)
+_MAY_PASS = frozenset({Code.CONNECTION_UNUSABLE.value, Code.RUN_PAUSED.value})
+
+
+def _held(view: RunView) -> tuple[str, str]:
+    """What a run says that its owner, or a connection, holds."""
+    return ("paused", "You paused it.") if view.paused else ("needs_reconnection", NEEDS_RECONNECTION)
 
 
 def _back_off(attempt: int) -> timedelta:

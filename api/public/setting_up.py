@@ -14,6 +14,7 @@ from activities.connectors.registry import connector
 from activities.connectors.smtp.message import sender
 from activities.playbooks import playbook
 from activities.playbooks.base import checked
+from api.public import revoking
 from api.public.parts import Parts
 from coco.canonical import canonical
 from coco.connections import ConnectionState
@@ -81,8 +82,7 @@ async def set_connection_state(parts: Parts, user_id: UUID, connection_id: UUID,
             wanted = "revoked"
         case _:
             raise InvalidInput("state: one of active, read_only, revoked")
-    async with parts.writing(user_id) as session:
-        return await connections.set_state(session, user_id, connection_id, wanted)
+    return await revoking.set_state(parts, user_id, connection_id, wanted)
 
 
 async def create_workflow(

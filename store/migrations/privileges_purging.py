@@ -84,10 +84,12 @@ BEGIN
     RAISE EXCEPTION 'only a revoked connection of one''s own is purged' USING ERRCODE = 'check_violation';
   END IF;
   PERFORM set_config('coco.purging', 'on', true);
-  -- Whatever the sandbox still holds, it can hand in to nobody any more.
+  -- Whatever the sandbox still holds, it can hand in to nobody any more. (One that is started later is emptied first.)
   UPDATE sandboxes SET token_sha256 = NULL, state = CASE state WHEN 'running' THEN 'stopped' ELSE state END
    WHERE user_id = the_user AND token_sha256 IS NOT NULL
-     AND EXISTS (SELECT 1 FROM connections c WHERE c.id = the_connection AND c.purge_owed_at IS NOT NULL);
+     AND EXISTS (SELECT 1 FROM connections c WHERE c.id = the_connection
+                  AND (c.purged_at IS NULL OR c.purged_at < c.broken_at));
+  UPDATE connections SET purged_at = clock_timestamp() WHERE id = the_connection;
   SELECT coalesce(array_agg(DISTINCT r.run_id), '{}') INTO touched
     FROM reads r WHERE r.user_id = the_user AND r.connection_id = the_connection;
   PERFORM 1 FROM runs WHERE user_id = the_user AND id = ANY (touched) ORDER BY id FOR UPDATE;
@@ -174,6 +176,9 @@ BEGIN
   END IF;
   IF OLD.state = 'revoked' AND NEW.state NOT IN ('active', 'read_only') THEN
     RAISE EXCEPTION 'a revoked connection stays revoked' USING ERRCODE = 'check_violation';
+  END IF;
+  IF OLD.state = 'revoked' AND (OLD.purged_at IS NULL OR OLD.purged_at < OLD.broken_at) THEN
+    RAISE EXCEPTION 'what a revoked connection had read is not removed yet' USING ERRCODE = 'check_violation';
   END IF;
   IF OLD.state IN ('checking', 'needs_reconnection', 'revoked') AND NEW.state IN ('active', 'read_only')
      AND NOT EXISTS (

@@ -77,6 +77,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/v1/runs"): Route("own"),
     ("GET", "/api/v1/runs/{run_id}"): Route("foreign"),
     ("POST", "/api/v1/runs/{run_id}/cancel"): Route("foreign"),
+    ("POST", "/api/v1/runs/{run_id}/pause"): Route("foreign"),
+    ("POST", "/api/v1/runs/{run_id}/resume"): Route("foreign"),
     ("POST", "/api/v1/runs/{run_id}/decisions"): Route(
         "foreign",
         json=lambda card: {

@@ -1,0 +1,56 @@
+"""Taking a connection's rights away, and having a run pause and go on. The same for the REST API and the pages."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+
+from api.public.parts import Parts
+from store import connections, revoking, runs, views
+from store.tables import Connection
+
+log = logging.getLogger("coco.api")
+
+
+async def set_state(parts: Parts, user_id: UUID, connection_id: UUID, state: connections.State) -> Connection:
+    """Makes a connection active, read-only or revoked. Raises NotFound, Conflict.
+
+    Returns, where rights were taken away, when nothing leaves by them any more; a revocation also when what was read
+    is removed from the database. What cannot be had in time (a sending that hangs) the control worker sees through.
+    """
+    async with parts.writing(user_id) as session:
+        row = await connections.set_state(session, user_id, connection_id, state)
+        open_runs = await revoking.dependents(session, user_id, connection_id)
+    for run_id in open_runs:
+        parts.waker.wake(user_id, run_id)
+    if state == "active":
+        return row
+    try:
+        async with parts.writing(user_id) as session:
+            await revoking.has_left(session, connection_id, 2 * parts.settings.request_timeout_seconds + 5)
+            if state == "revoked":
+                await revoking.purge(session, user_id, connection_id, actor=f"user:{user_id}")
+    except DBAPIError as error:
+        log.warning("connection %s: the rest is left to the control worker: %s", connection_id, error.orig)
+    async with parts.reading(user_id) as session:
+        return await connections.get(session, user_id, connection_id)
+
+
+async def pause(parts: Parts, user_id: UUID, run_id: UUID) -> views.RunView:
+    """None of the run's actions begins from now on. Raises NotFound, Conflict."""
+    async with parts.writing(user_id) as session:
+        await runs.pause(session, user_id, run_id)
+        view = await views.run(session, user_id, run_id)
+    parts.waker.wake(user_id, run_id)
+    return view
+
+
+async def resume(parts: Parts, user_id: UUID, run_id: UUID) -> views.RunView:
+    """The run goes on where it was. Raises NotFound, Conflict."""
+    async with parts.writing(user_id) as session:
+        await runs.resume(session, user_id, run_id)
+        view = await views.run(session, user_id, run_id)
+    parts.waker.wake(user_id, run_id)
+    return view
