@@ -78,7 +78,8 @@ def eligibility(newest_first: Sequence[RunRecord], needed: int = DEFAULT_RUNS_NE
             if counted >= needed:
                 break
     if counted >= needed:
-        why = f"{counted} approved runs in a row, none with a rejected action"
+        many = f"{counted} approved runs in a row, none with a rejected action"
+        why = many if counted > 1 else "1 approved run, without a rejected action"
     else:
         why = f"{counted} of the {needed} approved runs without a rejected action that are needed"
     return Eligibility(eligible=counted >= needed, approved_runs=counted, needed=needed, why=why)

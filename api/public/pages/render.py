@@ -37,7 +37,13 @@ environment.globals.update(
     }
 )
 environment.filters.update(
-    {"shown": wording.shown, "moment": wording.moment, "paragraphs": wording.paragraphs, "label": wording.field_label}
+    {
+        "shown": wording.shown,
+        "moment": wording.moment,
+        "paragraphs": wording.paragraphs,
+        "ticks": wording.ticks,
+        "label": wording.field_label,
+    }
 )
 
 
