@@ -9,12 +9,12 @@ entry of the chain says so.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from coco.canonical import digest
+from coco.canonical import canonical, sha256_hex
 from coco.requests import Frozen
 
 GENESIS = "0" * 64
@@ -32,6 +32,7 @@ class AuditKind(StrEnum):
     CONNECTION_PURGED = "connection_purged"
     """What was read through a revoked connection was removed; names the entries that were blanked with it."""
     WORKFLOW_CREATED = "workflow_created"
+    WORKFLOW_ARCHIVED = "workflow_archived"
     RUN_STARTED = "run_started"
     RUN_CANCELLED = "run_cancelled"
     RUN_PAUSED = "run_paused"
@@ -68,6 +69,8 @@ class AuditKind(StrEnum):
     HOOK_CHANGED = "hook_changed"
     CREDITS_ADDED = "credits_added"
     BUDGET_CHANGED = "budget_changed"
+    AUDIT_EXPORTED = "audit_exported"
+    """Entries left Coco as a file; the entry says which, in what form, and asked for by whom."""
 
 
 class AuditEntry(Frozen):
@@ -86,11 +89,21 @@ class AuditEntry(Frozen):
     prev_hash: str
 
 
-def entry_hash(entry: AuditEntry) -> str:
-    """SHA-256 over the canonical JSON of the entry, the previous hash included."""
+def entry_bytes(entry: AuditEntry) -> bytes:
+    """The entry in canonical JSON, the previous hash included: what is hashed, and what an export carries."""
     fields = entry.model_dump(mode="json")
-    fields["at"] = entry.at.isoformat(timespec="microseconds")
-    return digest(fields)
+    fields["at"] = moment(entry.at)
+    return canonical(fields)
+
+
+def entry_hash(entry: AuditEntry) -> str:
+    """SHA-256 over `entry_bytes`."""
+    return sha256_hex(entry_bytes(entry))
+
+
+def moment(at: datetime) -> str:
+    """A time as it is hashed and signed: UTC, to the microsecond, whatever zone the database told it in."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 ERASED = "erased"
@@ -108,13 +121,16 @@ class ChainBreak(Frozen):
     problem: str
 
 
-def verify_chain(entries: Iterable[tuple[AuditEntry, str]]) -> ChainBreak | None:
+def verify_chain(
+    entries: Iterable[tuple[AuditEntry, str]], *, after: int = 0, previous: str = GENESIS
+) -> ChainBreak | None:
     """Walks (entry, stored hash) pairs in order of `seq`; None when the chain holds.
 
-    A blanked entry keeps the hash that the next one follows, and holds only where a later entry says that it was
-    blanked, and names the hash of what is left of it.
+    Begins after entry `after`, whose hash is `previous`: by default at the very first. A blanked entry keeps the hash
+    that the next one follows, and holds only where a later entry says that it was blanked, and names the hash of what
+    is left of it.
     """
-    expected_seq, previous = 1, GENESIS
+    expected_seq = after + 1
     unannounced: dict[int, str] = {}
     for entry, stored in entries:
         if entry.seq != expected_seq:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.audit import GENESIS, AuditEntry, AuditKind, entry_hash
-from store.tables import AuditRow, utc_now
+from store import events
+from store.tables import ActionRow, AuditRow, Run, utc_now
+
+_TOLD_ALREADY = frozenset(AuditKind) - {
+    AuditKind.SIGN_UP,
+    AuditKind.SIGN_IN,
+    AuditKind.SIGN_IN_FAILED,
+    AuditKind.WORKFLOW_CREATED,
+    AuditKind.WORKFLOW_ARCHIVED,
+    AuditKind.REQUEST_REFUSED,
+    AuditKind.HISTORY_READ,
+    AuditKind.TRUST_SETTINGS_CHANGED,
+    AuditKind.ACTION_REVIEWED,
+    AuditKind.SCHEDULE_CHANGED,
+    AuditKind.HOOK_CHANGED,
+    AuditKind.AUDIT_EXPORTED,
+}
+"""Kinds whose writers tell watching pages themselves."""
 
 
 async def append(
@@ -27,8 +45,10 @@ async def append(
 ) -> bool:
     """Appends one entry in the caller's transaction, so that it exists exactly when what it records does.
 
-    With `once`, an entry of this kind for this action is written at most one time; False says it was there.
-    Holds a lock on the user's chain until the transaction ends.
+    What an entry on a run or an action is about (`workflow`, `connection`, `operation`) is added where `body` does not
+    say it. Times never go backwards within a chain, whatever the clocks of several hosts say. With `once`, an entry of
+    this kind for this action is written at most one time; False says it was there. Holds a lock on the user's chain
+    until the transaction ends.
     """
     await session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('audit:' || :u, 0))"), {"u": str(user_id)}
@@ -43,7 +63,7 @@ async def append(
             return False
     last = (
         await session.execute(
-            select(col(AuditRow.seq), col(AuditRow.hash))
+            select(col(AuditRow.seq), col(AuditRow.hash), col(AuditRow.at))
             .where(col(AuditRow.user_id) == user_id)
             .order_by(col(AuditRow.seq).desc())
             .limit(1)
@@ -52,17 +72,45 @@ async def append(
     entry = AuditEntry(
         user_id=user_id,
         seq=(last.seq + 1) if last else 1,
-        at=utc_now(),
+        at=max(utc_now(), last.at.astimezone(UTC)) if last else utc_now(),
         kind=kind,
         actor=actor,
         run_id=run_id,
         action_id=action_id,
-        body=body,
+        body=await _about(session, user_id, run_id, action_id) | body,
         prev_hash=last.hash if last else GENESIS,
     )
     session.add(AuditRow(**entry.model_dump(exclude={"kind"}), kind=kind.value, hash=entry_hash(entry), once=once))
     await session.flush()
+    if kind not in _TOLD_ALREADY:
+        await events.tell(session, user_id, "audit", run_id=run_id, body={"seq": entry.seq, "kind": kind.value})
     return True
+
+
+async def _about(session: AsyncSession, user_id: UUID, run_id: UUID | None, action_id: UUID | None) -> dict[str, str]:
+    """What an entry is about, as far as the ids tell; nothing for ids that are not this user's."""
+    if action_id is not None:
+        action = (
+            await session.execute(
+                select(col(ActionRow.workflow_id), col(ActionRow.connection_id), col(ActionRow.operation)).where(
+                    col(ActionRow.id) == action_id, col(ActionRow.user_id) == user_id
+                )
+            )
+        ).first()
+        if action is not None:
+            return {
+                "workflow": str(action.workflow_id),
+                "connection": str(action.connection_id),
+                "operation": action.operation,
+            }
+    if run_id is not None:
+        workflow = await session.execute(
+            select(col(Run.workflow_id)).where(col(Run.id) == run_id, col(Run.user_id) == user_id)
+        )
+        found = workflow.scalar_one_or_none()
+        if found is not None:
+            return {"workflow": str(found)}
+    return {}
 
 
 def to_entry(row: AuditRow) -> AuditEntry:

@@ -29,6 +29,11 @@ def rendered(url: URL) -> str:
     return text.replace(" ", "%20") + mark + query.replace("+", "%20")
 
 
+def plain_dsn(dsn: str) -> str:
+    """An address as psycopg itself takes it."""
+    return "postgresql://" + sqlalchemy_url(dsn).removeprefix("postgresql+psycopg://")
+
+
 class Database:
     """A pool of connections as one role. Lives as long as its process; `close()` gives the connections back."""
 

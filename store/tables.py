@@ -436,6 +436,36 @@ class AuditRow(SQLModel, table=True):
     """True where at most one entry of this kind may exist for the action (its result)."""
 
 
+class AuditUnsigned(SQLModel, table=True):
+    """That a user's chain has entries which no checkpoint covers yet. Written by the audit table's own trigger."""
+
+    __tablename__ = "audit_unsigned"
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    since: datetime = Field(sa_column=_time())
+    entries: int = Field(sa_column=Column(BigInteger, nullable=False))
+    wanted: bool = False
+    """Somebody waits for it: an export was begun."""
+    problem: str = Field(default="", sa_column=Column(Text, nullable=False))
+    """Why the chain was not signed."""
+
+
+class AuditCheckpoint(SQLModel, table=True):
+    """A signed statement about a chain (coco.audit_checkpoints); append-only, written by the control role."""
+
+    __tablename__ = "audit_checkpoints"
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    hash: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_column=_time())
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    """schedule | export"""
+    deployment: str = Field(sa_column=Column(Text, nullable=False))
+    key_id: str = Field(sa_column=Column(Text, nullable=False))
+    public_key: str = Field(sa_column=Column(Text, nullable=False))
+    signature: str = Field(sa_column=Column(Text, nullable=False))
+
+
 class CreditAccount(SQLModel, table=True):
     """A user's balance, kept by the database from the ledger's postings; the checks keep it at zero or above."""
 

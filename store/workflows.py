@@ -71,4 +71,11 @@ async def archive(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> Wo
         now = utc_now()
         await session.execute(update(Workflow).where(col(Workflow.id) == workflow_id).values(archived_at=now))
         row.archived_at = now
+        await audit.append(
+            session,
+            user_id,
+            AuditKind.WORKFLOW_ARCHIVED,
+            actor=f"user:{user_id}",
+            body={"workflow": str(workflow_id), "title": row.title},
+        )
     return row

@@ -13,11 +13,13 @@ from temporalio.worker import Worker
 
 from activities.trusted import TrustedActivities
 from coco import deployment
+from coco.audit_checkpoints import SigningKey
 from coco.names import CONTROL_QUEUE
 from coco.settings import Settings
 from sandbox.container import detect
 from store.database import Database
 from store.roles import Role, role_dsn
+from workers.checkpoints import CheckpointKeeper
 from workers.codec import data_converter
 from workers.dispatcher import Dispatcher
 from workers.keyring import KeyRing
@@ -66,6 +68,8 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         log.info("the control worker is ready; %d runs resume", owed)
         beside = [asyncio.create_task(dispatcher.run()), asyncio.create_task(sandboxes.keep())]
         beside.append(asyncio.create_task(ScheduleKeeper(database, client).run()))
+        signing = SigningKey.derived(deployment.signing_key(settings))
+        beside.append(asyncio.create_task(CheckpointKeeper(database, signing, settings.deployment).run()))
         waiting = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*beside, waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in (*beside, waiting):

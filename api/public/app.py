@@ -20,6 +20,7 @@ from api.public import feed
 from api.public.events import Hub
 from api.public.pages import credits as credit_pages
 from api.public.pages import edit, inbox, set_up, sign_in, starting, trusting
+from api.public.pages import feed as feed_pages
 from api.public.pages import guardrails as guardrail_pages
 from api.public.pages import records as record_pages
 from api.public.pages import workflow as workflow_page
@@ -27,7 +28,7 @@ from api.public.pages.errors import html_error, sign_in_first
 from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
-from api.public.rest import actions, auth, connections, credits, guardrails, records, runs, schedules, workflows
+from api.public.rest import actions, audit, auth, connections, credits, guardrails, runs, schedules, workflows
 from api.public.rest.models import ERRORS
 from api.public.waker import Waker
 from api.shell import Shell
@@ -83,7 +84,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for module in (auth, connections, workflows, runs, actions, records, credits, guardrails, schedules):
+    for module in (audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
         rest.include_router(module.router)
     app.include_router(rest)
     app.include_router(feed.router)
@@ -93,7 +94,7 @@ def create_app(parts: Parts) -> FastAPI:
     async def openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
 
-    for pages in (sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
+    for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
         app.include_router(pages.router)
     for pages in (record_pages, credit_pages):
         app.include_router(pages.router)

@@ -131,6 +131,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     # By the signature of its delivery: tested in tests/autonomy/test_hooks.py.
     ("POST", "/hooks/{hook_id}"): Route("open"),
     ("GET", "/api/v1/activity"): Route("own"),
+    ("POST", "/api/v1/audit/exports"): Route(
+        "own", json=lambda card: {"form": "jsonl", "filter": {"workflow": str(card.workflow_id)}}
+    ),
+    ("GET", "/api/v1/audit/checkpoints"): Route("own"),
+    ("GET", "/api/v1/audit/keys"): Route("own"),
     ("GET", "/api/v1/credits"): Route("own"),
     ("GET", "/api/v1/credits/ledger"): Route("own"),
     ("GET", "/api/v1/credits/usage"): Route("own"),
@@ -215,7 +220,8 @@ ROUTES: dict[tuple[str, str], Route] = {
         form=lambda card: {"connector": "hubspot", "title": "x", "secret": "x"},
     ),
     ("POST", "/connections/{connection_id}/state"): Route("foreign", form=lambda card: {"state": "revoked"}),
-    ("GET", "/activity"): Route("own"),
+    ("GET", "/activity"): Route("own", query="q=zebra&what=done"),
+    ("POST", "/activity/export"): Route("own", form=lambda card: {"form": "csv", "run": str(card.run_id)}),
     ("POST", "/credits/budgets"): Route(
         "foreign", form=lambda card: {"workflow": str(card.workflow_id), "period": "day", "credits": "5"}
     ),

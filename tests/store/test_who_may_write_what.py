@@ -124,6 +124,7 @@ TABLES = [
     "questions", "reads", "actions", "decisions", "grants", "effects", "drifts", "refusals", "wakeups", "audit",
     "credit_accounts", "ledger_transactions", "ledger_postings", "credit_budgets", "events", "sandboxes",
     "guardrails", "trust_settings", "leases", "evaluations", "notices", "reviews", "schedules", "hooks", "hook_calls",
+    "audit_unsigned", "audit_checkpoints",
     "calls", "paces",
     "credential_attempts", "oauth_flows",
 ]  # fmt: skip
@@ -155,7 +156,13 @@ async def test_no_role_reads_another_users_rows(scene: Scene, table: str, role: 
         if "permission denied" in str(error):
             return
         raise
-    shared = {("wakeups", "control"), ("sandboxes", "control"), ("sandboxes", "gateway"), ("schedules", "control")}
+    shared = {
+        ("wakeups", "control"),
+        ("sandboxes", "control"),
+        ("sandboxes", "gateway"),
+        ("schedules", "control"),
+        ("audit_unsigned", "control"),
+    }
     if (table, role) not in shared:
         assert count == 0
 

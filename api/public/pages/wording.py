@@ -91,6 +91,8 @@ _KINDS = {
     "action_notified": "Told before it runs",
     "action_returned": "Back in the inbox",
     "action_reviewed": "Reviewed afterwards",
+    "workflow_archived": "Workflow archived",
+    "audit_exported": "Activity exported",
     "schedule_changed": "Schedule changed",
     "hook_changed": "Webhook changed",
 }
@@ -150,7 +152,11 @@ def counted(number: int, one: str, many: str) -> str:
 
 
 def headline(entry: ActivityView) -> str:
-    return _KINDS.get(entry.kind, entry.kind.replace("_", " ").capitalize())
+    return kind_title(entry.kind)
+
+
+def kind_title(kind: str) -> str:
+    return _KINDS.get(kind, kind.replace("_", " ").capitalize())
 
 
 def tone(entry: ActivityView) -> str:
