@@ -28,7 +28,8 @@ GMAIL = Connector(
     auth=AUTH,
     oauth=OAUTH,
     scopes=SCOPES,
-    # 6,000 units a minute for each user; the dearest call, sending, takes 100.
+    # 6,000 units a minute for each user; the dearest call, sending, takes 100. Google does not say that mail answered
+    # with 429 was not sent.
     rate_limit=RateLimit(
         requests=60, seconds=60, source="https://developers.google.com/workspace/gmail/api/reference/quota"
     ),
