@@ -69,6 +69,8 @@ class AuditKind(StrEnum):
     HOOK_CHANGED = "hook_changed"
     CREDITS_ADDED = "credits_added"
     BUDGET_CHANGED = "budget_changed"
+    ACCOUNT_EXPORTED = "account_exported"
+    """Everything that is kept of the user was handed out."""
     AUDIT_EXPORTED = "audit_exported"
     """Entries left Coco as a file; the entry says which, in what form, and asked for by whom."""
 

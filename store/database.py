@@ -44,9 +44,14 @@ class Database:
         )
 
     @asynccontextmanager
-    async def user(self, user_id: UUID) -> AsyncIterator[AsyncSession]:
-        """One transaction that sees only this user's rows; commits at the end, rolls back on an exception."""
+    async def user(self, user_id: UUID, *, repeatable: bool = False) -> AsyncIterator[AsyncSession]:
+        """One transaction that sees only this user's rows; commits at the end, rolls back on an exception.
+
+        With `repeatable`, every query sees the database as the first one did.
+        """
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            if repeatable:
+                await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             await session.execute(text("SELECT set_config('coco.user_id', :u, true)"), {"u": str(user_id)})
             yield session
 

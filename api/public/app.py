@@ -28,7 +28,7 @@ from api.public.pages.errors import html_error, sign_in_first
 from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
-from api.public.rest import actions, audit, auth, connections, credits, guardrails, runs, schedules, workflows
+from api.public.rest import account, actions, audit, auth, connections, credits, guardrails, runs, schedules, workflows
 from api.public.rest.models import ERRORS
 from api.public.waker import Waker
 from api.shell import Shell
@@ -84,7 +84,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for module in (audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
+    for module in (account, audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
         rest.include_router(module.router)
     app.include_router(rest)
     app.include_router(feed.router)

@@ -51,6 +51,13 @@ class Parts:
             await session.execute(text("SET TRANSACTION READ ONLY"))
             yield session
 
+    @asynccontextmanager
+    async def snapshot(self, user_id: UUID) -> AsyncIterator[AsyncSession]:
+        """As `reading`, and every query of the block sees the database as the first one did."""
+        async with self.database.user(user_id, repeatable=True) as session:
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+            yield session
+
 
 def parts_of(connection: HTTPConnection) -> Parts:
     found = connection.app.state.parts

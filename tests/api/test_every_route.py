@@ -136,6 +136,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("GET", "/api/v1/audit/checkpoints"): Route("own"),
     ("GET", "/api/v1/audit/keys"): Route("own"),
+    ("POST", "/api/v1/account/export"): Route("own"),
     ("GET", "/api/v1/credits"): Route("own"),
     ("GET", "/api/v1/credits/ledger"): Route("own"),
     ("GET", "/api/v1/credits/usage"): Route("own"),
