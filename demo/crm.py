@@ -70,7 +70,15 @@ def router(storage: Storage) -> APIRouter:
     @routes.get("/{kind_name}/{record_id}")
     async def read_record(kind_name: str, record_id: str, request: Request) -> Response:
         archived = request.query_params.get("archived") == "true"
-        return JSONResponse(_shown(storage, request, _found(storage, kind_name, record_id, archived=archived)))
+        unique = request.query_params.get("idProperty")
+        if unique is None:
+            return JSONResponse(_shown(storage, request, _found(storage, kind_name, record_id, archived=archived)))
+        if _kind(kind_name) is not CONTACTS or unique != "email":
+            raise invalid(f"{unique} is not a unique property of {kind_name}")
+        record = None if archived else storage.contact_by_email(record_id)
+        if record is None:
+            raise not_found()
+        return JSONResponse(_shown(storage, request, record))
 
     @routes.patch("/{kind_name}/{record_id}")
     async def change_record(kind_name: str, record_id: str, request: Request) -> Response:

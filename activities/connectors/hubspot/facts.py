@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from activities.connectors.base import json_of
 from activities.connectors.http import http_request
 from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, ObjectType, stage_label
-from activities.connectors.hubspot.wire import existing_record, item, joined
+from activities.connectors.hubspot.wire import existing_record, item, joined, page_of, record_of
+from coco.errors import CocoError
 from coco.requests import PreparedRequest, ProviderResponse
 
 TAGS = "tags"
@@ -111,10 +113,13 @@ def subject(operation: str, arguments: Mapping[str, Any]) -> tuple[str, str] | N
 
 def facts_request(kind: str, record_id: str) -> PreparedRequest:
     """The read that shows a record's facts. Exact: an attested response counts only for these very bytes."""
-    found = _kind(kind)
-    properties = [name for name, _ in _FIELDS[kind].values()] + list(_FURTHER[kind])
-    query = [("properties", joined(properties)), ("archived", "false")]
-    return http_request("GET", item(found.path, record_id), query=query)
+    query = [("properties", shown_properties(kind)), ("archived", "false")]
+    return http_request("GET", item(_kind(kind).path, record_id), query=query)
+
+
+def shown_properties(kind: str) -> str:
+    """The properties that facts of this kind of record come from, as a query names them."""
+    return joined([name for name, _ in _FIELDS[kind].values()] + list(_FURTHER[kind]))
 
 
 def facts(kind: str, record_id: str, response: ProviderResponse) -> dict[str, Any]:
@@ -146,6 +151,15 @@ def facts_of_record(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
     elif kind == "deal":
         found |= _of_deal(properties)
     return found
+
+
+def records_in(response: ProviderResponse) -> list[dict[str, Any]]:
+    """The records of any answer, one or a page; none of one that cannot be understood."""
+    try:
+        value = json_of(response)
+        return page_of(response)["results"] if isinstance(value, dict) and "results" in value else [record_of(value)]
+    except CocoError:
+        return []
 
 
 def _of_contact(properties: Mapping[str, str | None]) -> dict[str, Any]:

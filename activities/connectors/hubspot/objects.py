@@ -45,6 +45,9 @@ class ObjectType:
         query = () if method == "POST" else ("archived", "associations", "properties")
         if path == self.path:
             query = (*query, "after", "limit")
+        elif query:
+            # A record by another property that is its own alone, such as a contact's address.
+            query = (*query, "idProperty")
         return Route(
             method=method,
             path=path,
