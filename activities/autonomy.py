@@ -18,13 +18,15 @@ from sqlmodel import col
 from temporalio import activity
 
 from activities import names
-from activities.facts import MAX_AGE, action_facts, readable, record_facts, wanted_read
-from activities.names import CoverInput, CoverOutput, FactsRead
+from activities.attested import Wanted
+from activities.facts import MAX_AGE, action_facts, readable, record_facts, wanted_reads
+from activities.names import ActionRef, CoverInput, CoverOutput, FactsRead
 from coco.actions import Action, ActionState
 from coco.guardrails.catalogue import Catalogue
 from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.form import Form
 from coco.guardrails.records import read_record
+from coco.guardrails.requirements import form_requirements
 from coco.requests import ProviderResponse
 from coco.trust import Profile, TrustLevel, unlike
 from coco.verdicts import Judged, judge
@@ -32,10 +34,23 @@ from store import trust
 from store.database import Database
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
-from store.tables import ActionRow, DecisionRow, EvaluationRow, GuardrailRow, Lease, Notice, ReadRow, Run, Workflow
+from store.tables import (
+    ActionRow,
+    Connection,
+    DecisionRow,
+    EvaluationRow,
+    GuardrailRow,
+    Lease,
+    Notice,
+    ReadRow,
+    Run,
+    Workflow,
+)
 
 READ_AGAIN = timedelta(minutes=10)
 """Facts older than this are read again while there is still time to; older than MAX_AGE they count for nothing."""
+SPARE = timedelta(minutes=1)
+"""Facts that would be too old this soon are too old for a grant: it could hardly be used any more."""
 
 _ORDER = {"run": 0, "notify_first": 1, "draft_only": 2}
 
@@ -46,6 +61,21 @@ class TakeBack(Exception):
 
 
 @dataclass(frozen=True)
+class Again:
+    """What the look right before a grant came to. Without `proof` the action is back in the inbox."""
+
+    proof: EvaluationRow | None = None
+    until: datetime | None = None
+    """When the facts behind the verdict are too old, or the lease is over: no grant may live longer."""
+    stale: bool = False
+    """Its facts were too old to be judged by: with them read again, a guardrail may still cover it."""
+
+    def seconds(self, now: datetime, at_most: int) -> int:
+        """For how long a grant may live."""
+        return at_most if self.until is None else max(1, min(at_most, int((self.until - now).total_seconds())))
+
+
+@dataclass(frozen=True)
 class _Ground:
     """What the verdicts of one workflow rest on, at one moment, under the lease's lock."""
 
@@ -53,6 +83,8 @@ class _Ground:
     lease: Lease
     rules: list[tuple[GuardrailRow, Form]]
     reserved: frozenset[str]
+    crm: str | None
+    """The one connection in which a mail's recipient is looked up."""
     now: datetime
 
 
@@ -62,6 +94,8 @@ class _Found:
     form: Form
     proof: EvaluationRow
     judged: Judged
+    oldest: datetime | None
+    """Of the reads behind it."""
 
 
 class AutonomyActivities:
@@ -94,6 +128,14 @@ class AutonomyActivities:
             run = await get_run(session, user_id, run_id)
             await trust.take_back(session, user_id, run.workflow_id, reason, actor="system")
 
+    async def put_back(self, message: ActionRef, why: str) -> None:
+        """Puts an action that was to run alone back into the inbox, in a transaction of its own."""
+        async with self._db.user(message.user_id) as session:
+            await get_run(session, message.user_id, message.run_id, lock=True)
+            row = await own(session, ActionRow, message.action_id, message.user_id, "action", lock=True)
+            if row.state == ActionState.APPROVED and not await approved_by_person(session, row.id):
+                await trust.return_action(session, row, why)
+
     async def _cover(self, session: AsyncSession, message: CoverInput) -> CoverOutput:
         run = await get_run(session, message.user_id, message.run_id, lock=True)
         pending = list(
@@ -113,7 +155,7 @@ class AutonomyActivities:
             return CoverOutput()
         concerned = [(row, rules) for row in pending if (rules := self._concerning(ground, row))]
         if not message.last:
-            reads = [read for row, _ in concerned if (read := await _missing(session, row, ground.now)) is not None]
+            reads = [read for row, rules in concerned for read in await self._missing(session, ground, row, rules)]
             if reads:
                 return CoverOutput(reads=tuple(dict.fromkeys(reads)))
         wake_at: datetime | None = None
@@ -150,27 +192,34 @@ class AutonomyActivities:
 
     # -- right before a grant --------------------------------------------------------------------------------------
 
-    async def judge_again(self, session: AsyncSession, run: Run, row: ActionRow) -> EvaluationRow | None:
-        """A new verdict on an action that a guardrail had covered, for a grant in the same transaction; None, with the
-        action back in the inbox, where it is not covered any more. Run and action are locked by the caller.
+    async def judge_again(self, session: AsyncSession, run: Run, row: ActionRow) -> Again:
+        """A new verdict on an action that a guardrail had covered, for a grant in the same transaction; without one,
+        the action is back in the inbox. Run and action are locked by the caller.
 
         Raises TakeBack.
         """
         ground = await self._ground(session, run)
         if ground is None:
             await trust.return_action(session, row, "its workflow does not run by itself any more")
-            return None
+            return Again()
+        rules = self._concerning(ground, row)
+        if rules and await self._unread(session, ground, row, rules, ground.now - MAX_AGE + SPARE):
+            await trust.return_action(session, row, "what it is about was read too long ago, and is read again")
+            return Again(stale=True)
         found = await self._judge(session, ground, row)
         if found is None or found.form.mode == "draft_only":
             await trust.return_action(session, row, await _last_reason(session, row))
-            return None
+            return Again()
         notice = await session.get(Notice, row.id, populate_existing=True)
         if found.form.mode == "notify_first" and (
             notice is None or (notice.guardrail_id, notice.guardrail_version) != (found.rule.id, found.rule.version)
         ):
             await trust.return_action(session, row, "only a rule that tells you first covers it now")
-            return None
-        return found.proof
+            return Again()
+        until = ground.lease.expires_at
+        if found.oldest is not None:
+            until = min(until, found.oldest + MAX_AGE)
+        return Again(found.proof, until)
 
     # -- judging ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +233,7 @@ class AutonomyActivities:
             return None
         now = await trust.database_now(session)
         if lease.expires_at <= now:
-            raise TakeBack("The lease has expired.")
+            raise TakeBack(trust.EXPIRED)
         settings = await trust.settings_of(session, run.user_id, run.workflow_id)
         rules = await trust.confirmed(session, run.user_id, run.workflow_id)
         return _Ground(
@@ -192,6 +241,7 @@ class AutonomyActivities:
             lease=lease,
             rules=[(rule, Form.model_validate(rule.form)) for rule in rules],
             reserved=frozenset(settings.reserved_operations),
+            crm=await _only_crm(session, workflow),
             now=now,
         )
 
@@ -204,15 +254,17 @@ class AutonomyActivities:
         return sorted(rules, key=lambda one: _ORDER[one[1].mode])
 
     async def _judge(self, session: AsyncSession, ground: _Ground, row: ActionRow) -> _Found | None:
-        """Writes down the verdict of each rule concerned; the first that covers. Raises TakeBack."""
+        """Writes down the verdicts of the rules concerned, up to the first that covers, and returns that.
+
+        Raises TakeBack.
+        """
         rules = self._concerning(ground, row)
         if not rules:
             return None
         body = Action.model_validate(row.body)
-        read = await _attested(session, row, ground.now - MAX_AGE)
-        response = ProviderResponse.model_validate(read.response) if read is not None else None
-        about, missing = record_facts(body, row.arguments, response)
-        about = readable(about, self._catalogue) | {"now": _told(ground.now)}
+        reads = await self._read(session, ground, row, rules, ground.now - MAX_AGE)
+        told = record_facts(body, row.arguments, ground.crm, self._kinds(rules), _answers(reads))
+        about = readable(told.facts, self._catalogue) | {"now": _told(ground.now)}
         full = await self._no_room(session, ground, row, body)
         first: _Found | None = None
         for rule, form in rules:
@@ -221,7 +273,7 @@ class AutonomyActivities:
             if judged.covered and full and form.mode != "draft_only":
                 self._check_used_up(ground.lease)
                 judged = judged.model_copy(update={"covered": False, "why": judged.why | {"text": f"held: {full}"}})
-            why = judged.why if judged.covered or not missing else judged.why | {"reading": missing}
+            why = judged.why if judged.covered or not told.missing else judged.why | {"reading": told.missing}
             proof = EvaluationRow(
                 user_id=row.user_id,
                 action_id=row.id,
@@ -231,16 +283,67 @@ class AutonomyActivities:
                 lease_id=ground.lease.id,
                 verdict="covered" if judged.covered else "held",
                 facts=judged.facts,
-                reads=[_named(read)] if read is not None else [],
+                reads=[_named(read) for read in reads.values()],
                 why=why,
             )
             session.add(proof)
             await session.flush()
-            if judged.covered and first is None:
-                first = _Found(rule, form, proof, judged)
+            if judged.covered:
+                # One rule is enough: its verdict is the newest that covers, which is the one a grant rests on.
+                first = _Found(rule, form, proof, judged, min((read.at for read in reads.values()), default=None))
+                break
         if first is not None and first.form.mode != "draft_only":
             self._check_alike(ground.lease, first.judged, body)
         return first
+
+    async def _missing(
+        self, session: AsyncSession, ground: _Ground, row: ActionRow, rules: list[tuple[GuardrailRow, Form]]
+    ) -> list[FactsRead]:
+        """The reads that an action's facts need and that are not there, or old."""
+        unread = await self._unread(session, ground, row, rules, ground.now - READ_AGAIN)
+        return [FactsRead(connection_id=UUID(one.connection), request=one.request) for one in unread]
+
+    async def _unread(
+        self,
+        session: AsyncSession,
+        ground: _Ground,
+        row: ActionRow,
+        rules: list[tuple[GuardrailRow, Form]],
+        since: datetime,
+    ) -> list[Wanted]:
+        reads = await self._read(session, ground, row, rules, since)
+        body = Action.model_validate(row.body)
+        wanted = wanted_reads(body, row.arguments, ground.crm, self._kinds(rules), _answers(reads))
+        return [one for one in wanted if one not in reads]
+
+    async def _read(
+        self,
+        session: AsyncSession,
+        ground: _Ground,
+        row: ActionRow,
+        rules: list[tuple[GuardrailRow, Form]],
+        since: datetime,
+    ) -> dict[Wanted, ReadRow]:
+        """The newest attested read for each that the action's facts need, as far as they are there. One answer may say
+        which others are needed."""
+        body = Action.model_validate(row.body)
+        found: dict[Wanted, ReadRow] = {}
+        looked_for: set[Wanted] = set()
+        while True:
+            wanted = wanted_reads(body, row.arguments, ground.crm, self._kinds(rules), _answers(found))
+            fresh = [one for one in wanted if one not in looked_for]
+            if not fresh:
+                return found
+            for one in fresh:
+                looked_for.add(one)
+                if (read := await _attested(session, row, one, since)) is not None:
+                    found[one] = read
+
+    def _kinds(self, rules: list[tuple[GuardrailRow, Form]]) -> frozenset[str]:
+        """The kinds of record that the rules look at."""
+        needed = [need.fact for _, form in rules for need in form_requirements(form, self._catalogue)]
+        found = {fact.partition(".")[0] for fact in needed} | {form.target for _, form in rules}
+        return frozenset(found | ({"contact"} if "email" in found else set()))
 
     def _verdict(self, form: Form, body: Action, arguments: Mapping[str, Any], about: Mapping[str, Any]) -> Judged:
         """Under each name that fits the action; a name that the rule excludes holds it under every name."""
@@ -290,27 +393,33 @@ async def approved_by_person(session: AsyncSession, action_id: UUID) -> bool:
     return found.first() is not None
 
 
-async def _missing(session: AsyncSession, row: ActionRow, now: datetime) -> FactsRead | None:
-    request = wanted_read(Action.model_validate(row.body), row.arguments)
-    if request is None or await _attested(session, row, now - READ_AGAIN) is not None:
-        return None
-    return FactsRead(connection_id=row.connection_id, request=request)
-
-
-async def _attested(session: AsyncSession, row: ActionRow, since: datetime) -> ReadRow | None:
-    """The newest attested read of this run, on the action's connection, of exactly the request that shows its facts."""
-    request = wanted_read(Action.model_validate(row.body), row.arguments)
-    if request is None:
-        return None
+async def _attested(session: AsyncSession, row: ActionRow, wanted: Wanted, since: datetime) -> ReadRow | None:
+    """The newest attested read of this run, on exactly that connection, of exactly that request."""
     found = await session.execute(
         select(ReadRow)
         .where(col(ReadRow.run_id) == row.run_id, col(ReadRow.user_id) == row.user_id)
-        .where(col(ReadRow.connection_id) == row.connection_id, col(ReadRow.request_digest) == request.digest())
+        .where(col(ReadRow.connection_id) == UUID(wanted.connection))
+        .where(col(ReadRow.request_digest) == wanted.request.digest())
         .where(col(ReadRow.at) >= since)
         .order_by(col(ReadRow.at).desc(), col(ReadRow.id))
         .limit(1)
     )
     return found.scalar_one_or_none()
+
+
+async def _only_crm(session: AsyncSession, workflow: Workflow) -> str | None:
+    """The workflow's CRM connection, where it has exactly one; of two, either might be the wrong one."""
+    rows = await session.execute(
+        select(col(Connection.id))
+        .where(col(Connection.user_id) == workflow.user_id, col(Connection.connector) == "hubspot")
+        .where(col(Connection.id).in_([UUID(one) for one in workflow.connections]))
+    )
+    found = list(rows.scalars())
+    return str(found[0]) if len(found) == 1 else None
+
+
+def _answers(reads: Mapping[Wanted, ReadRow]) -> dict[Wanted, ProviderResponse]:
+    return {wanted: ProviderResponse.model_validate(read.response) for wanted, read in reads.items()}
 
 
 async def _last_reason(session: AsyncSession, row: ActionRow) -> str:

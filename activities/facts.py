@@ -1,16 +1,18 @@
 """Facts of an action as guardrails see them, derived on the control side from what the gateway attests. Pure.
 
 Nothing the sandbox says is looked at: the operation and its arguments are those the action was built from, the record's
-facts come from the attested response to exactly the request that the connector's function names for that record.
+facts come from the attested response to exactly the request that the connector's function names for that record. A
+mail's record is whoever has the address that it goes to (`recipients`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
+from activities import recipients
+from activities.attested import NOT_READ, About, Answers, Attested, Wanted
 from activities.connectors.hubspot import facts as hubspot
 from activities.connectors.registry import connector
 from activities.connectors.smtp.arguments import SendArguments
@@ -18,42 +20,41 @@ from coco.actions import Action, Reversibility
 from coco.errors import CocoError
 from coco.guardrails.catalogue import Catalogue
 from coco.guardrails.records import Malformed, read_value
-from coco.requests import PreparedRequest, ProviderResponse
 
 MAX_AGE = timedelta(minutes=15)
 """Older facts are read again before anything is decided on them. (The database holds verdicts to the same age.)"""
 
 
-@dataclass(frozen=True)
-class Attested:
-    """One read that the gateway carried for the action's run, on the connection named."""
+def wanted_reads(
+    action: Action, arguments: Mapping[str, Any], crm: str | None, kinds: Collection[str], answers: Answers
+) -> tuple[Wanted, ...]:
+    """The reads that show the facts of what an action is about, as far as the answers so far tell which they are.
 
-    connection: str
-    request: PreparedRequest
-    response: ProviderResponse
-    at: datetime
-
-
-def wanted_read(action: Action, arguments: Mapping[str, Any]) -> PreparedRequest | None:
-    """The read that shows the facts of the record an action changes; None where no rule about a record fits it."""
-    if action.connector != "hubspot":
-        return None
-    found = hubspot.subject(action.operation, arguments)
-    return None if found is None else hubspot.facts_request(*found)
+    `crm` is the connection in which a mail's recipient is looked up; `kinds` are the kinds of record that the rules
+    speak of. Empty where no rule about a record fits the action.
+    """
+    if action.connector == "hubspot":
+        found = hubspot.subject(action.operation, arguments)
+        return () if found is None else (Wanted(action.connection, hubspot.facts_request(*found)),)
+    address = recipients.only_address(action, arguments)
+    return () if address is None or crm is None else recipients.wanted(address, crm, kinds, answers)
 
 
 def record_facts(
-    action: Action, arguments: Mapping[str, Any], response: ProviderResponse | None
-) -> tuple[dict[str, Any], str]:
-    """(the record's facts from the response to `wanted_read`, why there are none)."""
-    if action.connector != "hubspot" or (found := hubspot.subject(action.operation, arguments)) is None:
-        return {}, "no record stands behind this action"
-    if response is None:
-        return {}, "the record was not read, or too long ago"
-    try:
-        return hubspot.facts(*found, response), ""
-    except CocoError as error:
-        return {}, f"the record's read cannot be used: {error}"
+    action: Action, arguments: Mapping[str, Any], crm: str | None, kinds: Collection[str], answers: Answers
+) -> About:
+    """The facts of what an action is about, from the answers to `wanted_reads`, and from nothing else."""
+    if action.connector == "hubspot" and (found := hubspot.subject(action.operation, arguments)) is not None:
+        answer = answers.get(Wanted(action.connection, hubspot.facts_request(*found)))
+        if answer is None:
+            return About({}, NOT_READ)
+        try:
+            return About(hubspot.facts(*found, answer))
+        except CocoError as error:
+            return About({}, f"the record's read cannot be used: {error}")
+    if action.operation == "email.send":
+        return recipients.about(action, arguments, crm, kinds, answers)
+    return About({}, "no record stands behind this action")
 
 
 def action_facts(action: Action, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -92,6 +93,8 @@ def recorded_facts(action: Action, arguments: Mapping[str, Any], reads: Iterable
 
     For looking back only (a backtest): at a grant, `record_facts` takes the one exact read.
     """
+    if action.operation == "email.send":
+        return recipients.recorded(action, arguments, reads)
     found: dict[str, Any] = {}
     if action.connector != "hubspot" or (subject := hubspot.subject(action.operation, arguments)) is None:
         return found
@@ -106,18 +109,7 @@ def recorded_facts(action: Action, arguments: Mapping[str, Any], reads: Iterable
             continue
         if route.access != "read" or not route.operation.startswith(action.operation.partition(".")[0] + "."):
             continue
-        for record in _records(read.response):
+        for record in hubspot.records_in(read.response):
             if record["id"] == record_id:
                 found |= hubspot.facts_of_record(kind, record)
     return found
-
-
-def _records(response: ProviderResponse) -> list[dict[str, Any]]:
-    from activities.connectors.base import json_of
-    from activities.connectors.hubspot.wire import page_of, record_of
-
-    try:
-        value = json_of(response)
-        return page_of(response)["results"] if isinstance(value, dict) and "results" in value else [record_of(value)]
-    except CocoError:
-        return []

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from activities.facts import Attested, action_facts, readable, recorded_facts
+from activities.attested import Attested
+from activities.facts import action_facts, readable, recorded_facts
 from coco.actions import Action
 from coco.guardrails.backtest import Backtest, Decision, Disagreement, backtest
 from coco.guardrails.catalogue import Catalogue
@@ -20,7 +21,7 @@ from coco.guardrails.form import Form
 from coco.guardrails.records import Record, read_record
 from coco.requests import PreparedRequest, ProviderResponse
 from coco.trust import Profile, profile_of
-from store.tables import ActionRow, DecisionRow, ReadRow
+from store.tables import ActionRow, DecisionRow, ReadRow, UndoRow
 
 MOST = 500
 """Decisions looked back at, newest first."""
@@ -53,6 +54,7 @@ async def past(session: AsyncSession, user_id: UUID, workflow_id: UUID, catalogu
             .join(DecisionRow, col(DecisionRow.action_id) == col(ActionRow.id))
             .where(col(ActionRow.workflow_id) == workflow_id, col(ActionRow.user_id) == user_id)
             .where(col(DecisionRow.stage) == "gate")
+            .where(col(ActionRow.run_id).not_in(select(col(UndoRow.run_id)).where(col(UndoRow.user_id) == user_id)))
             .order_by(col(DecisionRow.at).desc())
             .limit(MOST)
         )

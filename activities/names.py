@@ -109,6 +109,8 @@ class MintOutput(Frozen):
     grant: Annotated[str, Field(repr=False)] = ""
     recorded: bool = False
     refused: str = ""
+    stale: bool = False
+    """What a guardrail had covered was read too long ago: have it read and judged again."""
 
 
 class RecordInput(ActionRef):

@@ -18,7 +18,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities import names
-from activities.autonomy import AutonomyActivities, TakeBack, approved_by_person
+from activities.autonomy import Again, AutonomyActivities, TakeBack, approved_by_person
 from activities.connectors.base import ConnectionInfo, GatedOperation
 from activities.connectors.registry import connector
 from activities.names import (
@@ -43,7 +43,7 @@ from coco.grants import sign
 from coco.plans import PlanCard, PlanDraft, Proposal
 from coco.requests import ProviderResponse
 from coco.trust import TrustLevel
-from store import events, grants, results, runs
+from store import digests, events, grants, results, runs, trust
 from store.credits import release
 from store.database import Database
 from store.decisions import next_version
@@ -63,6 +63,8 @@ from store.tables import (
     utc_now,
 )
 
+_AT_REST = frozenset({"waiting", "attention"})
+"""Run states in which nothing is on its way."""
 _NO_SANDBOX = "Its sandbox cannot be started right now; it is tried again. An operator can see why."
 
 EnsureSandbox = Callable[[UUID], Awaitable[None]]
@@ -261,18 +263,25 @@ class TrustedActivities:
         """
         try:
             async with self._db.user(message.user_id) as session:
-                verdict = None
+                again, seconds = Again(), self._grant_seconds
                 run = await runs.get_run(session, message.user_id, message.run_id, lock=True)
                 action = await own(session, ActionRow, message.action_id, message.user_id, "action", lock=True)
                 if await self._covered_alone(session, run, action):
-                    verdict = await self._autonomy.judge_again(session, run, action)
-                    if verdict is None:
-                        return MintOutput(refused=Code.FORBIDDEN)
+                    again = await self._autonomy.judge_again(session, run, action)
+                    if again.proof is None:
+                        return MintOutput(refused=Code.FORBIDDEN, stale=again.stale)
+                    seconds = again.seconds(await trust.database_now(session), self._grant_seconds)
                 claims = await grants.mint(
-                    session, message.user_id, message.run_id, message.action_id, self._grant_seconds, verdict=verdict
+                    session, message.user_id, message.run_id, message.action_id, seconds, verdict=again.proof
                 )
         except Refused as error:
             return MintOutput(refused=error.code)
+        except IntegrityError as error:
+            # The database holds the same line by itself. Where the two differ its word stands, and it is no reason to
+            # try for ever.
+            activity.logger.warning("the database refused a grant: %s", error.orig)
+            await self._autonomy.put_back(message, "the database holds it: " + trust.refusal(error))
+            return MintOutput(refused=Code.FORBIDDEN)
         except TakeBack as reason:
             await self._autonomy.take_back(message.user_id, message.run_id, str(reason))
             return MintOutput(refused=Code.FORBIDDEN)
@@ -390,6 +399,8 @@ class TrustedActivities:
         """Shows where the run stands."""
         async with self._db.user(message.user_id) as session:
             await runs.set_state(session, message.user_id, message.run_id, message.state, one_line(message.reason))
+            if message.state in _AT_REST:
+                await digests.write(session, message.user_id, message.run_id)
 
     @activity.defn(name=names.FINISH_RUN)
     async def finish_run(self, message: FinishInput) -> None:
@@ -398,6 +409,7 @@ class TrustedActivities:
             await results.close_left_over(session, message.user_id, message.run_id)
             reason = one_line(message.reason)
             await runs.finish(session, message.user_id, message.run_id, message.state, reason)
+            await digests.write(session, message.user_id, message.run_id)
 
     @activity.defn(name=names.CANCEL_RUN)
     async def cancel_run(self, message: UserRun) -> None:

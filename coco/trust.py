@@ -5,10 +5,13 @@ Pure. Who may change what is held by the database (`store.migrations.privileges_
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
@@ -93,12 +96,16 @@ class LeaseTerms(Frozen):
     credits: Annotated[int, Field(ge=0, le=10_000_000)] = 500
 
 
-def sampled(digest: str, percent: int) -> bool:
-    """Whether an action that ran alone is put before its owner: a share of all, fixed by its digest alone, so that
-    nobody chooses and asking twice tells the same. Raises InvalidInput outside 0 to 100."""
+def sampled(action_id: UUID, lease_id: UUID, percent: int) -> bool:
+    """Whether an action that ran alone is put before its owner: a share of all, and asking twice tells the same.
+
+    Fixed by two ids that the control side made. The lease's is never told to a sandbox: by the digest, which follows
+    from the arguments, it could pick arguments that nobody looks at afterwards. Raises InvalidInput outside 0 to 100.
+    """
     if not 0 <= percent <= 100:
         raise InvalidInput("The share to review is between 0 and 100 percent.")
-    return int(digest[:12], 16) % 10_000 < percent * 100
+    drawn = hashlib.sha256(b"coco review " + lease_id.bytes + action_id.bytes).digest()
+    return int.from_bytes(drawn[:8], "big") % 10_000 < percent * 100
 
 
 WATCHED_CATEGORIES = (
@@ -116,6 +123,10 @@ WATCHED_CATEGORIES = (
 )
 """Facts with few values, where a new one says that the data are of another kind. Names, addresses and the like are new
 in every record and are not watched; what decides about a record is the rule, which is checked anyway."""
+
+OPEN_CATEGORIES = frozenset({"action.recipient_domains"})
+"""Watched only where they repeat, so that a new one says something: a workflow that writes to one house is not let
+write to another, and one that writes to a new house each time is not taken back for it."""
 
 WATCHED_NUMBERS = (
     "action.credits",
@@ -139,17 +150,22 @@ def profile_of(records: Iterable[Mapping[str, Value]]) -> Profile:
     """The profile of records (facts by name, as coco.guardrails.records reads them)."""
     operations: set[str] = set()
     categories: dict[str, set[str]] = {}
+    seen: Counter[str] = Counter()
     numbers: dict[str, tuple[float, float]] = {}
     for facts in records:
         operations.update(_values(facts.get("action.operation")))
         for name in WATCHED_CATEGORIES:
             if found := _values(facts.get(name)):
                 categories.setdefault(name, set()).update(found)
+                seen[name] += 1
         for name in WATCHED_NUMBERS:
             value = facts.get(name)
             if isinstance(value, float):
                 low, high = numbers.get(name, (value, value))
                 numbers[name] = (min(low, value), max(high, value))
+    for name in OPEN_CATEGORIES & categories.keys():
+        if 2 * len(categories[name]) > seen[name]:
+            del categories[name]
     return Profile(
         operations=tuple(sorted(operations)),
         categories={name: tuple(sorted(values)) for name, values in sorted(categories.items())},

@@ -128,7 +128,8 @@ async def close_left_over(session: AsyncSession, user_id: UUID, run_id: UUID) ->
             if verdict is not None:
                 settled = ActionState.DONE if verdict == Verdict.HAPPENED else ActionState.FAILED
                 await close(session, action, settled, (action.outcome or {}) | {"settled": verdict}, run.card)
-        elif action.state == ActionState.CANCELLED:
+        elif action.state != ActionState.DONE:
+            # A grant may have set its credits aside before it came back to the inbox and was decided on there.
             await release(session, user_id, action.id)
 
 

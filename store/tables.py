@@ -806,3 +806,37 @@ class Pace(SQLModel, table=True):
     """throttled | failing: why it waits."""
     failures: int = 0
     """Answers in a row that were none: timeouts and 5xx."""
+
+
+class DigestRow(SQLModel, table=True):
+    """One account of what a run did alone and what it left to its owner; written anew while the run goes on."""
+
+    __tablename__ = "digests"
+    __table_args__ = (
+        ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
+        Index("ix_digests_newest", "user_id", "at", "run_id"),
+    )
+    run_id: UUID = Field(primary_key=True)
+    user_id: UUID
+    workflow_id: UUID
+    body: dict[str, Any] = Field(sa_column=_json())
+    """coco.digests.Digest"""
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    """When it last changed."""
+    seen_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class UndoRow(SQLModel, table=True):
+    """A run whose one proposal takes back what an earlier action did. Append-only; one for each action."""
+
+    __tablename__ = "undos"
+    __table_args__ = (
+        ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),
+        ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
+        UniqueConstraint("run_id"),
+    )
+    action_id: UUID = Field(primary_key=True)
+    """The action that is taken back."""
+    run_id: UUID
+    user_id: UUID = Field(index=True)
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())

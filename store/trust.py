@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -32,7 +33,7 @@ from coco.trust import (
     eligibility,
     sampled,
 )
-from store import audit, events, tiers, wakeups
+from store import audit, events, tiers, undoing, wakeups
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
 from store.tables import (
@@ -47,10 +48,14 @@ from store.tables import (
     Review,
     Run,
     TrustSettings,
+    UndoRow,
     Workflow,
     utc_now,
 )
 
+EXPIRED = "The lease has expired."
+CHECK_VIOLATION = "23514"
+"""What the triggers of trust raise."""
 LOOK_BACK = 50
 """Runs that are looked at for graduation."""
 
@@ -90,6 +95,10 @@ async def change_settings(
     if not 0 <= review_percent <= 100:
         raise InvalidInput("review_percent: between 0 and 100")
     await own(session, Workflow, workflow_id, user_id, "workflow")
+    before = await settings_of(session, user_id, workflow_id)
+    if added := sorted(set(reserved_operations) - set(before.reserved_operations)):
+        # Reserved means reserved: what a guardrail had covered and has not begun waits for a person as well.
+        await return_covered(session, user_id, workflow_id, added)
     values: dict[str, Any] = {
         "runs_needed": runs_needed,
         "review_percent": review_percent,
@@ -137,6 +146,8 @@ async def standing(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> E
         .outerjoin(DecisionRow, (col(DecisionRow.action_id) == col(ActionRow.id)) & (col(DecisionRow.stage) == "gate"))
         .outerjoin(Review, col(Review.action_id) == col(ActionRow.id))
         .where(col(Run.workflow_id) == workflow_id, col(Run.user_id) == user_id)
+        # A run that takes an action back says nothing about what the workflow proposes.
+        .where(col(Run.id).not_in(select(col(UndoRow.run_id)).where(col(UndoRow.user_id) == user_id)))
         .group_by(col(Run.id), col(Run.state), col(Run.created_at))
         .order_by(col(Run.created_at).desc(), col(Run.id))
         .limit(LOOK_BACK)
@@ -248,10 +259,13 @@ async def take_back(session: AsyncSession, user_id: UUID, workflow_id: UUID, rea
     return True
 
 
-async def return_covered(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> list[UUID]:
-    """Puts back into the inbox what guardrails had covered and has not begun: when the rules change under it."""
+async def return_covered(
+    session: AsyncSession, user_id: UUID, workflow_id: UUID, operations: Sequence[str] | None = None
+) -> list[UUID]:
+    """Puts back into the inbox what guardrails had covered and has not begun, of some operations or of all: when the
+    rules change under it. Call it in a transaction that holds no run of this workflow."""
     run_ids = await _in_flight(session, user_id, workflow_id)
-    returned = await _return_covered(session, user_id, run_ids)
+    returned = await _return_covered(session, user_id, run_ids, operations)
     for run_id in run_ids:
         await wakeups.owe(session, user_id, run_id)
     return returned
@@ -268,12 +282,16 @@ async def _in_flight(session: AsyncSession, user_id: UUID, workflow_id: UUID) ->
     return list(rows.scalars())
 
 
-async def _return_covered(session: AsyncSession, user_id: UUID, run_ids: list[UUID]) -> list[UUID]:
+async def _return_covered(
+    session: AsyncSession, user_id: UUID, run_ids: list[UUID], operations: Sequence[str] | None = None
+) -> list[UUID]:
     decided = select(col(DecisionRow.action_id)).where(col(DecisionRow.user_id) == user_id)
     begun = select(col(EffectRow.action_id)).where(col(EffectRow.user_id) == user_id)
+    covered = (
+        update(ActionRow) if operations is None else update(ActionRow).where(col(ActionRow.operation).in_(operations))
+    )
     rows = await session.execute(
-        update(ActionRow)
-        .where(col(ActionRow.user_id) == user_id, col(ActionRow.run_id).in_(run_ids))
+        covered.where(col(ActionRow.user_id) == user_id, col(ActionRow.run_id).in_(run_ids))
         .where(col(ActionRow.state) == ActionState.APPROVED.value)
         .where(col(ActionRow.id).not_in(decided), col(ActionRow.id).not_in(begun))
         .values(state=ActionState.PENDING.value, updated_at=utc_now())
@@ -380,6 +398,14 @@ async def return_action(session: AsyncSession, action: ActionRow, why: str) -> N
     )
     body = {"id": str(action.id), "state": ActionState.PENDING.value, "reason": why}
     await events.tell(session, action.user_id, "action", run_id=action.run_id, body=body)
+
+
+def refusal(error: IntegrityError) -> str:
+    """What the database said, in its own words, for one of the checks here; something general for any other."""
+    diagnosis = getattr(error.orig, "diag", None)
+    told = getattr(diagnosis, "message_primary", None)
+    own_words = getattr(diagnosis, "sqlstate", None) == CHECK_VIOLATION and not getattr(diagnosis, "table_name", None)
+    return told if own_words and isinstance(told, str) else "it would break a rule of the database"
 
 
 async def counted(session: AsyncSession, lease: Lease, action_id: UUID) -> bool:
@@ -521,7 +547,8 @@ def _granted(action_id: UUID) -> Any:
 
 
 async def to_review(session: AsyncSession, user_id: UUID, workflow_id: UUID | None = None) -> list[ActionRow]:
-    """Actions that ran alone, are in the share to review, and nobody has reviewed yet; oldest first."""
+    """Actions that ran alone, are in the share to review, and nobody has reviewed yet: in the order in which they were
+    proposed, which concurrent sendings do not change."""
     query = (
         select(ActionRow)
         .join(GrantRow, col(GrantRow.action_id) == col(ActionRow.id))
@@ -529,7 +556,7 @@ async def to_review(session: AsyncSession, user_id: UUID, workflow_id: UUID | No
         .where(col(ActionRow.user_id) == user_id, col(ActionRow.state) == ActionState.DONE.value)
         .where(col(GrantRow.guardrail_id).is_not(None), col(GrantRow.spent_at).is_not(None))
         .where(col(Review.action_id).is_(None))
-        .order_by(col(ActionRow.updated_at), col(ActionRow.id))
+        .order_by(col(ActionRow.created_at), col(ActionRow.position), col(ActionRow.id))
     )
     if workflow_id is not None:
         query = query.where(col(ActionRow.workflow_id) == workflow_id)
@@ -538,15 +565,35 @@ async def to_review(session: AsyncSession, user_id: UUID, workflow_id: UUID | No
     for row in rows:
         if row.workflow_id not in shares:
             shares[row.workflow_id] = (await settings_of(session, user_id, row.workflow_id)).review_percent
-    return [row for row in rows if sampled(row.digest, shares[row.workflow_id])]
+    leases = await _leases_of(session, user_id, [row.id for row in rows])
+    return [row for row in rows if sampled(row.id, leases[row.id], shares[row.workflow_id])]
+
+
+async def _leases_of(session: AsyncSession, user_id: UUID, action_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """By action that ran alone: the lease of the verdict that covered it last."""
+    found = await session.execute(
+        select(col(EvaluationRow.action_id), col(EvaluationRow.lease_id))
+        .where(col(EvaluationRow.user_id) == user_id, col(EvaluationRow.action_id).in_(action_ids))
+        .where(col(EvaluationRow.verdict) == "covered")
+        .order_by(col(EvaluationRow.at), col(EvaluationRow.id))
+    )
+    return {row.action_id: row.lease_id for row in found.all()}
 
 
 async def review(
-    session: AsyncSession, user_id: UUID, action_id: UUID, verdict: ReviewVerdict, reason: str = ""
+    session: AsyncSession,
+    user_id: UUID,
+    action_id: UUID,
+    verdict: ReviewVerdict,
+    reason: str = "",
+    *,
+    undo: undoing.Build | None = None,
 ) -> bool:
-    """Keeps what the owner says of an action that ran alone; anything but `ok` takes the workflow back.
+    """Keeps what the owner says of an action that ran alone; anything but `ok` takes the workflow back, and with
+    `undo` the verdict `undo` proposes what takes the action back.
 
-    True where it was taken back. Raises NotFound, InvalidInput, Conflict.
+    True where the workflow was taken back. Raises NotFound, Conflict, InvalidInput, also where nothing can take the
+    action back: then nothing was changed.
     """
     reason = reason.strip()
     if verdict.ends_trust and not reason:
@@ -581,4 +628,7 @@ async def review(
         return False
     said = "undone" if verdict is ReviewVerdict.UNDO else "rejected"
     why = f"“{action.body['preview']['summary']}” was {said} in review: {reason}"
-    return await take_back(session, user_id, action.workflow_id, why, actor=f"user:{user_id}")
+    taken_back = await take_back(session, user_id, action.workflow_id, why, actor=f"user:{user_id}")
+    if verdict is ReviewVerdict.UNDO and undo is not None:
+        await undoing.propose(session, user_id, action_id, undo)
+    return taken_back

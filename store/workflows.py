@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from coco.audit import AuditKind
 from coco.tiers import Limit
-from store import audit, tiers
+from store import audit, tiers, trust
 from store.owned import own
 from store.tables import Connection, Workflow, utc_now
 
@@ -65,7 +65,12 @@ async def get(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> Workfl
 
 
 async def archive(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> Workflow:
-    """No new run of it starts any more; runs in flight go on. Repeating it changes nothing. Raises NotFound."""
+    """No new run of it starts any more; runs in flight go on, by approval. Repeating it changes nothing.
+
+    Raises NotFound.
+    """
+    row = await own(session, Workflow, workflow_id, user_id, "workflow")
+    await trust.take_back(session, user_id, workflow_id, "It was archived.", actor=f"user:{user_id}")
     row = await own(session, Workflow, workflow_id, user_id, "workflow", lock=True)
     if row.archived_at is None:
         now = utc_now()

@@ -23,6 +23,7 @@ from workers.checkpoints import CheckpointKeeper
 from workers.codec import data_converter
 from workers.dispatcher import Dispatcher
 from workers.keyring import KeyRing
+from workers.leases import LeaseKeeper
 from workers.sandboxes import Sandboxes
 from workers.schedules import ScheduleKeeper
 from workers.temporal import connect
@@ -70,6 +71,7 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         beside.append(asyncio.create_task(ScheduleKeeper(database, client).run()))
         signing = SigningKey.derived(deployment.signing_key(settings))
         beside.append(asyncio.create_task(CheckpointKeeper(database, signing, settings.deployment).run()))
+        beside.append(asyncio.create_task(LeaseKeeper(database).run()))
         waiting = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*beside, waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in (*beside, waiting):

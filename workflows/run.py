@@ -61,6 +61,12 @@ MOST_WAITS = 500
 NEEDS_RECONNECTION = "A connection needs to be connected again. The run goes on where it was once it is."
 
 
+FACTS_STEPS = 2
+"""Times that facts are read before a verdict: what a first answer names (a recipient's deals) is read in the second."""
+MAX_READ_AGAIN = 3
+"""Times that an action's facts are read again because they were too old when its grant was due."""
+
+
 class RunInput(Frozen):
     """How a run behaves; what it is about comes from its workflow id and from Postgres."""
 
@@ -92,6 +98,7 @@ class RunWorkflow:
         self._performing: dict[UUID, asyncio.Task[None]] = {}
         self._state = ""
         self._judged: set[UUID] = set()
+        self._read_again: dict[UUID, int] = {}
         self._notice_at: datetime | None = None
 
     @workflow.signal(name=WAKE_SIGNAL)
@@ -286,9 +293,11 @@ class RunWorkflow:
             return view
         self._judged.update(view.pending)
         output = await self._judge(last=False)
-        if output.reads:
+        for step in range(1, FACTS_STEPS + 1):
+            if not output.reads:
+                break
             await self._read_facts(output.reads)
-            output = await self._judge(last=True)
+            output = await self._judge(last=step == FACTS_STEPS)
         self._notice_at = output.wake_at
         return await self._look()
 
@@ -349,6 +358,9 @@ class RunWorkflow:
                 retry_policy=_TRUSTED_RETRY,
             )
             failure = minted.refused
+            if minted.stale and self._read_again.get(action_id, 0) < MAX_READ_AGAIN:
+                self._read_again[action_id] = self._read_again.get(action_id, 0) + 1
+                self._judged.discard(action_id)
             if minted.grant:
                 failure = await self._perform_in_sandbox(action_id, minted.grant)
             # What a change of the connection or of the run may undo is no reason to give up yet.

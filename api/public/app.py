@@ -29,6 +29,7 @@ from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
 from api.public.rest import account, actions, audit, auth, connections, credits, guardrails, runs, schedules, workflows
+from api.public.rest.digests import router as digests_router
 from api.public.rest.models import ERRORS
 from api.public.waker import Waker
 from api.shell import Shell
@@ -86,6 +87,7 @@ def create_app(parts: Parts) -> FastAPI:
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
     for module in (account, audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
         rest.include_router(module.router)
+    rest.include_router(digests_router)
     app.include_router(rest)
     app.include_router(feed.router)
     app.include_router(schedules.hooks)

@@ -16,6 +16,7 @@ from api.public import guarding
 from api.public.identity import BearerUser
 from api.public.parts import PartsDep
 from api.public.rest.models import Given, Told
+from api.public.reviewing import reviewed
 from coco.errors import InvalidInput
 from coco.findings import study
 from coco.guardrails.declarations import default_catalogue
@@ -137,6 +138,11 @@ class TakenBackOut(Told):
     """False where the workflow was at approve-each already."""
 
 
+class ReviewedOut(TakenBackOut):
+    undo_run_id: UUID | None
+    """The run in which what takes the action back waits for approval."""
+
+
 class ReviewIn(Given):
     verdict: Literal["ok", "reject", "undo"]
     reason: Annotated[str, Field(max_length=2000)] = ""
@@ -251,11 +257,12 @@ async def take_workflow_back(workflow_id: UUID, body: TakeBackIn, user: BearerUs
 
 
 @router.post("/actions/{action_id}/review")
-async def review_action(action_id: UUID, body: ReviewIn, user: BearerUser, parts: PartsDep) -> TakenBackOut:
-    """Says afterwards of an action that ran alone whether it should have; anything but `ok` takes the workflow back."""
-    async with parts.writing(user.user_id) as session:
-        done = await trust.review(session, user.user_id, action_id, ReviewVerdict(body.verdict), body.reason)
-    return TakenBackOut(taken_back=done)
+async def review_action(action_id: UUID, body: ReviewIn, user: BearerUser, parts: PartsDep) -> ReviewedOut:
+    """Says afterwards of an action that ran alone whether it should have; anything but `ok` takes the workflow back.
+
+    `undo` proposes what takes the action back, in a run of its own, which waits for approval."""
+    done = await reviewed(parts, user.user_id, action_id, ReviewVerdict(body.verdict), body.reason)
+    return ReviewedOut(taken_back=done.taken_back, undo_run_id=done.undo_run_id)
 
 
 @router.post("/actions/{action_id}/notice/seen")
