@@ -63,7 +63,7 @@ def test_messages() -> None:
         "AcceptPlanInput": ["revision", "run_id", "user_id"],
         "AcceptOutput": ["again", "open_questions"],
         "ActionRef": ["action_id", "run_id", "user_id"],
-        "MintOutput": ["grant", "recorded", "refused"],
+        "MintOutput": ["grant", "recorded", "refused", "stale"],
         "RecordInput": ["action_id", "failure", "run_id", "user_id"],
         "RecordOutput": ["blocked", "state", "wait_seconds"],
         "SetStateInput": ["reason", "run_id", "state", "user_id"],

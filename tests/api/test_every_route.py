@@ -117,6 +117,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/workflows/{workflow_id}/take-back"): Route("foreign", json=lambda card: {}),
     ("POST", "/api/v1/actions/{action_id}/review"): Route("foreign", json=lambda card: {"verdict": "ok"}),
     ("POST", "/api/v1/actions/{action_id}/notice/seen"): Route("foreign"),
+    ("GET", "/api/v1/digests"): Route("own"),
+    ("POST", "/api/v1/digests/{run_id}/seen"): Route("foreign"),
     ("GET", "/api/v1/workflows/{workflow_id}/schedules"): Route("foreign"),
     ("POST", "/api/v1/workflows/{workflow_id}/schedules"): Route(
         "foreign", json=lambda card: {"sentence": "every weekday at 8:00 Europe/Berlin"}

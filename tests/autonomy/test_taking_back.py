@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from activities.names import PerformInput, ReadFactsInput
+from coco.decisions import Verdict
 from coco.trust import Profile
+from store import guardrails, trust, workflows
 from tests.autonomy.scenes import (
     completes,
     eventually,
@@ -69,6 +72,81 @@ async def test_a_run_in_the_middle_falls_back_before_its_next_action(
         [taken] = await world.audit("workflow_taken_back")
         assert taken.body["reason"] == "I want to look at it first."
         assert len(taken.body["returned"]) == 2
+
+
+async def reserve(world: World) -> None:
+    async with world.postgres.api.user(world.user_id) as session:
+        await trust.change_settings(
+            session,
+            world.user_id,
+            world.workflow_id,
+            runs_needed=1,
+            review_percent=100,
+            reserved_operations=["contacts.update"],
+        )
+
+
+async def retire(world: World) -> None:
+    async with world.postgres.api.user(world.user_id) as session:
+        [rule] = await trust.confirmed(session, world.user_id, world.workflow_id)
+        await guardrails.retire(session, world.user_id, rule.id)
+
+
+async def archive(world: World) -> None:
+    async with world.postgres.api.user(world.user_id) as session:
+        await workflows.archive(session, world.user_id, world.workflow_id)
+
+
+@pytest.mark.parametrize("stop", [reserve, retire, archive], ids=lambda stop: stop.__name__)
+async def test_whatever_ends_the_cover_ends_it_for_grants_that_are_handed_out(
+    postgres: Postgres, temporal: TemporalServer, stop: Callable[[World], Awaitable[None]]
+) -> None:
+    go = asyncio.Event()
+
+    async def waits(world: World, message: PerformInput) -> str:
+        if len(world.started) > 1:
+            await go.wait()
+        return await sends(world, message)
+
+    async with a_world(postgres, temporal, plan=completes("1"), perform=waits, read_facts=shows(CRM)) as world:
+        await graduate(world)
+        run_id = await world.start()
+        await eventually(lambda: world.performed)
+        await stop(world)
+        await world.deliver()
+        go.set()
+        await world.until(run_id, "waiting")
+        await world.settle_down(run_id)
+        assert [row.state for row in await world.actions(run_id)] == ["pending"]
+        with postgres.connect() as owner:
+            spent = owner.execute("SELECT spent_at FROM grants WHERE run_id = %s", (run_id,)).fetchall()
+        assert spent == [(None,)]
+
+
+async def test_credits_of_what_came_back_and_was_rejected_are_free_again(
+    postgres: Postgres, temporal: TemporalServer
+) -> None:
+    """Its grant had set them aside; then it was taken back before it was sent."""
+    go = asyncio.Event()
+
+    async def waits(world: World, message: PerformInput) -> str:
+        if len(world.started) > 1:
+            await go.wait()
+        return await sends(world, message)
+
+    async with a_world(postgres, temporal, plan=completes("1"), perform=waits, read_facts=shows(CRM)) as world:
+        await graduate(world)
+        run_id = await world.start()
+        await eventually(lambda: world.performed)
+        assert await world.balance() == (999, 1)
+        await take_back(world)
+        go.set()
+        await world.until(run_id, "waiting")
+        await world.settle_down(run_id)
+        [action] = await world.actions(run_id)
+        await world.decide(action, Verdict.REJECT, "not her")
+        await world.until(run_id, "done")
+        assert await world.balance() == (999, 0)
 
 
 async def test_taken_back_while_the_facts_are_read(postgres: Postgres, temporal: TemporalServer) -> None:

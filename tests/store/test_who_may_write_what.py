@@ -127,6 +127,7 @@ TABLES = [
     "audit_unsigned", "audit_checkpoints",
     "calls", "paces",
     "credential_attempts", "oauth_flows",
+    "digests", "undos",
 ]  # fmt: skip
 
 

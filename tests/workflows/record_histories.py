@@ -31,6 +31,7 @@ async def record(cluster: Cluster, server: TemporalServer, folder: Path) -> None
                 server,
                 plan=scenario.plan,
                 perform=scenario.perform,
+                read_facts=scenario.read_facts,
                 tuning=scenario.tuning,
                 encrypted=False,
             ) as world,

@@ -10,13 +10,16 @@ from uuid import UUID
 from activities.names import PerformInput
 from coco.decisions import Verdict
 from coco.names import WAKE_SIGNAL
+from tests.autonomy.scenes import RULE, compiled, completes, graduate, new_contact, sends, shows, take_back
 from tests.workflows.harness import (
     TUNING,
+    FactsReader,
     Performer,
     Planner,
     World,
     a_contact,
     one_question_then_writes,
+    reads_nothing,
     two_field_writes,
     works,
 )
@@ -28,6 +31,7 @@ class Scenario:
     drive: Callable[[World], Awaitable[UUID]]
     plan: Planner = two_field_writes
     perform: Performer = works
+    read_facts: FactsReader = reads_nothing
     tuning: RunInput = TUNING
 
 
@@ -152,6 +156,54 @@ async def woken_often(world: World) -> UUID:
     return run_id
 
 
+async def autonomous(world: World) -> UUID:
+    """One action inside the rule runs alone, one outside waits and is approved."""
+    await graduate(world)
+    run_id = await world.start()
+    await world.until_action(run_id, "contact-1", "done")
+    await world.until(run_id, "waiting")
+    await world.settle_down(run_id)
+    await world.decide((await world.actions(run_id))[1])
+    await world.until(run_id, "done")
+    return run_id
+
+
+async def told_first(world: World) -> UUID:
+    """Notify first: its timer fires, and it runs."""
+    await graduate(world, compiled(RULE, mode="notify_first", wait_hours=2 / 3600, run_when_offline=True))
+    run_id = await world.start()
+    await world.until_action(run_id, "contact-1", "done")
+    await world.until(run_id, "waiting")
+    await _taken_back(world, run_id)
+    return run_id
+
+
+async def _taken_back(world: World, run_id: UUID) -> None:
+    await take_back(world)
+    await world.decide((await world.actions(run_id))[1], Verdict.REJECT, "no")
+    await world.until(run_id, "done")
+
+
+async def read_again(world: World) -> UUID:
+    """The facts are too old when the grant is due again: they are read once more, and it runs."""
+    await graduate(world)
+    run_id = await world.start()
+    await world.until_action(run_id, "contact-1", "done")
+    await world.until(run_id, "waiting")
+    await _taken_back(world, run_id)
+    return run_id
+
+
+async def _away_until_it_is_old(world: World, message: PerformInput) -> str:
+    if len(world.performed) == 1 and len(world.started) > 1:
+        with world.postgres.connect() as owner:
+            owner.execute("UPDATE reads SET at = at - interval '20 minutes'")
+        raise RuntimeError("the sandbox was away")
+    return await sends(world, message)
+
+
+_CRM = {"1": new_contact(), "2": new_contact(tags="event")}
+
 SCENARIOS: dict[str, Scenario] = {
     "approve_and_reject": Scenario(approve_and_reject),
     "all_at_once": Scenario(all_at_once),
@@ -162,5 +214,8 @@ SCENARIOS: dict[str, Scenario] = {
     "settled": Scenario(settled, perform=_unknown),
     "drifted": Scenario(drifted, perform=_drifts_once),
     "tried_again": Scenario(tried_again, perform=_fails_first),
+    "autonomous": Scenario(autonomous, plan=completes("1", "2"), perform=sends, read_facts=shows(_CRM)),
+    "told_first": Scenario(told_first, plan=completes("1", "2"), perform=sends, read_facts=shows(_CRM)),
+    "read_again": Scenario(read_again, plan=completes("1", "2"), perform=_away_until_it_is_old, read_facts=shows(_CRM)),
     "woken_often": Scenario(woken_often, tuning=TUNING.model_copy(update={"continue_after_events": 60})),
 }
