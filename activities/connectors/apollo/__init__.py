@@ -47,8 +47,10 @@ APOLLO = Connector(
         where="Apollo: Settings, Integrations, API; a master key, or one with the endpoints you want to use.",
     ),
     scopes=SCOPES,
-    # That of the free plan.
-    rate_limit=RateLimit(requests=50, seconds=60, source="https://docs.apollo.io/reference/rate-limits"),
+    # That of the free plan. Calls beyond the number allowed are not made.
+    rate_limit=RateLimit(
+        requests=50, seconds=60, not_carried_out=True, source="https://docs.apollo.io/reference/rate-limits"
+    ),
     check=Check(operation="contacts.search", arguments={"limit": 1}),
     base_url="https://api.apollo.io/api/v1",
     record_url=RECORD_URL,

@@ -38,8 +38,12 @@ OUTREACH = Connector(
     ),
     oauth=OAUTH,
     scopes=SCOPES,
+    # Beyond it a request is answered with an error and when to try it again.
     rate_limit=RateLimit(
-        requests=10_000, seconds=3600, source="https://developers.outreach.io/api/getting-started#rate-limiting"
+        requests=10_000,
+        seconds=3600,
+        not_carried_out=True,
+        source="https://developers.outreach.io/api/getting-started#rate-limiting",
     ),
     check=Check(operation="prospects.list", arguments={"limit": 1}),
     base_url="https://api.outreach.io/api/v2",

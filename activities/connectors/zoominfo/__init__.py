@@ -20,8 +20,10 @@ ZOOMINFO = Connector(
         where="ZoomInfo: what its authenticate call gives for user name and password or private key; it lasts an hour.",
     ),
     scopes=SCOPES,
-    # That of the smallest package.
-    rate_limit=RateLimit(requests=5, seconds=1, source="https://docs.zoominfo.com/docs/rate-limits"),
+    # That of the smallest package. Beyond it a request is rejected, and counts for nothing.
+    rate_limit=RateLimit(
+        requests=5, seconds=1, not_carried_out=True, source="https://docs.zoominfo.com/docs/rate-limits"
+    ),
     check=Check(operation="companies.lookup", arguments={"website": "zoominfo.com", "limit": 1}),
     base_url="https://api.zoominfo.com",
     record_url="https://app.zoominfo.com",
