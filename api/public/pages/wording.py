@@ -34,6 +34,8 @@ RUN_STATES = {
     "waiting": ("Waits for you", "wait"),
     "working": ("Working", "go"),
     "attention": ("Needs you", "warn"),
+    "paused": ("Paused", "wait"),
+    "needs_reconnection": ("Needs reconnection", "warn"),
     "done": ("Done", "done"),
     "cancelled": ("Cancelled", "off"),
     "failed": ("Failed", "bad"),
@@ -66,6 +68,9 @@ _KINDS = {
     "sign_out": "Signed out",
     "connection_added": "Connected",
     "connection_changed": "Connection changed",
+    "connection_purged": "Removed what was read",
+    "run_paused": "Paused",
+    "run_resumed": "Resumed",
     "workflow_created": "Workflow set up",
     "run_started": "Run started",
     "run_cancelled": "Run cancelled",
@@ -166,6 +171,8 @@ def tone(entry: ActivityView) -> str:
 def detail(entry: ActivityView) -> str:
     """What an entry is about, in one line."""
     body = entry.body
+    if set(body) == {"erased"}:
+        return "removed with what was read through a revoked connection"
     match entry.kind:
         case "connection_added":
             return str(body.get("title", ""))
@@ -262,6 +269,8 @@ def run_state(state: str) -> tuple[str, str]:
 def state_of_run(run: RunView) -> tuple[str, str]:
     if run.cancel_requested_at is not None and not run.is_over:
         return "Cancelling", "off"
+    if run.paused_at is not None and not run.is_over:
+        return RUN_STATES["paused"]
     return run_state(run.state)
 
 
@@ -275,7 +284,20 @@ def waiting_in(group: InboxGroup) -> str:
         parts.append(counted(unknown, "outcome to settle", "outcomes to settle"))
     if group.questions:
         parts.append(counted(len(group.questions), "question", "questions"))
+    if group.run.state == "needs_reconnection":
+        parts.append("needs reconnection")
     return " · ".join(parts)
+
+
+def progress_text(run: RunView) -> str:
+    """ "37 of 120 done, 2 failed"."""
+    told = run.progress
+    parts = [f"{told.done:,} of {told.total:,} done"]
+    if told.failed:
+        parts.append(f"{told.failed:,} failed")
+    if told.unknown:
+        parts.append(f"{told.unknown:,} unknown")
+    return ", ".join(parts)
 
 
 def operation_title(connector: str, operation: str) -> str:
