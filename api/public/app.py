@@ -19,7 +19,7 @@ from api.passwords import Passwords
 from api.public import feed
 from api.public.events import Hub
 from api.public.pages import credits as credit_pages
-from api.public.pages import edit, inbox, set_up, sign_in, starting, trusting
+from api.public.pages import edit, inbox, integrations, set_up, sign_in, starting, trusting
 from api.public.pages import feed as feed_pages
 from api.public.pages import guardrails as guardrail_pages
 from api.public.pages import records as record_pages
@@ -100,6 +100,8 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(pages.router)
     for pages in (record_pages, credit_pages):
         app.include_router(pages.router)
+    # Last: `/connections/{connection_id}` would take the addresses of others for its own.
+    app.include_router(integrations.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
 
     async def answer(request: Request, error: Exception) -> Response:

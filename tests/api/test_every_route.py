@@ -60,6 +60,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         "own", json=lambda card: {"connector": "hubspot", "credential": {"secret": "x"}}
     ),
     ("GET", "/api/v1/connections/{connection_id}"): Route("foreign"),
+    ("GET", "/api/v1/connections/{connection_id}/calls"): Route("foreign"),
     ("POST", "/api/v1/connections/{connection_id}/state"): Route("foreign", json=lambda card: {"state": "revoked"}),
     ("GET", "/api/v1/playbooks"): Route("own"),
     ("GET", "/api/v1/workflows"): Route("own", query="archived=true"),
@@ -160,6 +161,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/runs"): Route("own"),
     ("GET", "/runs/{run_id}"): Route("foreign"),
     ("POST", "/runs/{run_id}/cancel"): Route("foreign", form=lambda card: {}),
+    ("POST", "/runs/{run_id}/pause"): Route("foreign", form=lambda card: {}),
+    ("POST", "/runs/{run_id}/resume"): Route("foreign", form=lambda card: {}),
     ("POST", "/runs/{run_id}/approve-all"): Route(
         "foreign", form=lambda card: {"item": f"{card.action.id}:{card.action.digest}"}
     ),
@@ -222,6 +225,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         "own",
         form=lambda card: {"connector": "hubspot", "title": "x", "secret": "x"},
     ),
+    ("GET", "/connections/{connection_id}"): Route("foreign"),
     ("POST", "/connections/{connection_id}/state"): Route("foreign", form=lambda card: {"state": "revoked"}),
     ("GET", "/activity"): Route("own", query="q=zebra&what=done"),
     ("POST", "/activity/export"): Route("own", form=lambda card: {"form": "csv", "run": str(card.run_id)}),

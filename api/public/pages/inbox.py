@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import STATUS
-from api.public import deciding
+from api.public import deciding, revoking
 from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
 from api.public.pages.typed import NOTHING, Typed
@@ -132,6 +132,26 @@ async def cancel(request: Request, run_id: UUID, form: OwnForm, visitor: Visitor
     """Cancels the run with its open approvals."""
     try:
         await deciding.cancel(visitor.parts, visitor.user_id, run_id)
+    except CocoError as error:
+        return await _refused(request, visitor, form, error, run_id)
+    return await _back(request, visitor, form, run_id, "top")
+
+
+@router.post("/runs/{run_id}/pause")
+async def pause(request: Request, run_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """None of its actions begins from now on."""
+    try:
+        await revoking.pause(visitor.parts, visitor.user_id, run_id)
+    except CocoError as error:
+        return await _refused(request, visitor, form, error, run_id)
+    return await _back(request, visitor, form, run_id, "top")
+
+
+@router.post("/runs/{run_id}/resume")
+async def resume(request: Request, run_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """It goes on where it was."""
+    try:
+        await revoking.resume(visitor.parts, visitor.user_id, run_id)
     except CocoError as error:
         return await _refused(request, visitor, form, error, run_id)
     return await _back(request, visitor, form, run_id, "top")

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from activities.connectors.registry import CONNECTORS, connector
+from activities.connectors.registry import connector
 from activities.playbooks import PLAYBOOKS, playbook
 from api.errors import STATUS
 from api.public import setting_up
@@ -122,30 +122,6 @@ async def archive(workflow_id: UUID, form: OwnForm, visitor: VisitorDep) -> Resp
 # -- connections -------------------------------------------------------------------------------------------------
 
 
-async def _connections_page(
-    request: Request, visitor: Visitor, *, status: int = 200, problem: str = ""
-) -> HTMLResponse:
-    async with visitor.parts.reading(visitor.user_id) as session:
-        found = await connections.listed(session, visitor.user_id)
-    return await own_page(
-        request,
-        visitor,
-        "connections.html",
-        here="connections",
-        status=status,
-        problem=problem,
-        connections=found,
-        connectors=list(CONNECTORS.values()),
-        feed="",
-    )
-
-
-@router.get("/connections")
-async def connections_list(request: Request, visitor: VisitorDep) -> HTMLResponse:
-    """The connected accounts."""
-    return await _connections_page(request, visitor)
-
-
 async def _connection_form(
     request: Request, visitor: Visitor, name: str, values: dict[str, str], *, status: int = 200, problem: str = ""
 ) -> HTMLResponse:
@@ -196,17 +172,6 @@ async def new_connection(request: Request, form: OwnForm, visitor: VisitorDep) -
     except CocoError as error:
         status = STATUS.get(error.code, 403)
         return await _connection_form(request, visitor, name, values, status=status, problem=error.message)
-    return RedirectResponse("/connections", status_code=303)
-
-
-@router.post("/connections/{connection_id}/state")
-async def set_state(request: Request, connection_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
-    """Makes it active, read-only or revoked."""
-    try:
-        await setting_up.set_connection_state(visitor.parts, visitor.user_id, connection_id, text_of(form, "state"))
-    except CocoError as error:
-        status = STATUS.get(error.code, 403)
-        return await _connections_page(request, visitor, status=status, problem=error.message)
     return RedirectResponse("/connections", status_code=303)
 
 

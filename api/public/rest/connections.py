@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from activities.connectors.registry import CONNECTORS
 from api.public import setting_up
 from api.public.identity import BearerUser
 from api.public.parts import PartsDep
-from api.public.rest.models import Given, Told
-from store import connections
+from api.public.rest.models import Given, Limit, Told
+from store import calls, connections
 from store.tables import Connection
+from store.views import Page
 
 router = APIRouter(tags=["connections"])
 
@@ -123,7 +124,42 @@ async def get_connection(connection_id: UUID, user: BearerUser, parts: PartsDep)
         return _out(await connections.get(session, user.user_id, connection_id))
 
 
+class CallOut(Told):
+    """One request to the provider. Nothing of its content is kept."""
+
+    id: int
+    at: datetime
+    kind: str
+    """read, prior (a record's value just before or after a change), send, check"""
+    operation: str
+    method: str
+    path: str
+    """The manifest's template."""
+    status: int | None
+    outcome: str
+    milliseconds: int
+    run_id: UUID | None
+    action_id: UUID | None
+
+
+@router.get("/connections/{connection_id}/calls")
+async def list_calls(
+    connection_id: UUID,
+    user: BearerUser,
+    parts: PartsDep,
+    before: Annotated[int | None, Query(ge=1, le=2**62, description="The `next` of the page before.")] = None,
+    limit: Limit = 50,
+) -> Page[CallOut]:
+    """Every request that was made with a connection, newest first."""
+    async with parts.reading(user.user_id) as session:
+        await connections.get(session, user.user_id, connection_id)
+        rows, older = await calls.of_connection(session, user.user_id, connection_id, before=before, limit=limit)
+    items = [CallOut(**row.model_dump(exclude={"user_id", "connection_id"})) for row in rows]
+    return Page(items=items, next=None if older is None else str(older))
+
+
 @router.post("/connections/{connection_id}/state")
 async def set_state(connection_id: UUID, body: NewState, user: BearerUser, parts: PartsDep) -> ConnectionOut:
-    """Makes a connection active, read-only or revoked. A revoked one is connected anew, never revived."""
+    """Makes a connection active, read-only or revoked. Returns when nothing leaves by what was taken away, and what was
+    read through a revoked one is removed."""
     return _out(await setting_up.set_connection_state(parts, user.user_id, connection_id, body.state))
