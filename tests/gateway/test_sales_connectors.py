@@ -338,6 +338,10 @@ def _account(phone: str) -> dict[str, Any]:
     return salesforce.record("Account", salesforce.ACCOUNT, Name="Engine", Phone=phone)
 
 
+def _opportunity(stage: str) -> dict[str, Any]:
+    return salesforce.record("Opportunity", salesforce.OPPORTUNITY, Name="Pilot", StageName=stage)
+
+
 def _in(*sequences: str) -> dict[str, Any]:
     return {"contact": {**apollo.contact()["contact"], "emailer_campaign_ids": list(sequences)}}
 
@@ -347,25 +351,44 @@ OPPORTUNITY = f"{SALES}/sobjects/Opportunity/{salesforce.OPPORTUNITY}"
 MEMBERSHIPS = "/crm/v3/lists/records/0-1/51/memberships"
 SENT = [
     Sent(
-        *("salesforce", "records.update", {"object": "Account", "id": salesforce.ACCOUNT, "fields": {"Phone": "2"}}),
-        *(("PATCH", RECORD), Reply(204), {"url": f"https://login.salesforce.com/{salesforce.ACCOUNT}"}),
-        *(("GET", RECORD), _account("1"), _account("3"), _account("2")),
+        "salesforce",
+        "records.update",
+        {"object": "Account", "id": salesforce.ACCOUNT, "fields": {"Phone": "2"}},
+        ("PATCH", RECORD),
+        Reply(204),
+        {"url": f"https://login.salesforce.com/{salesforce.ACCOUNT}"},
+        reading=("GET", RECORD),
+        before=_account("1"),
+        other=_account("3"),
+        after=_account("2"),
     ),
     Sent(
-        *("salesforce", "opportunities.move_stage", {"id": salesforce.OPPORTUNITY, "stage": "Closed Won"}),
-        *(("PATCH", OPPORTUNITY), Reply(204), {"id": salesforce.OPPORTUNITY}, ("GET", OPPORTUNITY)),
-        salesforce.record("Opportunity", salesforce.OPPORTUNITY, Name="Pilot", StageName="Prospecting"),
-        salesforce.record("Opportunity", salesforce.OPPORTUNITY, Name="Pilot", StageName="Closed Lost"),
-        salesforce.record("Opportunity", salesforce.OPPORTUNITY, Name="Pilot", StageName="Closed Won"),
+        "salesforce",
+        "opportunities.move_stage",
+        {"id": salesforce.OPPORTUNITY, "stage": "Closed Won"},
+        ("PATCH", OPPORTUNITY),
+        Reply(204),
+        {"id": salesforce.OPPORTUNITY},
+        reading=("GET", OPPORTUNITY),
+        before=_opportunity("Prospecting"),
+        other=_opportunity("Closed Lost"),
+        after=_opportunity("Closed Won"),
     ),
     Sent(
-        *("salesforce", "records.create", {"object": "Lead", "fields": {"LastName": "Hopper"}}),
-        *(("POST", f"{SALES}/sobjects/Lead"), Reply(201, {"id": "00QQy00000AbCdEIAV", "success": True, "errors": []})),
+        "salesforce",
+        "records.create",
+        {"object": "Lead", "fields": {"LastName": "Hopper"}},
+        ("POST", f"{SALES}/sobjects/Lead"),
+        Reply(201, {"id": "00QQy00000AbCdEIAV", "success": True, "errors": []}),
         {"id": "00QQy00000AbCdEIAV"},
     ),
     Sent(
-        *("apollo", "people.enrich", {"email": "ada@engine.example"}, ("POST", "/people/match")),
-        *(Reply(body={"person": apollo.person()}), {"found": True, "title": "Analyst"}),
+        "apollo",
+        "people.enrich",
+        {"email": "ada@engine.example"},
+        ("POST", "/people/match"),
+        Reply(body={"person": apollo.person()}),
+        {"found": True, "title": "Analyst"},
     ),
     Sent(
         "apollo",
@@ -374,28 +397,50 @@ SENT = [
         ("POST", f"/emailer_campaigns/{apollo.SEQUENCE}/add_contact_ids"),
         Reply(body={"contacts": [{"id": apollo.CONTACT}]}),
         {"url": f"https://app.apollo.io/#/contacts/{apollo.CONTACT}"},
-        *(("GET", f"/contacts/{apollo.CONTACT}"), _in(), _in("other"), _in(apollo.SEQUENCE)),
+        reading=("GET", f"/contacts/{apollo.CONTACT}"),
+        before=_in(),
+        other=_in("other"),
+        after=_in(apollo.SEQUENCE),
     ),
     Sent(
-        *("outreach", "prospects.enrol", {"id": "51", "sequence_id": "12", "mailbox_id": "3"}),
-        *(("POST", "/sequenceStates"), Reply(201, {"data": outreach.state(901)}), {"id": "901"}),
-        *(("GET", "/sequenceStates"), outreach.page(), outreach.page(outreach.state(900, "finished"))),
-        outreach.page(outreach.state(901)),
+        "outreach",
+        "prospects.enrol",
+        {"id": "51", "sequence_id": "12", "mailbox_id": "3"},
+        ("POST", "/sequenceStates"),
+        Reply(201, {"data": outreach.state(901)}),
+        {"id": "901"},
+        reading=("GET", "/sequenceStates"),
+        before=outreach.page(),
+        other=outreach.page(outreach.state(900, "finished")),
+        after=outreach.page(outreach.state(901)),
     ),
     Sent(
-        *("zoominfo", "contacts.enrich", {"contacts": [{"id": "1584305636"}]}, ("POST", "/enrich/contact")),
-        *(Reply(body=zoominfo.found(zoominfo.ADA)), {"found": 1}),
+        "zoominfo",
+        "contacts.enrich",
+        {"contacts": [{"id": "1584305636"}]},
+        ("POST", "/enrich/contact"),
+        Reply(body=zoominfo.found(zoominfo.ADA)),
+        {"found": 1},
     ),
     Sent(
-        *("hubspot", "lists.add", {"object": "contacts", "id": "51", "list_id": "12"}),
+        "hubspot",
+        "lists.add",
+        {"object": "contacts", "id": "51", "list_id": "12"},
         ("PUT", "/crm/v3/lists/12/memberships/add"),
         Reply(body={"recordsIdsAdded": ["51"], "recordIdsRemoved": [], "recordIdsMissing": []}),
-        *({"id": "51", "list": "12"}, ("GET", MEMBERSHIPS), hubspot.on_lists("13"), hubspot.on_lists("12")),
-        hubspot.on_lists("12", "13"),
+        {"id": "51", "list": "12"},
+        reading=("GET", MEMBERSHIPS),
+        before=hubspot.on_lists("13"),
+        other=hubspot.on_lists("12"),
+        after=hubspot.on_lists("12", "13"),
     ),
     Sent(
-        *("hubspot", "notes.create", {"at": "2026-01-05T10:00:00Z", "body": "Met", "contact_ids": ["51"]}),
-        *(("POST", "/crm/v3/objects/notes"), Reply(201, {"id": "900", "properties": {}}), {"id": "900"}),
+        "hubspot",
+        "notes.create",
+        {"at": "2026-01-05T10:00:00Z", "body": "Met", "contact_ids": ["51"]},
+        ("POST", "/crm/v3/objects/notes"),
+        Reply(201, {"id": "900", "properties": {}}),
+        {"id": "900"},
     ),
 ]
 READ_BEFORE = [case for case in SENT if case.before is not None]
