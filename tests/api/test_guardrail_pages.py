@@ -384,6 +384,9 @@ async def test_a_review_in_the_inbox(visitor: Visitor, card: Card, postgres: Pos
     assert "“Complete tagged contacts” asks for each action again" in fell.text
     assert "for you to review" not in fell.text
     assert trust_of(postgres, card.workflow_id) == "approve_each"
+    # What takes it back waits in the same inbox, for approval like anything else.
+    assert "What takes it back waits here" in fell.text
+    assert "Take back: " in fell.text
 
 
 async def test_what_runs_unless_stopped_has_a_stop_button(visitor: Visitor, card: Card, postgres: Postgres) -> None:

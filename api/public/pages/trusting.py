@@ -16,6 +16,7 @@ from api.public.pages.inbox import card_page, inbox_page
 from api.public.pages.typed import typed, whole
 from api.public.pages.visitor import OwnForm, VisitorDep, text_of
 from api.public.pages.workflow import as_it_is, gated
+from api.public.reviewing import reviewed
 from coco.errors import CocoError, InvalidInput
 from coco.trust import LeaseTerms, ReviewVerdict
 from store import connections, trust, views, workflows
@@ -83,20 +84,23 @@ async def review(request: Request, action_id: UUID, form: OwnForm, visitor: Visi
     except ValueError as error:
         raise InvalidInput("verdict: ok, reject or undo") from error
     try:
-        async with visitor.parts.writing(visitor.user_id) as session:
-            fell = await trust.review(session, visitor.user_id, action_id, verdict, text_of(form, "reason"))
+        done = await reviewed(visitor.parts, visitor.user_id, action_id, verdict, text_of(form, "reason"))
     except CocoError as error:
         kept = typed(f"review-{action_id}", form, error.message)
         if in_inbox:
             status = STATUS.get(error.code, 403)
             return await inbox_page(request, visitor, status=status, problem=error.message, typed=kept)
         return await as_it_is(request, visitor, workflow_id, error, kept)
-    if in_inbox and fell:
+    if in_inbox and (done.taken_back or done.undo_run_id):
         told = f"“{title}” asks for each action again: you said that what it did alone was wrong."
+        if done.undo_run_id:
+            told += " What takes it back waits here for your approval."
         return await inbox_page(request, visitor, problem=told)
     if in_inbox:
         return RedirectResponse("/", status_code=303)
-    return RedirectResponse(f"/workflows/{workflow_id}#{'trust' if fell else 'reviews'}", status_code=303)
+    if done.undo_run_id:
+        return RedirectResponse(f"/runs/{done.undo_run_id}", status_code=303)
+    return RedirectResponse(f"/workflows/{workflow_id}#{'trust' if done.taken_back else 'reviews'}", status_code=303)
 
 
 @router.post("/actions/{action_id}/notice/seen")
