@@ -265,7 +265,7 @@ class _World:
             now = _moment_at(zone, value(minute).as_long())
         facts: dict[str, Any] = {"now": now.isoformat()}
         for entity, there in self.record_of.items():
-            if z3.is_true(value(there)):
+            if entity != "action" and z3.is_true(value(there)):
                 facts[f"{entity}.id"] = "w"
         for fact in sorted(self.facts):
             if fact == "now" or not z3.is_true(value(self.present(fact))):

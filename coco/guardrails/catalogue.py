@@ -82,9 +82,22 @@ class Operation(_Declaration):
     verbs: tuple[str, ...] = ()
     gerunds: tuple[str, ...] = ()
     participles: tuple[str, ...] = ()
+    objects: tuple[
+        tuple[str, str], ...
+    ] = ()  # (verb, object) that mean it: ("create", "task"); see english/phrases.toml
+    said: str = ""  # canonical English, up to where the records follow: "Create tasks for"
     argument: str | None = None  # the action fact that a rule must pin, e.g. action.stage
     kind: Literal["change", "draft", "send"] = "change"
     aliases: tuple[str, ...] = ()
+
+
+RECORD_SYSTEMS = frozenset({"hubspot", "salesforce", "pipedrive"})
+_TOO_SHORT = frozenset({"create", "add", "remove"})
+
+
+def plural(entity: str) -> str:
+    """ "companies" for "company" """
+    return "companies" if entity == "company" else f"{entity}s"
 
 
 class Catalogue:
@@ -145,29 +158,53 @@ class Catalogue:
             entity, verb = operation.name.split(".")
             own = {
                 operation.name,
-                *operation.aliases,
                 verb,
                 f"{verb}_{entity}",
                 f"{entity}_{verb}",
-                f"{entity}s.{verb}",
+                f"{plural(entity)}.{verb}",
             }
             for spelling in own:
                 spellings[spelling] = None if spelling in spellings else operation.name
+        claimed: dict[str, str | None] = {}
         for operation in self.operations.values():
-            spellings[operation.name] = operation.name
-        return spellings
+            for alias in operation.aliases:
+                claimed[alias] = None if alias in claimed else operation.name
+        names = {name: name for name in self.operations}
+        return {**spellings, **claimed, **names}
+
+    @cached_property
+    def field_names(self) -> dict[str, str | None]:
+        """How a field of a record may be called (folded) -> its name in the catalogue; None where records differ in
+        what they mean by it. `contact:title` is the name for one kind of record."""
+        found: dict[str, str | None] = {}
+        for fact in self.facts.values():
+            if fact.entity not in RECORD_ENTITIES:
+                continue
+            spellings = {fact.field, *fact.nouns, *(alias.partition(".")[2] for alias in fact.aliases)}
+            for spelling in {one.lower() for one in spellings} | {one.lower().replace("_", " ") for one in spellings}:
+                found[f"{fact.entity}:{spelling}"] = fact.field
+                found[spelling] = fact.field if found.get(spelling, fact.field) == fact.field else None
+        return found
+
+    def field_name(self, text: str, entity: str = "") -> str:
+        """The catalogue's name for a field called `text` (folded); `text` itself where it knows none."""
+        return self.field_names.get(f"{entity}:{text}") or self.field_names.get(text) or text
 
     def operations_named(self, text: str) -> tuple[str, ...]:
         """The operations that a record's `action.operation` may mean: one, several (`archive`), or none."""
         key = text.strip().lower().replace("-", "_").replace(" ", "_")
         head, _, rest = key.partition(".")
-        if head in self.connectors and rest:
+        if head in self.connectors and rest and key not in self.operation_aliases:
+            if "." not in rest and head not in RECORD_SYSTEMS:
+                return ()  # "slack.send" is no e-mail
             key = rest
         found = self.operation_aliases.get(key)
         if found is not None:
             return (found,)
+        if key in _TOO_SHORT:
+            return ()  # "create" alone could be a note, a deal or a meeting: no rule covers what is not said
         return tuple(
             operation.name
             for operation in self.operations.values()
-            if key == operation.name.split(".")[1] or key in operation.aliases
+            if key == operation.name.split(".")[1] and operation.name.split(".")[0] in RECORD_ENTITIES
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .catalogue import Catalogue, Fact, FactType, Operation
+from .catalogue import Catalogue, Entity, Fact, FactType, Operation, plural
+from .cities import CITIES
 from .countries import NAMES as COUNTRY_NAMES
 
 STAGES = {
@@ -79,7 +80,7 @@ FACTS = (
          aliases=("contact.last_activity", "contact.last_activity_date")),
     Fact(name="contact.last_contacted_at", type=_T.TIMESTAMP, past=True, happened="was last contacted",
          doc="When somebody of the team last wrote to or called the contact.",
-         nouns=("last contact date", "last contacted date"), aliases=("contact.last_contacted",)),
+         nouns=("last contact date", "last contacted date", "last contact"), aliases=("contact.last_contacted",)),
     Fact(name="contact.last_reply_at", type=_T.TIMESTAMP, past=True, happened="last replied",
          doc="When the contact last answered a mail; null when it never did.",
          nouns=("last reply", "last reply date"), aliases=("contact.last_reply", "contact.last_replied_at")),
@@ -96,7 +97,7 @@ FACTS = (
          nouns=("owner", "contact owner"), aliases=("contact.owner_name",)),
     Fact(name="contact.country", type=_T.COUNTRY, values=COUNTRY_NAMES, nouns=("country",),
          doc="Country: ISO 3166 alpha-2 code or English name."),
-    Fact(name="contact.city", type=_T.NAME, doc="City.", nouns=("city",)),
+    Fact(name="contact.city", type=_T.NAME, values=CITIES, doc="City.", nouns=("city",)),
     Fact(name="contact.company", type=_T.NAME, doc="Name of the contact's company; null when unknown.",
          nouns=("company", "company name", "employer"), aliases=("contact.company_name",)),
     Fact(name="contact.jobtitle", type=_T.NAME, doc="Job title; null when unknown.",
@@ -160,7 +161,7 @@ FACTS = (
          aliases=("company.employee_count", "company.number_of_employees", "company.size")),
     Fact(name="company.country", type=_T.COUNTRY, values=COUNTRY_NAMES, nouns=("country",),
          doc="Country: ISO 3166 alpha-2 code or English name."),
-    Fact(name="company.city", type=_T.NAME, doc="City.", nouns=("city",)),
+    Fact(name="company.city", type=_T.NAME, values=CITIES, doc="City.", nouns=("city",)),
     Fact(name="company.annual_revenue", type=_T.NUMBER, doc="Annual revenue, in company.currency.",
          unit="company.currency", currency="company.currency", nouns=("annual revenue", "revenue"),
          aliases=("company.revenue",)),
@@ -197,6 +198,31 @@ FACTS = (
          aliases=("action.target_stage",)),
     Fact(name="action.tag", type=_T.NAME, doc="The tag that add_tag or remove_tag is about."),
     Fact(name="action.owner", type=_T.NAME, doc="Whom an assign gives the record to."),
+    Fact(name="action.fields", type=_T.NAMES, nouns=("fields",), aliases=("action.changed_fields",),
+         doc="The fields that an update or an enrichment changes, by their names in this list without the record "
+             "(`jobtitle`, `phone`) or by an other name of theirs; others as the provider calls them."),
+    Fact(name="action.list", type=_T.NAME, doc="The list that a contact is put on or taken off.",
+         aliases=("action.list_name",)),
+    Fact(name="action.sequence", type=_T.NAME, doc="The sequence that a contact is enrolled in.",
+         aliases=("action.sequence_name",)),
+    Fact(name="action.channel", type=_T.NAME, doc="The chat channel a message is posted to, without its #.",
+         aliases=("action.channel_name",)),
+    Fact(name="action.object", type=_T.NAME, doc="The kind of record that record.create and record.update are about.",
+         aliases=("action.object_type",)),
+    Fact(name="action.host", type=_T.DOMAIN, doc="The host a webhook is sent to.", aliases=("action.webhook_host",)),
+    Fact(name="action.starts_at", type=_T.TIMESTAMP, happened="starts", nouns=("start time", "start"),
+         doc="When the calendar event starts (its new start, where it is moved).", aliases=("event.starts_at",)),
+    Fact(name="action.duration_minutes", type=_T.NUMBER, minimum=0, unit="minutes", doc="How long the event lasts.",
+         nouns=("duration in minutes", "duration", "length"), aliases=("event.duration_minutes",)),
+    Fact(name="action.attendees", type=_T.EMAILS, aliases=("event.attendees",),
+         doc="The address of everybody invited to the event."),
+    Fact(name="action.attendee_domains", type=_T.DOMAINS, nouns=("attendee domains",),
+         doc="The attendees' domains. Derived from action.attendees where it is not given."),
+    Fact(name="action.attendee_count", type=_T.INTEGER, minimum=0, unit="people",
+         nouns=("number of attendees", "attendee count"), aliases=("event.attendee_count",),
+         doc="How many different attendees. Derived from action.attendees where it is not given."),
+    Fact(name="action.due_at", type=_T.TIMESTAMP, happened="is due", nouns=("due date",), aliases=("task.due_at",),
+         doc="When the task is due."),
     # what has already run under the rule; check counts within its file where these are absent
     Fact(name="usage.run_actions", type=_T.INTEGER, minimum=0, doc="Actions already run under the rule in this run."),
     Fact(name="usage.hour_actions", type=_T.INTEGER, minimum=0, doc="The same in the last 60 minutes."),
@@ -219,69 +245,151 @@ def _forms(verb: str, gerund: str, participle: str, *more: tuple[str, str, str])
     }
 
 
-_ENRICH = _forms("enrich", "enriching", "enriched")
+_ENRICH = _forms("enrich", "enriching", "enriched", ("bulk enrich", "bulk enriching", "bulk enriched"))
 _ARCHIVE = _forms("archive", "archiving", "archived")
 _DELETE = _forms("delete", "deleting", "deleted")
-_UPDATE = _forms("update", "updating", "updated", ("edit", "editing", "edited"))
-_ASSIGN = _forms("assign", "assigning", "assigned", ("reassign", "reassigning", "reassigned"))
+_UPDATE = _forms("update", "updating", "updated", ("edit", "editing", "edited"), ("modify", "modifying", "modified"))
+_ASSIGN = _forms(
+    "assign", "assigning", "assigned",
+    ("reassign", "reassigning", "reassigned"), ("hand over", "handing over", "handed over"),
+    ("hand off", "handing off", "handed off"), ("transfer", "transferring", "transferred"), ("give", "giving", "given"),
+    ("set the owner of", "setting the owner of", ""), ("change the owner of", "changing the owner of", ""),
+    ("transfer ownership of", "transferring ownership of", ""), ("route", "routing", "routed"),
+)  # fmt: skip
 _TAG = _forms("tag", "tagging", "tagged", ("label", "labeling", "labeled"), ("label", "labelling", "labelled"))
 _UNTAG = _forms("untag", "untagging", "untagged")
+_RECORDS: tuple[Entity, ...] = ("contact", "deal", "company")
+_ANY: tuple[Entity, ...] = (*_RECORDS, "action")  # "action": also where the sentence names no record
+_MAKE = ("create", "add", "log", "set up")
+
+
+def _made(verbs: tuple[str, ...], *nouns: str) -> tuple[tuple[str, str], ...]:
+    return tuple((verb, noun) for verb in verbs for noun in nouns)
+
 
 OPERATIONS = (
     *(
-        Operation(name=f"{e}.enrich", doc=f"Fill in missing fields of a {e}.", targets=(e,), **_ENRICH)
+        Operation(
+            name=f"{e}.enrich", doc=f"Fill in missing fields of a {e}.", targets=(e,), said="Enrich", **_ENRICH,
+            aliases=("people.enrich", "people.bulk_enrich", "person.enrich") if e == "contact" else (),
+        )
         for e in ("contact", "company")
     ),
     *(
-        Operation(name=f"{e}.archive", doc=f"Archive a {e}; it can be restored.", targets=(e,), **_ARCHIVE)
-        for e in ("contact", "deal", "company")
+        Operation(
+            name=f"{e}.archive", doc=f"Archive a {e}; it can be restored.", targets=(e,), said="Archive", **_ARCHIVE
+        )
+        for e in _RECORDS
     ),
     *(
-        Operation(name=f"{e}.delete", doc=f"Delete a {e} for good.", targets=(e,), **_DELETE)
-        for e in ("contact", "deal", "company")
+        Operation(name=f"{e}.delete", doc=f"Delete a {e} for good.", targets=(e,), said="Delete", **_DELETE)
+        for e in _RECORDS
     ),
     *(
-        Operation(name=f"{e}.update", doc=f"Change fields of a {e}.", targets=(e,), **_UPDATE)
-        for e in ("contact", "deal", "company")
+        Operation(name=f"{e}.update", doc=f"Change fields of a {e}.", targets=(e,), said="Update", **_UPDATE)
+        for e in _RECORDS
     ),
     *(
         Operation(
-            name=f"{e}.assign", doc=f"Give a {e} to another owner.", targets=(e,), argument="action.owner", **_ASSIGN
+            name=f"{e}.assign", doc=f"Give a {e} to another owner.", targets=(e,), argument="action.owner",
+            said="Assign", **_ASSIGN,
         )
-        for e in ("contact", "deal", "company")
+        for e in _RECORDS
     ),
     *(
         Operation(name=f"{e}.add_tag", doc=f"Put a tag on a {e}.", targets=(e,), argument="action.tag", **_TAG)
-        for e in ("contact", "deal", "company")
+        for e in _RECORDS
     ),
     *(
         Operation(name=f"{e}.remove_tag", doc=f"Take a tag off a {e}.", targets=(e,), argument="action.tag", **_UNTAG)
-        for e in ("contact", "deal", "company")
+        for e in _RECORDS
+    ),
+    *(
+        Operation(
+            name=f"{e}.create", doc=f"Create a {e}; the rule's records are those it is created for.", targets=_ANY,
+            objects=_made(_MAKE, e), said=f"Create {plural(e)} for",
+        )
+        for e in _RECORDS
     ),
     Operation(
         name="deal.move_stage", doc="Move a deal to another stage.", targets=("deal",), argument="action.stage",
-        aliases=("move", "move_deal", "deal.move", "deals.move_stage"), **_forms("move", "moving", "moved"),
+        aliases=("move", "move_deal", "deal.move", "deals.move_stage", "opportunities.move_stage"),
+        **_forms("move", "moving", "moved"),
     ),
     Operation(
-        name="email.draft", doc="Write a message and leave it as a draft.", targets=("contact", "deal", "company"),
-        kind="draft", aliases=("draft", "draft_email", "draft_follow_up", "draft_followup", "email.draft_follow_up"),
+        name="contact.add_to_list", doc="Put a contact on a list.", targets=("contact",), argument="action.list",
+        aliases=("list.add", "lists.add", "add_to_list"),
+    ),
+    Operation(
+        name="contact.remove_from_list", doc="Take a contact off a list.", targets=("contact",),
+        argument="action.list", aliases=("list.remove", "lists.remove", "remove_from_list"),
+    ),
+    Operation(
+        name="contact.add_to_sequence", doc="Enrol a contact in a sequence of messages.", targets=("contact",),
+        argument="action.sequence",
+        aliases=("prospect.enrol", "prospects.enrol", "prospects.enroll", "contact.enrol", "enrol", "enroll"),
+        **_forms("enrol", "enrolling", "enrolled", ("enroll", "enrolling", "enrolled")),
+    ),
+    Operation(
+        name="record.create", doc="Create a record of a kind that has no operation of its own.", targets=_ANY,
+        argument="action.object", objects=_made(_MAKE, "record"), said="Create records of type {} for",
+    ),
+    Operation(
+        name="record.update", doc="Change a record of a kind that has no operation of its own.", targets=("action",),
+        argument="action.object", objects=_made(("update",), "record"), said="Update records of type {}",
+    ),
+    Operation(
+        name="email.draft", doc="Write a message and leave it as a draft.", targets=_ANY,
+        kind="draft", said="Draft messages for",
+        aliases=("draft", "draft_email", "draft_follow_up", "draft_followup", "email.draft_follow_up", "drafts.create",
+                 "draft.create"),
         **_forms("draft", "drafting", "drafted"),
     ),
     Operation(
-        name="email.send", doc="Send a message.", targets=("contact", "deal", "company"), kind="send",
-        aliases=("send", "send_email", "send_follow_up", "send_followup", "email"), **_forms("send", "sending", "sent"),
+        name="draft.delete", doc="Delete a draft that was not sent.", targets=_ANY,
+        objects=_made(("delete", "discard"), "draft"), said="Delete drafts for",
     ),
     Operation(
-        name="task.create", doc="Create a task about the record.", targets=("contact", "deal", "company"),
-        aliases=("create_task",), **_forms("create a task for", "creating a task for", "",
-            ("create tasks for", "creating tasks for", ""), ("add a task for", "adding a task for", ""),
-            ("create a follow-up task for", "creating a follow-up task for", "")),
+        name="email.send", doc="Send a message.", targets=_ANY, kind="send", said="Send messages to",
+        aliases=("send", "send_email", "send_follow_up", "send_followup", "email", "emails.send"),
+        **_forms("send", "sending", "sent"),
     ),
     Operation(
-        name="note.create", doc="Log a note on the record.", targets=("contact", "deal", "company"),
-        aliases=("create_note", "add_note", "log_note"), **_forms("log a note on", "logging a note on", "",
-            ("add a note to", "adding a note to", ""), ("log a note for", "logging a note for", ""),
-            ("add notes to", "adding notes to", ""), ("create a note for", "creating a note for", "")),
+        name="task.create", doc="Create a task about the record.", targets=_ANY,
+        aliases=("create_task",), objects=_made(_MAKE, "task"), said="Create tasks for",
+    ),
+    Operation(
+        name="note.create", doc="Log a note on the record.", targets=_ANY,
+        aliases=("create_note", "add_note", "log_note"), objects=_made(_MAKE, "note"),
+        said="Add notes to",
+    ),
+    Operation(
+        name="event.create", doc="Put an event on the calendar and invite its attendees.", targets=_ANY,
+        aliases=("meeting.create", "create_event"),
+        objects=_made(("create", "add", "set up", "schedule", "book", "arrange"), "meeting"),
+        said="Schedule meetings with",
+    ),
+    Operation(
+        name="event.update", doc="Change or move an event of the calendar.", targets=_ANY,
+        aliases=("meeting.update",), objects=_made(("update", "reschedule", "move"), "meeting"),
+        said="Reschedule meetings with",
+    ),
+    Operation(
+        name="event.cancel", doc="Cancel an event of the calendar.", targets=_ANY,
+        aliases=("meeting.cancel",), objects=_made(("cancel", "delete"), "meeting"),
+        said="Cancel meetings with",
+    ),
+    Operation(
+        name="message.post", doc="Post a message to a chat channel.", targets=_ANY, argument="action.channel",
+        objects=_made(("post", "share"), "message"), said="Post messages to the channel {} for",
+    ),
+    Operation(
+        name="message.direct", doc="Send somebody a direct chat message.", targets=_ANY,
+        objects=_made(("send", "post"), "direct message"), said="Send direct messages for",
+    ),
+    Operation(
+        name="webhook.send", doc="Send a webhook.", targets=_ANY, argument="action.host",
+        objects=_made(("send", "trigger", "fire"), "webhook"), said="Send webhooks to {} for",
     ),
 )  # fmt: skip
 
@@ -292,6 +400,12 @@ CONNECTORS = {
     "gmail": ("gmail",),
     "outlook": ("outlook",),
     "slack": ("slack",),
+    "smtp": ("smtp",),
+    "google_calendar": ("google calendar", "gcal"),
+    "apollo": ("apollo", "apollo.io"),
+    "outreach": ("outreach",),
+    "zoominfo": ("zoominfo",),
+    "webhook": (),
 }
 
 

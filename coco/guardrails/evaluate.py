@@ -38,7 +38,10 @@ from .records import Record, Value, fold, microseconds, moment_of
 from .requirements import Requirement, form_requirements
 
 SECOND = 1_000_000
-FRAME_FACTS = ("action.operation", "action.connector", "action.stage", "action.tag", "action.owner")
+FRAME_FACTS = (
+    "action.operation", "action.connector", "action.stage", "action.tag", "action.owner", "action.list",
+    "action.sequence", "action.channel", "action.object", "action.host",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

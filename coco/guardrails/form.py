@@ -194,7 +194,7 @@ class Form(_Node):
     """A whole guardrail. Equality of forms is equality of meaning as far as the compiler can tell."""
 
     version: int = FORM_VERSION
-    target: Literal["contact", "deal", "company"]
+    target: Literal["contact", "deal", "company", "action"]  # "action": the rule names no record
     operations: tuple[Covered, ...] = Field(min_length=1)
     excluded: tuple[str, ...] = ()  # operations the sentence says never to do
     connector: str | None = None

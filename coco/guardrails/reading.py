@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from .catalogue import Catalogue, FactType
+from .catalogue import RECORD_ENTITIES, RECORD_SYSTEMS, Catalogue, FactType, plural
 from .countries import DISPLAY
 from .form import (
     DAY_NAMES,
@@ -38,10 +38,9 @@ Spelling = Mapping[str, str]
 NONE: Spelling = MappingProxyType({})
 _ORDER: dict[Order, str] = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least", "==": "exactly"}
 _BEFORE: dict[Order, str] = {"<": "before", "<=": "at or before", ">": "after", ">=": "at or after", "==": "on"}
-_OPERATION = {
-    "enrich": "Enrich", "archive": "Archive", "delete": "Delete", "update": "Update", "email.draft": "Draft "
-    "messages for",
-    "email.send": "Send messages to", "task.create": "Create tasks for", "note.create": "Add notes to",
+
+_CONNECTOR = {
+    "hubspot": "HubSpot", "google_calendar": "Google Calendar", "zoominfo": "ZoomInfo", "smtp": "SMTP",
 }  # fmt: skip
 
 
@@ -95,12 +94,20 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
             return f"{_noun(fact, catalogue)} is {_values(fact, values, catalogue, spell, 'or')}"
         case Not(item=Is(fact=fact, values=values)):
             return f"{_noun(fact, catalogue)} is not {_values(fact, values, catalogue, spell, 'or')}"
+        case Only(fact="action.fields", values=values):
+            return f"the action changes only {_fields(values, catalogue, spell, 'and')}"
+        case Has(fact="action.fields", values=values, least=1):
+            return f"the action changes {_fields(values, catalogue, spell, 'or')}"
+        case Not(item=Has(fact="action.fields", values=values, least=1)):
+            return f"the action does not change {_fields(values, catalogue, spell, 'or')}"
         case Has(fact=fact, values=values, least=least):
             return _has_text(fact, values, least, catalogue, spell)
         case Not(item=Has(fact=fact, values=values, least=1)) if fact.endswith(".tags"):
             return f"{_subject(fact)} is not tagged {_values(fact, values, catalogue, spell, 'or')}"
         case Only(fact=fact, values=values):
-            return f"every recipient is at {_values(fact, values, catalogue, spell, 'or')}"
+            people = "attendee" if "attendee" in fact else "recipient"
+            at = "at " if fact.endswith("domains") else ""
+            return f"every {people} is {at}{_values(fact, values, catalogue, spell, 'or')}"
         case Number():
             return _number_text(predicate, catalogue)
         case Age(fact=fact, order=order, seconds=seconds):
@@ -147,6 +154,15 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
         case Not(item=item):
             return f"it is not true that {_parenthesised(clause_text(item, catalogue, spell))}"
     raise TypeError(f"not a predicate: {predicate!r}")
+
+
+def _fields(values: tuple[str, ...], catalogue: Catalogue, spell: Spelling, word: str) -> str:
+    """Fields by their nouns: "job title" for jobtitle."""
+    shown = []
+    for value in values:
+        fact = next((f for f in catalogue.facts.values() if f.field == value and f.entity in RECORD_ENTITIES), None)
+        shown.append(quote(fact.nouns[0] if fact is not None and fact.nouns else spell.get(value, value)))
+    return _listed(shown, word)
 
 
 def _parenthesised(text: str) -> str:
@@ -205,7 +221,8 @@ def weekly_text(weekly: Weekly) -> str:
     return f"{hours.strip()} {weekly.zone}" if len(weekly.days) == 7 and hours else f"on {days}{hours} {weekly.zone}"
 
 
-def _operation_text(covered: Covered, spell: Spelling) -> str:
+def _operation_text(covered: Covered, spell: Spelling, catalogue: Catalogue, target: str) -> str:
+    """The operation up to where its records follow; "Send any messages" where the rule names none."""
     verb = covered.operation.split(".")[1]
     arguments = {fact: spell.get(value, value) for fact, value in covered.arguments}
     if verb == "add_tag":
@@ -214,9 +231,27 @@ def _operation_text(covered: Covered, spell: Spelling) -> str:
         return f"Remove the tag {quote(arguments['action.tag'])} from"
     if verb == "move_stage":
         return f"Move to {quote(arguments['action.stage'])}"
-    if verb == "assign":
-        return "Assign"
-    return _OPERATION.get(covered.operation) or _OPERATION.get(verb) or verb.replace("_", " ").capitalize()
+    if verb in _AFTER:
+        return _AFTER[verb][0]
+    said = catalogue.operations[covered.operation].said or verb.replace("_", " ").capitalize()
+    if "{}" in said:
+        argument = next(iter(arguments.values()))
+        said = said.format(argument if covered.operation == "webhook.send" else quote(argument))
+    if target == "action":
+        first, _, rest = said.partition(" ")
+        for preposition in (" for", " to", " on", " with"):
+            rest = rest.removesuffix(preposition)
+        said = f"{first} any {rest}"
+    return said
+
+
+# what stands after the records: the argument's fact and the words around it
+_AFTER = {
+    "assign": ("Assign", "action.owner", "to {}"),
+    "add_to_list": ("Add", "action.list", "to the list {}"),
+    "remove_from_list": ("Remove", "action.list", "from the list {}"),
+    "add_to_sequence": ("Enrol", "action.sequence", "in the sequence {}"),
+}
 
 
 def _decapitalised(text: str) -> str:
@@ -226,18 +261,21 @@ def _decapitalised(text: str) -> str:
 def reading(form: Form, catalogue: Catalogue) -> str:
     """The whole rule in canonical English, one sentence for each part."""
     spell = dict(form.spellings)
-    operations = [_operation_text(covered, spell) for covered in form.operations]
+    operations = [_operation_text(covered, spell, catalogue, form.target) for covered in form.operations]
     verbs = _listed([operations[0], *map(_decapitalised, operations[1:])], "and")
-    plural = "companies" if form.target == "company" else f"{form.target}s"
-    connector = {"hubspot": "HubSpot "}.get(
-        form.connector or "", f"{(form.connector or '').capitalize()} " if form.connector else ""
-    )
-    target = f"{connector}{plural}"
-    assigned = next(
-        (dict(c.arguments).get("action.owner") for c in form.operations if c.operation.endswith(".assign")), None
-    )
-    to = f" to {quote(spell.get(assigned, assigned))}" if assigned else ""
-    parts = [f"{verbs} all {target}{to}"]
+    connector = _CONNECTOR.get(form.connector or "", (form.connector or "").capitalize())
+    to = ""
+    for covered in form.operations:
+        after = _AFTER.get(covered.operation.split(".")[1])
+        if after is not None:
+            value = dict(covered.arguments)[after[1]]
+            to = " " + after[2].format(quote(spell.get(value, value)))
+    via = f" via {connector}" if connector and (form.target == "action" or form.connector not in RECORD_SYSTEMS) else ""
+    if form.target == "action":
+        parts = [f"{verbs}{via}"]
+    else:
+        records = f"{connector} {plural(form.target)}" if connector and not via else plural(form.target)
+        parts = [f"{verbs} all {records}{to}{via}"]
     items = form.predicate.items if isinstance(form.predicate, And) else (form.predicate,)
     if items:
         parts[0] += " where " + " and ".join(clause_text(item, catalogue, spell) for item in items)
@@ -246,7 +284,8 @@ def reading(form: Form, catalogue: Catalogue) -> str:
         happened = catalogue.fact(within.fact).happened
         parts.append(f"Only within {duration_text(within.seconds)} after {_subject(within.fact)} {happened}")
     if form.window.weekly is not None:
-        parts.append(f"Only {weekly_text(form.window.weekly)}")
+        events = any(covered.operation in {"event.create", "event.update"} for covered in form.operations)
+        parts.append(f"{'Run only' if events else 'Only'} {weekly_text(form.window.weekly)}")
     parts.extend(
         f"At most {number} {'action' if number == 1 else 'actions'} per {per}" for per, number in form.limits.actions
     )
@@ -257,11 +296,9 @@ def reading(form: Form, catalogue: Catalogue) -> str:
         if name == "email.send":
             parts.append("Never send anything")
         else:
-            entity, verb = name.split(".")
-            parts.append(
-                f"Never {_decapitalised(_OPERATION.get(verb, verb))} "
-                f"{'companies' if entity == 'company' else entity + 's'}"
-            )
+            entity = name.split(".")[0]
+            verb = catalogue.operations[name].said or name.split(".")[1].replace("_", " ")
+            parts.append(f"Never {_decapitalised(verb)} {plural(entity)}")
     parts.append(_mode_text(form))
     return ". ".join(parts) + "."
 

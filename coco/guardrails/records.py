@@ -277,6 +277,13 @@ def read_record(data: Mapping[str, Any], catalogue: Catalogue, *, line: int | No
             facts[known] = read_value(value, catalogue.facts[known])
         except Malformed as problem:
             problems.append(f"{key} {problem}")
+    fields = facts.get("action.fields")
+    if isinstance(fields, tuple):
+        entity = str(facts.get("action.operation") or "").partition(".")[0]
+        facts["action.fields"] = tuple(catalogue.field_name(str(field), entity) for field in fields)
+    channel = facts.get("action.channel")
+    if isinstance(channel, str) and channel.startswith("#"):
+        facts["action.channel"] = channel.removeprefix("#").strip() or None
     _derive(facts, problems)
     return Record(id=name, facts=facts, problems=tuple(problems), line=line)
 
@@ -297,15 +304,19 @@ def _derive(facts: dict[str, Value], problems: list[str]) -> None:
     if "contact.email" in facts:
         email = facts["contact.email"]
         settle("contact.email_domain", email.rpartition("@")[2] if isinstance(email, str) else None)
-    recipients = facts.get("action.recipients")
-    if isinstance(recipients, tuple):
-        addresses = sorted({str(address) for address in recipients})
-        domains = tuple(sorted({address.rpartition("@")[2] for address in addresses}))
-        given = facts.get("action.recipient_domains")
-        if isinstance(given, tuple):
-            facts["action.recipient_domains"] = tuple(sorted({str(domain) for domain in given}))
-        settle("action.recipient_domains", domains)
-        settle("action.recipient_count", float(len(addresses)))
+    for people, domain_fact, count_fact in (
+        ("action.recipients", "action.recipient_domains", "action.recipient_count"),
+        ("action.attendees", "action.attendee_domains", "action.attendee_count"),
+    ):
+        listed = facts.get(people)
+        if isinstance(listed, tuple):
+            addresses = sorted({str(address) for address in listed})
+            domains = tuple(sorted({address.rpartition("@")[2] for address in addresses}))
+            given = facts.get(domain_fact)
+            if isinstance(given, tuple):
+                facts[domain_fact] = tuple(sorted({str(domain) for domain in given}))
+            settle(domain_fact, domains)
+            settle(count_fact, float(len(addresses)))
 
 
 def read_line(text: str, catalogue: Catalogue, line: int) -> Record:

@@ -27,7 +27,9 @@ class Requirement:
 def form_requirements(form: Form, catalogue: Catalogue) -> tuple[Requirement, ...]:
     """The requirements of a whole rule: those of its conditions, and that the record is of the rule's kind at all."""
     found = requirements(full_predicate(form), catalogue)
-    if any(need.kind in {"known", "present"} and need.fact.startswith(f"{form.target}.") for need in found):
+    if form.target == "action" or any(
+        need.kind in {"known", "present"} and need.fact.startswith(f"{form.target}.") for need in found
+    ):
         return found
     return (Requirement("record", form.target), *found)
 

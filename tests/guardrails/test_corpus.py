@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from coco.guardrails.cel import cel_text
 from coco.guardrails.check import check_lines
-from coco.guardrails.english.compiler import compile_sentence
+from coco.guardrails.english import compiler
 from coco.guardrails.form import Form
 
 from .strategies import CATALOGUE
+
+compile_sentence = lru_cache(maxsize=None)(compiler.compile_sentence)  # each sentence once, for all the tests here
 
 CORPUS = Path(__file__).parent / "corpus"
 RECORDS = (CORPUS / "records.jsonl").read_text("utf-8").splitlines()
@@ -24,6 +27,8 @@ def _load(name: str) -> list[dict[str, Any]]:
 
 
 ACCEPTED, REFUSED = _load("accepted.jsonl"), _load("refused.jsonl")
+ACTS = _load("acts.jsonl")
+ACTS_RECORDS = (CORPUS / "acts_records.jsonl").read_text("utf-8").splitlines()
 
 
 def test_the_corpus_is_large_and_a_third_of_it_is_refused() -> None:
@@ -49,6 +54,19 @@ def test_the_reading_compiles_back_to_the_same_form(case: dict[str, Any]) -> Non
     assert again.ok, (compiled.reading, [problem.message for problem in again.problems])
     assert again.form == compiled.form
     assert again.reading == compiled.reading
+
+
+@pytest.mark.parametrize("case", ACTS, ids=lambda case: case["sentence"][:60])
+def test_actions_of_every_connector(case: dict[str, Any]) -> None:
+    """What each rule covers among actions as connectors propose them: operation, channel, list, fields, attendees, …"""
+    compiled = compile_sentence(case["sentence"])
+    assert compiled.form is not None, [problem.message for problem in compiled.problems]
+    assert compiled.form.mode == case["mode"]
+    assert [covered.operation for covered in compiled.form.operations] == case["operations"]
+    answers = check_lines(compiled, ACTS_RECORDS, CATALOGUE, now=None)
+    assert [answer.id for answer in answers if answer.covered] == case["covered"]
+    again = compile_sentence(compiled.reading)
+    assert again.form == compiled.form, compiled.reading
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case["sentence"][:60])

@@ -6,11 +6,14 @@ least 14 days?) goes to the narrower reading, and the reading says so; any large
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from lark import Token, Tree
 
+from ..catalogue import RECORD_ENTITIES
 from ..form import (
     Covered,
     Empty,
@@ -20,8 +23,8 @@ from ..form import (
     conjunction,
     negation,
 )
-from .grouping import GroupReader
-from .parts import MODE_KINDS, UNIVERSAL, Node, Target, Unit, child, children, plural, span_of, tokens_of
+from .acts import ActReader
+from .parts import MODE_KINDS, UNIVERSAL, Node, Target, Unit, capitalised, child, children, span_of, tokens_of
 from .problems import Refused
 
 
@@ -34,16 +37,26 @@ def disjunction_of_values(found: list[Predicate], span: tuple[int, int]) -> Pred
     return Is(fact=facts.pop(), values=tuple(dict.fromkeys(values)))
 
 
-class Builder(GroupReader):
+_POSTS = frozenset({"post", "posting", "share", "sharing", "announce", "announcing"})
+
+
+class Builder(ActReader):
     """Builds the parts of one sentence, statement by statement. Raises Refused."""
+
+    _reached = False  # the destination was used by an operation
+    _before: dict[int, str] = {}  # the type of the token before the one that begins here
 
     def statement(self, start: Node) -> None:
         node = start.children[0]
+        tokens = sorted(tokens_of(node), key=lambda token: token.start_pos or 0)
+        self._before = {after.start_pos or 0: before.type for before, after in pairwise(tokens)}
         {
             "grant": self._grant,
             "passive": self._passive,
             "gerund": self._gerund,
             "rest": self._rest,
+            "x_fields": self._never_fields,
+            "x_leave": self._leave,
             "x_records": self._never_records,
             "x_bare": self._never_bare,
             "x_bad": self._never_bad,
@@ -64,7 +77,10 @@ class Builder(GroupReader):
     def _grant(self, node: Node) -> None:
         self._begin(node)
         lead = child(node, "lead_if", "lead_for", "lead_exc")
-        alone = children(node, "a_pron", "a_draft", "a_send", "a_move", "a_task", "a_note")
+        system = child(node, "lead_system")
+        if system is not None:
+            self._set_connector(child(system, "CONNECTOR"))
+        alone = [one for one in node.children if isinstance(one, Tree) and str(one.data).startswith("a_")]
         lead_units: list[Unit] = []
         if child(node, "np"):
             self._np(child(node, "np"))
@@ -72,10 +88,13 @@ class Builder(GroupReader):
             self._np(child(lead, "np"))
         elif lead is not None:
             self._target_from(lead)
+            self.parts.met = True
+        else:
+            self._target_of_the_act(alone, children(node, "item"))
         verbs = child(node, "verbs")
         if lead is not None:
             before = self.parts.target
-            exceptions = [Tree("item", [one]) for one in children(lead, "exception", "exc_names")]
+            exceptions = [Tree("item", [one]) for one in children(lead, "exception", "exc_names", "exc_list")]
             lead_units = self._items([*children(lead, "item"), *exceptions])
             self.parts.target = before
             if lead_units and not exceptions:
@@ -89,8 +108,8 @@ class Builder(GroupReader):
         for one in alone:
             self._alone(one, destination)
         self.parts.operation_span = span_of(verbs if verbs is not None else alone[0])
-        if destination is not None and not any(covered.arguments for covered in self.parts.operations):
-            raise Refused(span_of(destination), "there is nothing here that takes a target", "")
+        if destination is not None and not self._reached:
+            raise Refused(span_of(destination), "there is nothing here that takes a target", "", weak=True)
         ahead = child(node, "ahead")
         if ahead is not None:  # "At most 20 a day, archive …"
             self._items([Tree("item", list(ahead.children))])
@@ -106,7 +125,9 @@ class Builder(GroupReader):
             )
         self._begin(node)
         self._np(child(node, "np"))
-        opp = child(node, "p_plain", "p_tag_name", "p_move", "p_tag", "p_update", "p_assign", "p_to")
+        opp = child(
+            node, "p_added", "p_removed", "p_plain", "p_tag_name", "p_move", "p_tag", "p_update", "p_assign", "p_to"
+        )
         self.parts.operation_span = span_of(opp)
         index = node.children.index(opp)
         before = [c for c in node.children[:index] if isinstance(c, Tree) and c.data == "item"]
@@ -114,8 +135,21 @@ class Builder(GroupReader):
         rest, destination = self._split_destination(after)
         direct = child(node, "d_to", "d_with")
         destination = direct or destination
+        head = child(node, "fieldhead")
+        if head is not None:
+            fields = child(head, "fieldlist")
+            if opp.data not in {"p_plain", "p_update"}:
+                raise Refused(span_of(fields), "this is not done to single fields", "")
+            self.parts.conditions.append(self._changes_only(fields))
         if opp.data == "p_plain":
             self._cover(opp.children[0].value, opp, None, destination)
+        elif opp.data in {"p_added", "p_removed"}:
+            wanted = "added" if opp.data == "p_added" else "removed"
+            if self._text(span_of(opp)).lower() not in {wanted, "taken off"} or destination is None:
+                raise Refused(
+                    span_of(opp), f"{wanted} where? Name the list", f'{wanted} to the list "Webinar"', weak=True
+                )
+            self._cover_by_destination(opp, "v_add" if wanted == "added" else "v_remove", destination)
         elif opp.data == "p_move":
             self._cover(("deal.move_stage",), opp, None, destination)
         elif opp.data == "p_update":
@@ -135,7 +169,11 @@ class Builder(GroupReader):
         self._conditions(self._items(rest))
 
     def _named(self, verb: str) -> tuple[str, ...]:
-        return tuple(name for name in self.catalogue.operations if name.split(".")[1] == verb)
+        return tuple(
+            name
+            for name in self.catalogue.operations
+            if name.partition(".")[2] == verb and name.partition(".")[0] in RECORD_ENTITIES
+        )
 
     def _gerund(self, node: Node) -> None:
         self._begin(node)
@@ -159,7 +197,7 @@ class Builder(GroupReader):
                     "Archive contacts … / Only for contacts … / Except contacts …",
                 )
             before = (self.parts.target, self.parts.universal)
-            if self.parts.target is None:
+            if self.parts.target is None or self.parts.target == "action":
                 self._np(np)
             else:
                 self._same_entity(np)
@@ -176,14 +214,17 @@ class Builder(GroupReader):
             item
             for item in items
             if item not in frame
-            and (child(item, "i_if", "i_where") is not None or self._piece(item).data in {"exception", "exc_names"})
+            and (
+                child(item, "i_if", "i_where") is not None
+                or self._piece(item).data in {"exception", "exc_names", "exc_list"}
+            )
         ]
         if frame and others:
             raise Refused(
                 span_of(others[0]),
                 f'does this limit the whole rule, or only "{self._text(span_of(self._piece(frame[0])))}"? Put it '
                 "in a sentence of its own",
-                f"{self._text(span_of(others[0])).strip(' ,').capitalize()}.",
+                f"{capitalised(self._text(span_of(others[0])).strip(' ,'))}.",
             )
         if permission is not None and any(str(self._piece(i).data) in {"clause", "factclause"} for i in items):
             raise Refused(
@@ -221,9 +262,24 @@ class Builder(GroupReader):
         excluded = self._excluded(lambda: [*self._premodifier_conditions(np), *self._joined_items(items)])
         self.parts.conditions.append(negation(conjunction(excluded)))
 
+    def _leave(self, node: Node) -> None:
+        """ "Leave customers alone"."""
+        np = child(node, "np")
+        if self._entity_of(np) != self.parts.target:
+            raise Refused(span_of(np), f"the rule is about {self._plural}", "")
+        found = self._excluded(lambda: [*self._premodifier_conditions(np), *self._joined_items(children(node, "item"))])
+        if not found:
+            raise Refused(span_of(np), f"that leaves out every {self.parts.target}", "")
+        self.parts.conditions.append(negation(conjunction(found)))
+
     def _never_bare(self, node: Node) -> None:
         names = child(node, "OPV").value
         items = children(node, "item")
+        frames = [item for item in items if str(self._piece(item).data) == "weekly"]
+        if child(node, "THOSE") is None and items and len(frames) == len(items):
+            for item in items:  # "Don't enrich on Sundays"
+                self._set_weekly(self._piece(item), True)
+            return
         if child(node, "THOSE") is None and not items:
             for name in names:
                 if self.parts.target is None or self.parts.target in self.catalogue.operations[name].targets:
@@ -257,7 +313,7 @@ class Builder(GroupReader):
         raise Refused(span_of(node), "write one exception for each operation", "")
 
     def _entity_of(self, np: Node) -> Target:
-        ent = child(np, "e_plain", "e_lifecycle", "e_two")
+        ent = child(np, "e_plain", "e_lifecycle", "e_two", "e_poss")
         if ent.data == "e_two":
             raise Refused(
                 span_of(ent),
@@ -272,19 +328,13 @@ class Builder(GroupReader):
 
     def _np(self, np: Node) -> None:
         self._set_target(self._entity_of(np), span_of(np))
+        if (poss := child(np, "e_poss")) is not None:
+            self.parts.conditions.append(self._changes_only(child(poss, "fieldlist")))
         self._premodifiers(np, self.parts.target or "contact")
-        exact = child(np, "limit_exact")
-        if exact is not None:
-            said = self._text(span_of(exact))
-            raise Refused(
-                span_of(exact),
-                "exactly this many, or up to this many? A rule can only cap",
-                f"up to {said} {self._plural} per day",
-            )
-        limit = child(np, "limit_np")
+        limit = child(np, "limit_np", "limit_exact")
         if limit is not None:
-            self._np_limit = limit
             self._pending_limit(limit)
+            self.parts.capped = True
 
     def _same_entity(self, np: Node) -> None:
         entity = self._entity_of(np)
@@ -320,7 +370,7 @@ class Builder(GroupReader):
     def _premodifier_conditions(self, np: Node) -> list[Predicate]:
         found: list[Predicate] = []
         target = self._entity_of(np)
-        ent = child(np, "e_plain", "e_lifecycle")
+        ent = child(np, "e_plain", "e_lifecycle", "e_poss")
         if ent.data == "e_lifecycle":
             found.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             self.parts.lifecycles.add(ent.children[0].value)
@@ -339,10 +389,7 @@ class Builder(GroupReader):
                 case "m_subbed":
                     found.append(negation(Truth(fact=self._flag(target, span_of(one)))))
                 case "m_silent":
-                    said = self._text(span_of(one))
-                    raise Refused(
-                        span_of(one), f"{said} for how long?", f"{plural(target)} silent for more than 14 days"
-                    )
+                    self.parts.silent_span = span_of(one)  # "stale deals with no activity in 60 days" says how long
                 case "m_untagged":
                     found.append(Empty(fact=f"{target}.tags"))
                 case "m_noowner":
@@ -361,11 +408,40 @@ class Builder(GroupReader):
         kind = str(verb.data)
         names: tuple[str, ...]
         argument = None
-        limit = child(verb, "limit_np")
-        if limit is not None:
+        limit = child(verb, "limit_np", "limit_exact")
+        more = child(verb, "l_count")
+        if limit is not None and more is not None:
+            self._np_caps(verb)
+        elif limit is not None:
             self._pending_limit(limit)
+            self.parts.capped = True
             if child(verb, "per") is not None:
                 self._limit_per(verb)
+        for system in children(verb, "CONNECTOR"):
+            self._set_connector(system)
+        if kind in {"v_act", "v_post", "v_hook"}:
+            inner = verb.children[0]
+            if kind == "v_act":
+                self._act(inner, children(verb, "actpost"))
+            elif kind == "v_post":
+                self._post(inner)
+            else:
+                self._hook(inner)
+            return
+        if kind == "v_fields":
+            self._cover_fields(verb, destination)
+            return
+        if kind == "v_add_what":
+            said = self._text(span_of(child(verb, "QUOTED")))
+            raise Refused(
+                span_of(verb),
+                f"what is {said}? If it is a tag, say so",
+                f"Add the tag {said} to {self._plural} …",
+                weak=True,
+            )
+        if kind in {"v_mark", "v_make", "v_add", "v_remove"}:
+            self._cover_by_destination(verb, kind, destination)
+            return
         if kind in {"v_add_tag", "v_remove_tag"} or (kind == "v_move" and child(verb, "name") is not None):
             argument = child(verb, "name").children[0]
         if kind == "v_draft_send":
@@ -379,6 +455,16 @@ class Builder(GroupReader):
             names = self._named("remove_tag")
         elif kind == "v_move":
             names = ("deal.move_stage",)
+        elif kind == "v_message":
+            if self._text(span_of(verb)).lower() != "message":
+                raise Refused(
+                    span_of(verb), "send it, or draft it?", f"Send {self._text(span_of(verb)).lower()} to …", weak=True
+                )
+            names = ("email.send",)
+        elif kind == "v_only_draft":
+            if not self._text(span_of(child(verb, "QUEUE"))).lower().endswith("draft"):
+                raise Refused(span_of(verb), "draft what?", "Draft follow-ups for …", weak=True)
+            names = ("email.draft",)
         elif kind == "v_draft":
             names = ("email.draft",)
         elif kind == "v_send_bare":
@@ -387,19 +473,96 @@ class Builder(GroupReader):
             names = ("email.send",)
         self._cover(names, verb, argument, destination)
 
+    def _target_of_the_act(self, alone: list[Node], items: list[Node]) -> None:
+        """ "Post to #deals when a deal is won" is about deals; "Send messages only on weekdays" names no record."""
+        for one in alone:
+            if one.data in {"a_pron", "a_move", "a_add_tag", "a_remove_tag"}:
+                pron = child(one, "pron") or one
+                said = self._text(span_of(pron))
+                raise Refused(
+                    span_of(pron),
+                    f'"{said}" does not say which kind of record; name it, such as contacts, deals or companies',
+                    f"{self.sentence[: span_of(pron)[0]]}all contacts{self.sentence[span_of(pron)[1] :]}",
+                    weak=True,
+                )
+        named = self._records_of(items)
+        if named is None:
+            self._set_target("action", span_of(alone[0]))
+            return
+        if named.type == "ENTLC":
+            self.parts.lifecycles.add(named.value)
+            self.parts.conditions.append(Is(fact="contact.lifecycle_stage", values=(named.value,)))
+        self._set_target("contact" if named.type == "ENTLC" else named.value, span_of(named))
+        self.parts.met = True
+
     def _alone(self, one: Node, destination: Node | None) -> None:
-        if one.data == "a_draft":
-            self._cover(("email.draft",), one, None, destination)
-        elif one.data == "a_send":
-            self._cover(("email.send",), one, None, destination)
-        elif one.data in {"a_task", "a_note"}:
-            self._cover((f"{str(one.data)[2:]}.create",), one, None, destination)
+        if one.data in {"a_draft", "a_send", "a_send_to"}:
+            self._np_caps(one)
+            self._cover(("email.draft" if one.data == "a_draft" else "email.send",), one, None, destination)
+            if one.data == "a_send_to":
+                self.parts.conditions.append(self._addressed(child(child(one, "addressees"), "names")))
+        elif one.data in {"a_add_tag", "a_remove_tag"}:
+            self._cover(self._named(str(one.data)[2:]), one, child(one, "name").children[0], destination)
+        elif one.data == "a_act":
+            self._act(one.children[0])
+        elif one.data == "a_post":
+            self._post(one.children[0])
+        elif one.data == "a_hook":
+            self._hook(one.children[0])
         elif one.data == "a_move":
             self._cover(("deal.move_stage",), one, None, destination)
         elif isinstance(one.children[0], Tree):
             self._verb(one.children[0], destination)
         else:
             self._cover(("email.draft",), one, None, destination)
+
+    def _cover_fields(self, verb: Node, destination: Node | None) -> None:
+        """ "Update the job title and phone of …": an update that changes nothing else."""
+        first = verb.children[0]
+        names = first.value if first.type == "OPV" else self._named("update" if first.type == "SETV" else "enrich")
+        if first.type == "OPV" and not all(name.endswith((".update", ".enrich")) for name in names):
+            raise Refused(span_of(first), f'"{self._text(span_of(first))}" is not done to single fields', "", weak=True)
+        if destination is not None:
+            raise Refused(
+                span_of(destination),
+                "a rule says which fields may change, not to which value; leave the value out, or have no rule for it",
+                self.sentence[: span_of(destination)[0]].strip() + ".",
+            )
+        fields = self._changes_only(child(verb, "fieldlist"))
+        self._cover(names, verb, None, None)
+        self.parts.conditions.append(fields)
+
+    def _cover_by_destination(self, verb: Node, kind: str, destination: Node | None) -> None:
+        """ "Add … to the list …", "mark … as closed lost", "post … to #deals": the end says which operation it is."""
+        span = span_of(verb)
+        said = self._text(span)
+        end = str(destination.data) if destination is not None else ""
+        if destination is not None and kind in {"v_add", "v_remove"} and end == "d_list":
+            sequence = child(destination, "SEQW") is not None
+            if kind == "v_remove" and sequence:
+                raise Refused(span, "taking contacts out of a sequence is no operation that a rule can cover", "")
+            name = "add_to_sequence" if sequence else "add_to_list" if kind == "v_add" else "remove_from_list"
+            self._cover((f"contact.{name}",), verb, None, destination)
+        elif destination is not None and kind == "v_mark" and end == "d_as":
+            self._reached = True
+            self._pinned_stage(verb, destination)
+        elif destination is not None and kind == "v_make" and end == "d_chan" and said.lower() in _POSTS:
+            self._reached = True
+            self._posted(child(destination, "chan"), verb)
+        else:
+            hints = {
+                "v_mark": ("as what? A rule can mark deals as a stage, or tag records", 'Tag {} with "…"'),
+                "v_make": ("what is made, or where is it posted?", "Post a message to the channel … for {} …"),
+                "v_add": ("add to what? A list, a sequence, or a tag", 'Add {} to the list "…"'),
+                "v_remove": ("remove from what? A list or a tag; to put them away, archive", "Archive {} …"),
+            }
+            why, example = hints[kind]
+            raise Refused(span, f'"{said}" {why}', example.format(self._plural), weak=True)
+
+    def _pinned_stage(self, verb: Node, destination: Node) -> None:
+        token = child(destination, "VAL", "CLOSED")
+        fact = self.catalogue.fact("action.stage")
+        self._pinned("deal.move_stage", verb, self._value(token, fact), self._value(token, fact))
 
     def _cover(self, names: tuple[str, ...], node: Node, argument: Token | None, destination: Node | None) -> None:
         name = self._pick(names, self.parts.target, span_of(node))
@@ -408,13 +571,18 @@ class Builder(GroupReader):
         if operation.argument is not None:
             fact = self.catalogue.fact(operation.argument)
             if argument is None and destination is not None:
-                self._check_destination(destination, operation.argument)
+                self._check_destination(destination, operation.argument, node)
                 argument = child(destination, "QUOTED") or child(destination, "name").children[0]
+                self._reached = True
             if argument is None:
                 examples = {
                     "action.stage": 'to the "closed lost" stage',
                     "action.tag": 'with "stale"',
                     "action.owner": 'to "Maria Lopez"',
+                    "action.list": 'to the list "Webinar"',
+                    "action.sequence": 'in the sequence "Inbound"',
+                    "action.channel": 'to the channel "deals"',
+                    "action.host": "to hooks.acme.com",
                 }
                 raise Refused(
                     span_of(node),
@@ -426,7 +594,22 @@ class Builder(GroupReader):
         if covered not in self.parts.operations:
             self.parts.operations.append(covered)
 
-    def _check_destination(self, destination: Node, argument: str) -> None:
+    def _check_destination(self, destination: Node, argument: str, verb: Node) -> None:
+        kind = {"action.list": "LISTW", "action.sequence": "SEQW"}.get(argument)
+        if kind is not None or destination.data in {"d_list", "d_chan"}:
+            if kind is None or destination.data != "d_list" or child(destination, kind) is None:
+                raise Refused(span_of(destination), "this does not fit the operation", "", weak=True)
+            return
+        if destination.data == "d_bare":
+            before = self.sentence[: span_of(destination)[0]].rstrip()
+            if argument != "action.tag" or not re.search(r"[\w)]$", before) or self._after_a_noun(destination):
+                raise Refused(
+                    span_of(destination),
+                    "is this the tag, or does it belong to what stands before it?",
+                    f"with {self._text(span_of(destination))}",
+                    weak=True,
+                )
+            return
         noun = child(destination, "FACT")
         if noun is not None and argument.split(".")[1] not in {name.split(".")[1] for name in noun.value}:
             raise Refused(span_of(noun), "this does not fit the operation", "")
@@ -438,9 +621,19 @@ class Builder(GroupReader):
                 'with "stale"' if wants_with else 'to "Maria Lopez"',
             )
 
+    def _after_a_noun(self, destination: Node) -> bool:
+        """Could the name before which no word stands belong to the word before it ("with the job title "CTO"")?"""
+        return self._before.get(span_of(destination)[0]) not in {"VAL", "DUR", "CONNECTOR", "ENT", "NUM", "DATE"}
+
     def _split_destination(self, items: list[Node]) -> tuple[list[Node], Node | None]:
-        found = [item for item in items if self._piece(item).data in {"d_to", "d_with"}]
+        found = [item for item in items if str(self._piece(item).data).startswith("d_")]
         if len(found) > 1:
-            raise Refused(span_of(found[1]), "there are two targets", "")
+            raise Refused(span_of(found[1]), "there are two targets", "", weak=True)
+        for item in found:
+            conn = self._conn(child(item, "conn"))
+            if conn not in {"", "comma"} or (conn and self._piece(item).data == "d_bare"):
+                raise Refused(span_of(item), "what does this join?", "", weak=True)
+            if child(item, "i_if", "i_only", "i_where", "i_that") is not None:
+                raise Refused(span_of(item), "this is no condition", "", weak=True)
         rest = [item for item in items if item not in found]
         return rest, self._piece(found[0]) if found else None

@@ -201,7 +201,7 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
         )
         starting = problem.index == 0 or all(t.type in {"AUTO", "PERM", "COMMA"} for t in tokens[: problem.index])
         word = said.lower().split()[0] if said.split() else ""
-        if token.type in {"TASKOBJ", "NOTEOBJ", "DRAFTOBJ"} and starting:
+        if token.type == "DRAFTOBJ" and starting:
             record = next((sentence[t.start_pos or 0 : t.end_pos or 0] for t in tokens if t.type == "ENT"), "deal")
             plural_said = record if record.endswith("s") else record + "s"
             return Refused(
@@ -217,14 +217,6 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
                 "Archive contacts …",
             )
         before_type = tokens[problem.index - 1].type if problem.index else ""
-        opv = next((i for i in range(problem.index) if tokens[i].type == "OPV"), None)
-        if opv is not None and token.type == "FACT" and problem.index - opv <= 2 and before_type in {"OPV", "DET"}:
-            verb = str(sentence[tokens[opv].start_pos or 0 : tokens[opv].end_pos or 0])
-            return Refused(
-                span,
-                f'a rule covers "{verb.lower()}" as a whole; it cannot be limited to single fields such as "{said}"',
-                _without_field(tokens, problem.index, sentence),
-            )
         if token.type in {"DATE", "INSTANT"} and before_type in {"UNTIL", "SINCE", "BEFORE", "AFTERD", "OFTHE"}:
             at = tokens[problem.index - 1].start_pos or 0
             without = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :]}"
@@ -242,16 +234,6 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
     last = tokens[-1]
     span = (last.start_pos or 0, last.end_pos or 0)
     return Refused(span, f"the statement breaks off; next could come: {describe(problem.expected)}", "")
-
-
-def _without_field(tokens: list[Token], index: int, sentence: str) -> str:
-    """ "Update the job title of contacts in Germany" -> "Update contacts in Germany", where that compiles."""
-    after = next((t for t in tokens[index + 1 :] if t.type in {"ENT", "ENTLC"}), None)
-    opv = next(t for t in tokens if t.type == "OPV")
-    if after is None:
-        return ""
-    whole = f"{sentence[: opv.end_pos or 0]} {sentence[after.start_pos or 0 :]}"
-    return whole if compile_sentence_plainly(whole) else ""
 
 
 def _no_addressee(tokens: list[Token], index: int, sentence: str) -> Refused | None:
@@ -329,7 +311,7 @@ def _grants_first(parsed: list[list[Any]]) -> list[list[Any]]:
     return sorted(parsed, key=lambda trees: str(trees[0].children[0].data) not in GRANTS)
 
 
-def _choices(parsed: list[list[Any]], limit: int = 64) -> Iterator[list[Any]]:
+def _choices(parsed: list[list[Any]], limit: int = 128) -> Iterator[list[Any]]:
     import itertools
 
     return itertools.islice((list(choice) for choice in itertools.product(*parsed)), limit)
@@ -338,7 +320,9 @@ def _choices(parsed: list[list[Any]], limit: int = 64) -> Iterator[list[Any]]:
 def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form, tuple[str, ...]]:
     parts = Parts()
     for tree in trees:
-        Builder(catalogue, sentence, parts).statement(tree)
+        builder = Builder(catalogue, sentence, parts)
+        builder.statement(tree)
+        builder._checked_facts()
     whole = (0, len(sentence))
     if not parts.operations or parts.target is None:
         raise Refused(
@@ -357,6 +341,16 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
                 '"new" has no length; say how new',
                 f"{plural(parts.target)} created in the last 24 hours",
             )
+    if parts.silent_span is not None and not any(
+        isinstance(one, Age | Moment)
+        and one.fact == f"{parts.target}.last_activity_at"
+        and one.order in _LONG_AGO[one.kind]
+        for one in parts.conditions
+    ):
+        said = sentence[slice(*parts.silent_span)]
+        raise Refused(
+            parts.silent_span, f"{said} for how long?", f"{plural(parts.target)} silent for more than 14 days"
+        )
     for node in walk(conjunction(parts.conditions)):
         inner = node.items if isinstance(node, And | Or | AtLeast) else (node.item,) if isinstance(node, Not) else ()
         if TRUE in inner:
@@ -374,13 +368,25 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
                 "",
             )
     unconditional = predicate == conjunction([]) and parts.within is None
-    if unconditional and not parts.universal:
+    if parts.target == "action":
+        pinned = any(covered.arguments for covered in parts.operations)
+        framed = parts.weekly_span is not None or parts.actions or parts.credits or parts.credits_per_action is not None
+        if unconditional and not (pinned or framed or parts.universal_act):
+            raise Refused(
+                parts.operation_span,
+                "for which records, or when? As it stands this would run without any limit. Name the records, give a "
+                'window or a cap, or say "any" if that is meant',
+                f"{sentence.strip().rstrip('.!')}, at most 20 per day.",
+            )
+        if unconditional:
+            parts.notes.append("This rule names no records: it covers every action of this kind.")
+    elif unconditional and not parts.universal and not (parts.actions or parts.credits):
         raise Refused(
             parts.operation_span,
             f'this would cover every {parts.target}. Add a condition, or say "all" if that is meant',
-            f"{sentence[slice(*parts.operation_span)].strip()} all {plural(parts.target)}",
+            _with_all(sentence, parts),
         )
-    if unconditional:
+    elif unconditional:
         parts.notes.append(f"This rule has no condition: it covers every {parts.target}.")
     for name in parts.excluded:
         if name in {covered.operation for covered in parts.operations}:
@@ -410,6 +416,19 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
     except ValidationError as problem:
         raise Refused(whole, f"a number here is out of range: {problem.errors()[0]['msg']}") from None
     return form, tuple(parts.notes)
+
+
+def _with_all(sentence: str, parts: Parts) -> str:
+    """The sentence with "all" before its records."""
+    noun = re.compile(rf"\b(the\s+)?({plural(parts.target or 'contact')}|accounts|opportunities|people)\b", re.I)
+    start = parts.operation_span[1] if noun.search(sentence, parts.operation_span[1]) else 0
+    found = noun.search(sentence, start)
+    if found is None:
+        return f"{sentence[slice(*parts.operation_span)].strip()} all {plural(parts.target or 'contact')}"
+    return f"{sentence[: found.start()]}all {found.group(2)}{sentence[found.end() :]}"
+
+
+_LONG_AGO = {"age": {">", ">="}, "moment": {"<", "<="}}
 
 
 def _since_then(atom: Atom) -> bool:

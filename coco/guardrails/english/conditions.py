@@ -23,6 +23,8 @@ from .parts import UNIVERSAL, Names, Node, child, children, span_of, tokens_of
 from .problems import Refused
 from .times import TimeReader
 
+_LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+
 
 class ConditionReader(TimeReader):
     """One condition on a record."""
@@ -102,7 +104,8 @@ class ConditionReader(TimeReader):
                         "no operation: this names records but does not say what may be done with them",
                         "Archive contacts …",
                     )
-                if not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
+                again = self._introduced and entity == self.parts.target
+                if not again and not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
                         f"this names {self._text(span_of(first))} beside {self._plural}, so the condition "
@@ -138,6 +141,8 @@ class ConditionReader(TimeReader):
                 raise Refused(span, "how many tags a record has is no condition; name the tags", 'tagged "A"')
             case "prep_in" | "prep_out" | "prep_fact_in" | "prep_fact_out":
                 return self._prep(node, kind.endswith("_in"))
+            case "prep_entered" | "prep_spent":
+                return self._entered(node)
             case "prep_connector":
                 raise Refused(
                     span,
@@ -182,6 +187,14 @@ class ConditionReader(TimeReader):
                 return self._closed(self._entity, span)
             case "not_closed":
                 return negation(self._closed(self._entity, span))
+            case "closed_when" | "val_when":
+                state = (
+                    self._closed(self._entity, span) if kind == "closed_when" else self._any_value([child(node, "VAL")])
+                )
+                if not (isinstance(state, Is) and state.fact == "deal.status" and "open" not in state.values):
+                    raise Refused(span, "since when this is so is not recorded", "", weak=True)
+                closed_at = self.catalogue.fact("deal.close_date")
+                return conjunction([state, self._when(closed_at, node.children[-1], False)])
             case "val_is":
                 return self._any_value(children(node, "VAL"))
             case "val_not":
@@ -213,6 +226,8 @@ class ConditionReader(TimeReader):
             "counted_w",
             "counted_exact",
             "worth_bare",
+            "counted_ent",
+            "scoring",
         }:
             return self._amount(node)
         return self._time(node)
@@ -266,6 +281,10 @@ class ConditionReader(TimeReader):
                 if not self._text(span_of(child(node, "EXC"))).lower().endswith("include") or not fact.type.is_list:
                     raise Refused(span, "this exception cannot stand inside a condition", "")
                 return self._named_condition(fact, self._names(child(node, "names")), False)
+            case "f_long":
+                if fact.name != "action.duration_minutes":
+                    raise Refused(span, f"{fact.name} is no length of time", "", weak=True)
+                return self._lasting(child(node, "lengthcmp", "len_ge", "len_le", "len_between"))
             case "f_passed":
                 if fact.type is not FactType.TIMESTAMP or fact.past:
                     raise Refused(span, f"{fact.name} does not lie ahead", "")
@@ -283,9 +302,14 @@ class ConditionReader(TimeReader):
     def _has(self, node: Node) -> Predicate:
         kind = str(node.data)
         span = span_of(node)
-        if kind == "has_none_of":
-            if self._text(span).lower().split()[0] not in {"with", "without", "has", "have", "having"}:
-                raise Refused(span, "missing one of these, or missing both?", "with no … and with no …")
+        if kind == "has_missing_both":
+            if self._text(span).lower().split()[0] not in {"missing", "lacking", "lack", "lacks"}:
+                raise Refused(span, "without the two, or without one of them?", "with neither … nor …")
+        elif kind == "has_none_of" and self._text(span).lower().split()[0] not in {
+            "with", "without", "has", "have", "having",
+        }:  # fmt: skip
+            raise Refused(span, "missing one of these, or missing both?", "with no … and with no …")
+        if kind in {"has_none_of", "has_missing_both"}:
             return conjunction(
                 [
                     Empty(fact=self._fn(one).name)
@@ -339,6 +363,14 @@ class ConditionReader(TimeReader):
             fact = self._fact_named(noun.value, (noun.start_pos or 0, noun.end_pos or 0))
             if fact.type in {FactType.NUMBER, FactType.INTEGER, FactType.FRACTION, FactType.TIMESTAMP}:
                 raise Refused(span, f"{fact.name} is a {fact.type.value}, not a name", "")
+        elif (
+            preposition == "from"
+            and {token.type for token in names.tokens} == {"QUOTED"}
+            and self.parts.operations
+            and all(c.operation.endswith(".assign") for c in self.parts.operations)
+        ):
+            fact = self.catalogue.fact(self._own("owner", span))  # "transfer deals from "Bob" to "Alice""
+            return self._named_condition(fact, names, positive)
         else:
             fact = self._fact_of_values(names, span)
         if (
@@ -371,6 +403,22 @@ class ConditionReader(TimeReader):
             )
         return condition
 
+    def _entered(self, node: Node) -> Predicate:
+        """ "that entered negotiation in the last 7 days", "that spent over 30 days in discovery": still there."""
+        span = span_of(node)
+        names, noun = self._names(child(node, "names")), child(node, "FACT")
+        fact = self._fact_named(noun.value, span_of(noun)) if noun is not None else self._fact_of_values(names, span)
+        if fact.field != "stage":
+            raise Refused(span, f"since when {fact.name} has had its value is not recorded", "")
+        entered = self.catalogue.fact(self._own("stage_entered_at", span))
+        condition = self._named_condition(fact, names, True)
+        note = "A stage that was entered is read as the present one: which stages came before is not recorded."
+        if note not in self.parts.notes:
+            self.parts.notes.append(note)
+        if node.data == "prep_spent":
+            return conjunction([condition, self._length(entered.name, child(node, *_LENGTHS))])
+        return conjunction([condition, self._when(entered, node.children[-1], False)])
+
     def _companies(self, node: Node) -> Predicate:
         ent = child(node, "ENT")
         if ent.value != "company":
@@ -390,13 +438,17 @@ class ConditionReader(TimeReader):
             self._subject = previous
 
     def _recipients(self, node: Node) -> Predicate:
-        fact = self.catalogue.fact("action.recipient_domains")
+        attend = node.data == "r_attend"
+        if attend and child(node, "COUNTN").value != "action.attendee_count":
+            raise Refused(span_of(node), "this is no condition on people", "", weak=True)
+        people = "attendee" if attend else "recipient"
+        fact = self.catalogue.fact(f"action.{people}_domains")
         names = self._names(child(node, "names"))
         det = child(node, "det")
         if det is None or det.children[0].value not in UNIVERSAL - {"any"}:
-            raise Refused(span_of(node), "every recipient, or some?", f"every recipient is at {self._text(names.span)}")
-        if {token.type for token in names.tokens} == {"EMAILADDR"}:
-            fact = self.catalogue.fact("action.recipients")
+            raise Refused(span_of(node), f"every {people}, or some?", f"every {people} is at {self._text(names.span)}")
+        if all(token.type in {"EMAILADDR", "QUOTED"} and "@" in str(token.value)[1:] for token in names.tokens):
+            fact = self.catalogue.fact(f"action.{people}s")
         values = tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens))
         return Only(fact=fact.name, values=values)
 
@@ -426,6 +478,10 @@ class ConditionReader(TimeReader):
                 return Count(fact=fact, order=">=", number=1)
             case "b_none":
                 return Count(fact=fact, order="==", number=0)
+            case "b_times":
+                if num is None:
+                    raise Refused(span, "how many e-mails have bounced?", "at least 3 emails have bounced")
+                return Count(fact=fact, order=self._order(cmp), number=self._whole(num))
             case "b_count":
                 return Count(fact=fact, order=self._order(cmp), number=self._whole(num))
             case "b_count_ge":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..catalogue import FactType
@@ -86,7 +87,10 @@ class FrameReader(ConditionReader):
                 "a rule caps what runs; it cannot demand a minimum",
                 f"at most {number} {self._text(span_of(child(node, 'per')))}",
             )
-        if order in {None, "=="}:
+        if order is None:  # "20 a day": a rule permits, so it can only be the most that may run
+            order = "<="
+            self._note_cap(number)
+        if order == "==":
             raise Refused(
                 span,
                 "exactly this many, or up to this many? A rule can only cap",
@@ -107,6 +111,42 @@ class FrameReader(ConditionReader):
             raise Refused(
                 span, f"the rule already says at most {known} per {per}", f"at most {min(known, most)} per {per}"
             )
+
+    def _note_cap(self, number: int) -> None:
+        note = f"{number} is read as at most {number}: a rule permits, it does not demand."
+        if note not in self.parts.notes:
+            self.parts.notes.append(note)
+
+    def _limit_each(self, node: Node) -> None:
+        span = span_of(node)
+        said = self._text(span).strip(" ,")
+        number = child(node, "NUM")
+        if any(token.type == "CREDITS" for token in tokens_of(node)) and number is not None:
+            raise Refused(
+                span,
+                "what one record costs over all its actions is not counted; what one action costs is",
+                f"at most {number.value:g} credits per action",
+                fatal=True,
+            )
+        rest = re.match(r"\s*(?:(?:per|a|each|every|in any)\s+)?(hour|day|week|month)\b", self.sentence[span[1] :])
+        period = rest.group(1) if rest else next((p for p in ("day", "week", "month") if p in said), "month")
+        length = {"hour": "60 minutes", "day": "24 hours", "week": "7 days", "month": "31 days"}[period]
+        before = re.sub(r"[\s,]*(but|and)?$", "", self.sentence[: span[0]])
+        after = self.sentence[span[1] + (rest.end() if rest else 0) :].strip()
+        mails = all(c.operation.startswith("email.") for c in self.parts.operations)
+        raise Refused(
+            span,
+            f'"{said}": a cap counts what the whole rule does, not what is done to each record. What is known of a '
+            "record is when it was last contacted; or cap the rule, such as at most 20 per day",
+            f"{before} that have not been contacted in the last {length}{after}"
+            if mails and self.parts.target in {"contact", "deal"} and after in {"", "."}
+            else f"at most {self._whole(number) if number is not None else 20} per {period}",
+            fatal=True,
+        )
+
+    def _weekly_zone(self, node: Node) -> None:
+        self.parts.weekly_zones.update(token.value for token in tokens_of(node) if token.type == "ZONE")
+        self.parts.zone_span = span_of(node)
 
     def _limit_per(self, node: Node) -> None:
         span = span_of(node)
@@ -193,10 +233,18 @@ class FrameReader(ConditionReader):
 
     def _limit_noper(self, node: Node) -> None:
         raise Refused(
-            span_of(node), "in what time? A cap needs a period", f"at most {self._whole(child(node, 'NUM'))} per day"
+            span_of(node),
+            "in what time? A cap needs a period",
+            f"at most {self._whole(child(node, 'NUM'))} per day",
+            weak=True,
         )
 
     def _pending_limit(self, limit: Node) -> None:
+        if limit.data == "limit_exact":
+            number = self._whole(child(limit, "NUM"))
+            self._note_cap(number)
+            self._pending = ("<=", number, span_of(limit))
+            return
         order = self._order(child(limit, "cmp"))
         self._pending = (order, self._whole(child(limit, "NUM")), span_of(limit))
 
@@ -208,6 +256,15 @@ class FrameReader(ConditionReader):
 
     def _set_weekly(self, node: Node, negated: bool) -> None:
         """Collect days, hours and zone; `weekly` puts them together when all statements are read."""
+        events = [c.operation for c in self.parts.operations if c.operation in {"event.create", "event.update"}]
+        if events and child(node, "RUNONLY") is None:
+            said = self._text(span_of(node)).strip(" ,")
+            raise Refused(
+                span_of(node),
+                f'does "{said}" say when the rule may run, or when the meeting takes place? A rule can say when it '
+                "runs, and how far ahead the meeting is",
+                f"Run only {re.sub(r'^only ', '', said)}.",
+            )
         days: tuple[int, ...] = ()
         for one in children(node, "days", "day_span"):
             if days:
@@ -231,6 +288,12 @@ class FrameReader(ConditionReader):
         """The weekly window of a whole sentence, None where it has none."""
         span = parts.weekly_span
         if span is None:
+            if parts.zone_span is not None:
+                raise Refused(
+                    parts.zone_span,
+                    "a time zone of what? Give the days or hours it is for",
+                    "Only on weekdays between 9:00 and 17:00 Europe/Berlin.",
+                )
             return None
         said = sentence[slice(*span)]
         if not parts.weekly_zones:
@@ -287,6 +350,8 @@ class FrameReader(ConditionReader):
     def _mode(self, node: Node) -> None:
         kind, span = str(node.data), span_of(node)
         parts = self.parts
+        if kind == "auto":
+            return  # "… automatically": what a rule is for
         if kind == "ask":
             raise Refused(
                 span,

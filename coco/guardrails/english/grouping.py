@@ -20,7 +20,7 @@ from ..form import (
     negation,
 )
 from .frame import FrameReader
-from .parts import MODE_KINDS, Node, Unit, child, span_of, tokens_of
+from .parts import MODE_KINDS, Node, Unit, capitalised, child, span_of, tokens_of
 from .problems import Refused
 
 
@@ -90,7 +90,7 @@ class GroupReader(FrameReader):
                     f'does this {what} limit the whole rule, or only "{self._text(framed).strip(" ,")}"? Put it '
                     "before that, or in a "
                     "sentence of its own",
-                    f"{self._text(unit.span).strip(' ,').capitalize()}.",
+                    f"{capitalised(self._text(unit.span).strip(' ,'))}.",
                 )
             units.append(unit)
         if self._pending is not None:
@@ -107,13 +107,30 @@ class GroupReader(FrameReader):
             return
         first, then = self._piece(before), self._piece(item)
         kind = self._kind(first)
-        if kind in {"has_fact", "has_not", "has_none_of"} and then.data == "clause" and not self._own_verb(then):
+        owner = kind == "own_none" and "owner" in self._text(span_of(first)).lower().split()
+        if (
+            (kind in {"has_fact", "has_not", "has_none_of"} or owner)
+            and then.data == "clause"
+            and not self._own_verb(then)
+        ):
             said, fact = self._text(span_of(then)), self._text(span_of(first))
             raise Refused(
                 (span_of(first)[0], span_of(then)[1]),
                 f'does "{said}" describe the record, or what stands in "{fact}"? Join the two with "and that are"',
                 f"{fact} and that are {said}",
                 weak=True,
+            )
+        if (
+            self._is_connector(item)
+            and self._tells_time(first)
+            and not re.match(r"(in|on)\b", self._text(span_of(then)))
+        ):
+            said, condition = self._text(span_of(then)), self._text(span_of(first))
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'does "{said}" say where the rule runs, or how "{condition}" came about? The latter is not recorded; '
+                "for the former, put it next to the operation",
+                "Enrich contacts via Apollo that …",
             )
         frames = {"within", "within_bare", "weekly", "weekly_not"}
         if then.data in frames and child(then, "ONLYIF") is None and self._tells_time(first):
@@ -214,6 +231,8 @@ class GroupReader(FrameReader):
             "l_credits_noper": self._limit_credits_noper,
             "l_batch": self._limit_batch,
             "l_noper": self._limit_noper,
+            "l_each": self._limit_each,
+            "weekly_zone": self._weekly_zone,
             "l_per": self._limit_per,
         }
         if kind in frame or kind in MODE_KINDS:
@@ -239,16 +258,19 @@ class GroupReader(FrameReader):
             else:
                 self._mode(piece)
             return None
-        if kind in {"d_to", "d_with"}:
-            raise Refused(span, "nothing here takes this target", "")
+        if kind.startswith("d_"):
+            raise Refused(span, "nothing here takes this target", "", weak=True)
         if kind == "prep_connector_item":
             return None
         if kind == "clause" and (connector := self._connector_in(piece)) is not None:
             if conn == "or":
                 raise Refused(span, "a rule is for one system; write one guardrail for each", "")
+            self._check_system(piece, connector)
             self._set_connector(connector)
             return None
-        if kind in {"exception", "exc_names"}:
+        if kind in {"c_only", "c_some", "c_except"}:
+            return Unit(conn, intro, self._field_condition(piece), False, True, False, span)
+        if kind in {"exception", "exc_names", "exc_list"}:
             if intro and intro != "that":
                 raise Refused(span, "two ways of joining at once", "")
             return Unit(conn, "", self._exception(piece), False, True, True, span)
@@ -264,13 +286,33 @@ class GroupReader(FrameReader):
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             inner = self._condition(piece.children[-1])
             return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span)
+        subject = child(piece, "subject")
+        named = subject is not None and child(subject, "det") is not None
+        self._introduced = named and intro in {"if", "only", "where"} and self.parts.met
         predicate = self._condition(piece)
+        self._introduced = False
         own_verb = kind != "clause" or child(piece, "subject") is not None or self._own_verb(piece)
         return Unit(conn, intro, predicate, self._is_negated(piece), own_verb, False, span, _has_and_list(piece))
 
     def _connector_in(self, clause: Node) -> Token | None:
         inner = clause.children[-1]
         return child(inner, "CONNECTOR") if isinstance(inner, Tree) and inner.data == "prep_connector" else None
+
+    def _check_system(self, piece: Node, connector: Token) -> None:
+        """ "Using HubSpot" may be how it is done, or what the records do; "to HubSpot" is where it is created."""
+        word = self._text((span_of(piece)[0], span_of(connector)[0])).strip().lower().rpartition(" ")[2]
+        said = self._text(span_of(connector))
+        operations = [covered.operation for covered in self.parts.operations]
+        if word in {"using", "use", "with", "cost"} and (
+            connector.value in {"hubspot", "salesforce", "pipedrive"} or word not in {"using", "with"}
+        ):
+            raise Refused(
+                span_of(piece),
+                f"is it done in {said}, or do the records use {said}? If it is done there, say so",
+                f"in {said}",
+            )
+        if word == "to" and not all(name.endswith(".create") for name in operations):
+            raise Refused(span_of(piece), f'"to {said}" goes with what is created only', f"in {said}")
 
     def _set_connector(self, token: Token) -> None:
         if self.parts.connector not in (None, token.value):
@@ -280,6 +322,7 @@ class GroupReader(FrameReader):
                 "",
             )
         self.parts.connector = token.value
+        self.parts.connector_span = span_of(token)
 
     @staticmethod
     def _conn(node: Node | None) -> str:
@@ -300,6 +343,10 @@ class GroupReader(FrameReader):
                 return True
             first = self._text(span_of(token)).lower().split(" ")[0]
             if token.type in _MAYBE_NEGATIVE and first == "not":
+                return True
+            if token.type == "NOACT" and first == "no":
+                return True
+            if token.type == "UNSUB" and first in {"unsubscribes", "opts", "unsubscribe"}:
                 return True
             if token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"} and first in _VERBS:
                 return True
@@ -341,6 +388,12 @@ class GroupReader(FrameReader):
                         '"or" before an exception can be read in two ways; put the exception in its own sentence',
                         "",
                     )
+                if excluding and unit.conn == "" and unit is not units[0]:
+                    raise Refused(
+                        unit.span,
+                        "an exception from the exception, or one more? Put each in a sentence of its own",
+                        f"{capitalised(self._text(unit.span).strip(' ,'))}.",
+                    )
                 close()
                 group, excluding = [unit], True
                 continue
@@ -361,9 +414,7 @@ class GroupReader(FrameReader):
                     f'it is not clear whether "{self._text(unit.span).strip(" ,")}" belongs to the exception or to '
                     "the rule. Put the "
                     'exception in a sentence of its own, or join its conditions with "or" or "both … and …"',
-                    f"Except {self._text(units[0].span).strip(' ,')}."
-                    if False
-                    else f"{self._text(group[0].span).strip(' ,').capitalize()}.",
+                    f"{capitalised(self._text(group[0].span).strip(' ,'))}.",
                 )
             if unit.intro in {"if", "only", "where"} and group and unit.conn != "or":
                 if unit.intro == group[0].intro and unit.conn == "and" and any(one.conn == "or" for one in group):
@@ -436,7 +487,17 @@ class GroupReader(FrameReader):
                 )
         return conjunction([unit.predicate for unit in group])
 
+    def _field_condition(self, node: Node) -> Predicate:
+        """Which fields an update may change; see acts.py."""
+        raise NotImplementedError
+
+    def _exception_list(self, node: Node) -> Predicate:
+        """ "except customers and those in France"; see acts.py."""
+        raise NotImplementedError
+
     def _exception(self, node: Node) -> Predicate:
+        if node.data == "exc_list":
+            return self._exception_list(node)
         if node.data == "exc_names":
             names = self._names(child(node, "names"))
             if {token.type for token in names.tokens} == {"ENTLC"} and self.parts.target == "contact":

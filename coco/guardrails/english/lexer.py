@@ -94,6 +94,7 @@ _DURATION = re.compile(
     r"(?:'(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
     re.I,
 )
+_RANGE_OF_TIME = re.compile(rf"(\d+)\s?-\s?(\d+)\s+{_UNIT}\b", re.I)
 _BUSINESS = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(business|working|work|calendar week)[\s-]days?\b", re.I)
 _MONEY_BEFORE = re.compile(
     rf"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)\s?({_NUMBER})({_SCALE})", re.I
@@ -123,6 +124,11 @@ _PLAIN = re.compile(rf"({_NUMBER})({_SCALE})(?![\w.]*\w@)", re.I)
 _A_HUNDRED = re.compile(r"(?:an?|one)\s+(hundred|thousand|dozen|million)\b", re.I)
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 _AT_DOMAIN = re.compile(r"@([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})")
+_URL = re.compile(r"https?://([^\s/:?#]+)[^\s]*?(?=[.,;!)]*(?:\s|$))", re.I)
+_CHANNEL = re.compile(r"#([^\W_][\w-]*)")
+_COUNTED = re.compile(
+    rf"({_NUMBER})\s?-\s?({_NUMBER})(?=\s+(?:employees|people|staff|attendees|guests|points|recipients)\b)", re.I
+)
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}\b")
 _MONTH_NAMES = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
     name.lower(): i for i, name in enumerate(calendar.month_abbr) if name
@@ -244,7 +250,7 @@ class Lexer:
                     found.append(_token("QUOTED", text[position:end], position, end))
                     position = end
                     continue
-                new = self._unit_alone(text, position, found) or self._at(text, position)
+                new = self._unit_alone(text, position, found) or self._at(text, position, found)
             except Refused as problem:
                 problems.append(problem)
                 position = max(problem.span[1], position + 1)
@@ -255,12 +261,12 @@ class Lexer:
             position = max(token.end_pos or 0 for token in new)
         return found, problems
 
-    def _at(self, text: str, position: int) -> list[Token]:
+    def _at(self, text: str, position: int, before: list[Token]) -> list[Token]:
         for reader in (self._punctuation, self._quoted, self._literal):
             found = reader(text, position)
             if found:
                 return found
-        return self._word(text, position)
+        return self._word(text, position, before)
 
     @staticmethod
     def _unit_alone(text: str, at: int, found: list[Token]) -> list[Token]:
@@ -288,7 +294,7 @@ class Lexer:
         if character == "." and not re.match(r"\.\d", text[at:]):
             return [_token("STOP", ".", at, at + 1)]
         if character == "-" and at > 0 and not text[at - 1].isspace() and text[at + 1 : at + 2].isalpha():
-            return self._at(text, at + 1)  # a hyphen inside a compound joins two words
+            return self._at(text, at + 1, [])  # a hyphen inside a compound joins two words
         if character == "-" and text[at - 1 : at] == " " and text[at + 1 : at + 2] == " ":
             return [_token("COMMA", "-", at, at + 1)]
         if character == "?":
@@ -327,11 +333,14 @@ class Lexer:
 
     def _literal(self, text: str, at: int) -> list[Token]:
         readers: tuple[Callable[[str, int], list[Token]], ...] = (
+            self._channel,
+            self._counted,
             self._address,
             self._zone,
             self._date,
             self._business_days,
             self._money,
+            self._duration_range,
             self._duration,
             self._percent,
             self._time,
@@ -346,6 +355,12 @@ class Lexer:
         return []
 
     def _address(self, text: str, at: int) -> list[Token]:
+        if match := _URL.match(text, at):
+            raise Refused(
+                (at, match.end()),
+                "a rule names the host only: what is behind it is not looked at",
+                match.group(1).lower(),
+            )
         if match := _EMAIL.match(text, at):
             return [_token("EMAILADDR", match.group().lower(), at, match.end())]
         if match := _AT_DOMAIN.match(text, at):
@@ -462,6 +477,21 @@ class Lexer:
             *_plus(text, match.end()),
         ]
 
+    def _duration_range(self, text: str, at: int) -> list[Token]:
+        """ "2-3 weeks": between the two."""
+        match = _RANGE_OF_TIME.match(text, at)
+        if match is None:
+            return []
+        low, high, unit = match.groups()
+        span = match.span()
+        ends = [length(float(one), unit, f"{one} {unit}", span) for one in (low, high)]
+        return [
+            _token("BETWEEN", "between", at, at),
+            _token("DUR", ends[0], *match.span(1)),
+            _token("AND", "and", match.end(1), match.start(2)),
+            _token("DUR", ends[1], match.start(2), match.end()),
+        ]
+
     def _duration(self, text: str, at: int) -> list[Token]:
         match = _DURATION.match(text, at)
         if match is None:
@@ -517,6 +547,20 @@ class Lexer:
             return [_token("TIME", minutes, at, match.end())]
         return []
 
+    def _channel(self, text: str, at: int) -> list[Token]:
+        match = _CHANNEL.match(text, at)
+        return [_token("CHANNEL", match.group(), at, match.end())] if match else []
+
+    def _counted(self, text: str, at: int) -> list[Token]:
+        if match := _COUNTED.match(text, at):
+            low, high = (_amount(match.group(i), "", match.span(i)) for i in (1, 2))
+            return [
+                _token("NUM", low, *match.span(1)),
+                _token("TO", "to", match.end(1), match.start(2)),
+                _token("NUM", high, *match.span(2)),
+            ]
+        return []
+
     def _plain(self, text: str, at: int) -> list[Token]:
         if match := _A_HUNDRED.match(text, at):
             value = {"hundred": 100.0, "thousand": 1000.0, "dozen": 12.0, "million": 1e6}[match.group(1).lower()]
@@ -558,11 +602,13 @@ class Lexer:
                 position += 1
         return words
 
-    def _word(self, text: str, at: int) -> list[Token]:
+    def _word(self, text: str, at: int, found: list[Token]) -> list[Token]:
         words = self._words_from(text, at)
         if not words:
             raise Refused((at, at + 1), f'"{text[at]}" has no meaning in a rule', "")
         lowered = tuple(word.lower() for word, _, _ in words)
+        if lowered[0] in {"once", "after"} and _begins(found) and re.match(r"\w+\s+(a|an|the)\s", text[at:].lower()):
+            return [_token("IF", lowered[0], at, words[0][2])]
         for count in range(len(words), 0, -1):
             if "," in lowered[:count]:
                 if lowered[count - 1] == ",":
@@ -576,6 +622,8 @@ class Lexer:
             said = text[at : span[1]]
             if key in self._vague and key not in self._vocabulary.phrases:
                 why, suggestion = self._vague[key]
+                if suggestion == 'contacts tagged "partner"':
+                    suggestion = f'contacts tagged "{said.lower().removesuffix("s")}"'
                 if re.search(r"(tagged|tags?|labell?ed|labels?)$", text[:at].rstrip().lower()):
                     why, suggestion = (
                         "is not in quotation marks. A name must be, so that no word of it is taken for anything else",
@@ -586,6 +634,8 @@ class Lexer:
                 if key == ("us",) and said != "US":
                     break
                 kind, value = self._vocabulary.phrases[key]
+                if kind == "CONNECTOR" and value == "outreach" and said.islower():
+                    kind, value = "EMAILOBJ", None
                 if kind in {"POSTGE", "POSTLE"} and count > 1 and re.match(r"\s*([$€£\d]|than\b)", text[span[1] :]):
                     continue  # "over $10k or over €9k": the comparison of what follows
                 return [_token(kind, said.lower() if value is None else value, *span)]
@@ -610,7 +660,16 @@ class Lexer:
                 f'"{word}" is no operation that a rule can cover; the operations are: {known}',
                 "Archive contacts …",
             )
-        near = get_close_matches(bare, self._vocabulary.words, n=1, cutoff=0.8)
+        near = get_close_matches(bare, self._vocabulary.words, n=1, cutoff=0.84)
+        after = re.match(
+            r"\s+(contacts?|deals?|companies|company|leads?|people|customers?|accounts?)\b", text[end:], re.I
+        )
+        if after is not None and not near and not re.search(r"(tagged|named|by|is|stage|from|in|at)$", before):
+            return Refused(
+                (start, end),
+                f'"{word}" {after.group(1).lower()} are not known as such. If it is a tag, say so',
+                f'{after.group(1)} tagged "{word}"',
+            )
         names = re.search(
             r"(tagged|tags?|stage|owned by|owner is|pipeline|assigned to|company is|labell?ed|or|and|to|in|is|at|the)$",
             before,
@@ -627,6 +686,14 @@ class Lexer:
                 (start, end),
                 f'"{word}" is not known; did you mean "{near[0]}"? A name goes in quotation marks',
                 near[0],
+            )
+        if word[:1].isupper() and re.search(r"\bat$", before):
+            run = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*").match(text, start)
+            name = run.group() if run else word
+            return Refused(
+                (start, start + len(name)),
+                f'"{name}" is at which fact? For a company, say that they work there; a name goes in quotation marks',
+                f'who work at "{name}"',
             )
         if word[:1].isupper() and re.search(r"\b(in|from)$", before):
             run = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*").match(text, start)
@@ -658,6 +725,11 @@ def _token(kind: str, value: Any, start: int, end: int) -> Token:
     token = Token(kind, str(value), start_pos=start, end_pos=end)
     token.value = value
     return token
+
+
+def _begins(found: list[Token]) -> bool:
+    """Does a statement begin after these tokens?"""
+    return not found or found[-1].type == "STOP"
 
 
 def _plus(text: str, at: int) -> list[Token]:

@@ -114,6 +114,8 @@ class NameReader(Reader):
         if kind == "VAL":
             meanings: dict[str, str] = dict(value)
             if fact.name in meanings:
+                if fact.field == "city":
+                    self.parts.spellings.setdefault(meanings[fact.name], said)
                 return meanings[fact.name]
             raise Refused(
                 span,
@@ -250,7 +252,7 @@ class NameReader(Reader):
         where = ", ".join(sorted(candidates))
         raise Refused(
             span,
-            f'a {entity} has no "{said}" in the catalogue; it is known as {where}',
+            f'{"an" if entity == "action" else "a"} {entity} has no "{said}" in the catalogue; it is known as {where}',
             f"the {candidates[0].split('.')[0]}'s {said}",
         )
 
@@ -321,7 +323,7 @@ class NameReader(Reader):
             if name.split(".")[0] == "company" and self._entity == "contact" and len(possible or ()) == 1
         }
         if len(chosen) != 1:
-            raise Refused(span, f"these values are not known for a {self._entity}; say which fact they belong to", "")
+            raise Refused(span, f"these values are not known for {self._an_entity}; say which fact they belong to", "")
         return self.catalogue.fact(next(iter(chosen)))
 
     def _known_value(self, text: str) -> set[str]:

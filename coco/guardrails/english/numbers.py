@@ -113,6 +113,13 @@ class NumberReader(NameReader):
                 raise Refused(
                     span, f"a number of what? A {self._entity} has no amount", "with a lead score over 10", weak=True
                 )
+        elif kind == "scoring":
+            fact = self.catalogue.fact(self._own("score", span))
+        elif kind == "counted_ent":
+            said = self._text(span_of(child(node, "ENT"))).lower()
+            if self._entity != "company" or said not in {"people", "persons"}:
+                raise Refused(span, f"how many {said} a {self._entity} has is not recorded", "", weak=True)
+            fact = self.catalogue.fact("company.employees")
         elif kind == "counted_exact":
             said = self._text(span_of(child(node, "num")))
             raise Refused(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from lark import Token, Tree
 
+from ..catalogue import plural as plural
 from ..form import (
     Covered,
     Per,
@@ -16,7 +17,7 @@ from ..form import (
 
 Node = Any  # a lark Tree, whose children are trees and tokens
 
-Target = Literal["contact", "deal", "company"]
+Target = Literal["contact", "deal", "company", "action"]  # "action": no record is named
 
 
 @dataclass
@@ -25,17 +26,23 @@ class Parts:
 
     target: Target | None = None
     target_span: tuple[int, int] = (0, 0)
+    met: bool = False  # the record is named in a condition only: "… when a deal is won"
     operations: list[Covered] = field(default_factory=list)
     operation_span: tuple[int, int] = (0, 0)
     connector: str | None = None
+    connector_span: tuple[int, int] = (0, 0)
     universal: bool = False
+    universal_act: bool = False  # "any messages", where no record is named
+    capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None
+    silent_span: tuple[int, int] | None = None
     conditions: list[Predicate] = field(default_factory=list)
     within: Within | None = None
     weekly_days: tuple[int, ...] = tuple(range(7))
     weekly_hours: tuple[int, int] = (0, 1440)
     weekly_zones: set[str] = field(default_factory=set)
     weekly_span: tuple[int, int] | None = None
+    zone_span: tuple[int, int] | None = None  # a zone in a place of its own
     actions: dict[Per, int] = field(default_factory=dict)
     credits: dict[Per, float] = field(default_factory=dict)
     credits_per_action: float | None = None
@@ -70,9 +77,9 @@ class Unit:
     and_list: bool = False  # it holds a list joined by "and"
 
 
-def plural(entity: str) -> str:
-    """ "companies" for "company" """
-    return "companies" if entity == "company" else f"{entity}s"
+def capitalised(text: str) -> str:
+    """The text with a capital at its start; the rest, which may hold names, is left as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def tokens_of(node: Any) -> list[Token]:
@@ -104,7 +111,7 @@ def children(node: Node, *names: str) -> list[Any]:
     ]
 
 
-MODE_KINDS = {"q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait"}
+MODE_KINDS = {"auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait"}
 UNIVERSAL = {
     "any",
     "all",

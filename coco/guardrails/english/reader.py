@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
-
 from lark import Token
 
 from ..catalogue import Catalogue, Fact
@@ -12,7 +10,7 @@ from ..form import (
     Order,
     Predicate,
 )
-from .parts import Node, Parts, plural
+from .parts import Node, Parts, Target, plural
 from .problems import Refused
 
 # (rule, other): the other record of which there is one in the facts
@@ -28,6 +26,7 @@ class Reader:
         self.parts = parts or Parts()
         self._subject: str | None = None  # the entity the present condition speaks of
         self._excluding = False
+        self._introduced = False  # "when a deal over $20k is won": the rule's own record, met again
         self._last_number: Fact | None = None  # for "a score under 10 or over 90"
         self._last_list: str | None = None  # (fact, kind) for "but not …"
 
@@ -41,6 +40,12 @@ class Reader:
     def _allow(self, entity: str, span: tuple[int, int]) -> None:
         """Refuse a condition on a record of which the rule's own may have several."""
         target = self.parts.target
+        if target == "action":
+            raise Refused(
+                span,
+                f"the rule names no {plural(entity)}: say for which records it may run, right after the operation",
+                f"… for {plural(entity)} …",
+            )
         if target is not None and entity != target and (target, entity) not in _ONE_OF:
             raise Refused(
                 span,
@@ -49,15 +54,28 @@ class Reader:
             )
 
     @property
+    def _an_entity(self) -> str:
+        return "an action" if self._entity == "action" else f"a {self._entity}"
+
+    @property
     def _entity(self) -> str:
         return self._subject or self.parts.target or "contact"
 
     def _own(self, field_name: str, span: tuple[int, int]) -> str:
         name = f"{self._entity}.{field_name}"
+        if name not in self.catalogue.facts and f"action.{field_name}" in self.catalogue.facts:
+            if field_name == "due_at" and self._entity != "action":
+                raise Refused(
+                    span,
+                    f"is the task due, or the {self._entity}? Say it next to the task, or say when the {self._entity} "
+                    "closes",
+                    f"Create tasks {self._text(span)} for …",
+                )
+            return f"action.{field_name}"  # when the meeting starts, when the task is due
         if name not in self.catalogue.facts:
             raise Refused(
                 span,
-                f"there is no {name} in the catalogue of facts, so this cannot be checked for a {self._entity}",
+                f"there is no {name} in the catalogue of facts, so this cannot be checked for {self._an_entity}",
                 "",
             )
         return name
@@ -82,7 +100,7 @@ class Reader:
         """One condition; see conditions.py."""
         raise NotImplementedError
 
-    def _entity_of(self, np: Node) -> Literal["contact", "deal", "company"]:
+    def _entity_of(self, np: Node) -> Target:
         """The kind of record that a noun phrase names; see build.py."""
         raise NotImplementedError
 

@@ -123,6 +123,9 @@ class TimeReader(NumberReader):
                     self._own("last_activity_at", span), child(node, "sil_len", "sil_last", "sil_since")
                 )
             case "not_tv":
+                whom = child(node, "ENT")
+                if whom is not None and whom.value != self._entity:
+                    raise Refused(span_of(whom), f"this speaks of a {whom.value}, the rule of a {self._entity}", "")
                 return self._silence(self._own(self._tv(node), span), child(node, "sil_len", "sil_last", "sil_since"))
             case "not_updated":
                 return self._silence(self._own("updated_at", span), child(node, "sil_len", "sil_last", "sil_since"))
@@ -141,6 +144,10 @@ class TimeReader(NumberReader):
                 return self._when(
                     self.catalogue.fact(self._own(self._tv(node), span)), node.children[-1], kind == "tv_not"
                 )
+            case "starting":
+                if str(child(node, "SINCE").value) != "starting":
+                    raise Refused(span, "since when did what happen?", "created since 2026-03-01", weak=True)
+                return self._when(self.catalogue.fact(self._own("starts_at", span)), node.children[-1], False)
             case "tv_for":
                 if self._tv(node) != "stage_entered_at":
                     raise Refused(span, "in the last, or ago?", f"{self._text(span)} ago", weak=True)
@@ -173,6 +180,33 @@ class TimeReader(NumberReader):
                         f"at least {self._text(span_of(lengthcmp))} old",
                     )
                 return self._length(self._own("created_at", span), lengthcmp)
+            case "no_reply" | "no_reply_ever":
+                if str(child(node, "EMAILOBJ").value) not in {"reply", "replies", "response", "responses"}:
+                    raise Refused(
+                        span, "which of these were received is not recorded; replies are", "with no reply in 30 days"
+                    )
+                last = self._own("last_reply_at", span)
+                if kind == "no_reply_ever":
+                    return Empty(fact=last)
+                return self._silence(last, child(node, "sil_len", "sil_last", "sil_since"))
+            case "in_next":
+                if not any(c.operation.startswith("event.") for c in self.parts.operations):
+                    raise Refused(span, "what happens then? Say it", f"closing {self._text(span)}", weak=True)
+                return Ahead(fact="action.starts_at", order="<=", seconds=self._seconds(dur, "<="))
+            case "act_len":
+                cmp = child(lengthcmp, "cmp")
+                if cmp is not None and self._order(cmp) in {"<", "<="}:
+                    raise Refused(span, "no activity for less than a length of time can be read in two ways", "")
+                return self._length(self._own("last_activity_at", span), lengthcmp)
+            case "lasting":
+                if not any(c.operation.startswith("event.") for c in self.parts.operations):
+                    raise Refused(
+                        span,
+                        "what lasts this long? Say what happened, or did not, in that time",
+                        "with no activity for 30 days",
+                        weak=True,
+                    )
+                return self._lasting(lengthcmp)
             case "is_new":
                 self.parts.new_span = span
                 return And(items=())
@@ -220,6 +254,10 @@ class TimeReader(NumberReader):
                 self.parts.notes.append(note)
         start = datetime(day.year, day.month, day.day, tzinfo=zone)
         return start.astimezone(UTC), datetime(after.year, after.month, after.day, tzinfo=zone).astimezone(UTC)
+
+    def _lasting(self, node: Node) -> Predicate:
+        """How long an event lasts; see acts.py."""
+        raise NotImplementedError
 
     def _since(self, fact: str, node: Node, none: bool) -> Predicate:
         start, _ = self._instants(node)

@@ -76,7 +76,12 @@ class UnquotedNames:
     """Finds the end of a name that may stand without quotation marks; None where none may."""
 
     def __init__(self, vocabulary: Vocabulary, vague: frozenset[tuple[str, ...]]) -> None:
-        self._known = {key[0] for key in vocabulary.phrases} | {key[0] for key in vague}
+        phrases = [*vocabulary.phrases, *vague]
+        self._known = {key[0] for key in phrases if len(key) == 1}
+        self._longer: dict[str, list[str]] = {}
+        for key in phrases:
+            if len(key) > 1:
+                self._longer.setdefault(key[0], []).append(" ".join(key))
 
     def end(self, text: str, at: int, found: Sequence[Token], unquoted: set[int]) -> int | None:
         """The end of the name that begins at `at`; `unquoted` holds where earlier ones began.
@@ -98,8 +103,10 @@ class UnquotedNames:
             words.append(word)
         end = at + len(" ".join(words))
         after = text[end:]
-        if any(not self._is_name(word) for word in words):
-            if any(word.lower() not in self._known and word.lower() not in _NO_NAMES for word in words):
+        starts = [at + len(" ".join(words[:i])) + (1 if i else 0) for i in range(len(words))]
+        begun = any(self._begins_phrase(text, start, word) for start, word in zip(starts, words, strict=True))
+        if begun or any(not self._is_name(word) for word in words):
+            if begun or any(word.lower() not in self._known and word.lower() not in _NO_NAMES for word in words):
                 said = text[at:end]
                 raise Refused(
                     (at, end),
@@ -119,6 +126,11 @@ class UnquotedNames:
                 (at, end + more.end()), f'is "{said}" one name, or two? Put each in quotation marks', f'"{said}"'
             )
         return end
+
+    def _begins_phrase(self, text: str, at: int, word: str) -> bool:
+        """Does a longer phrase of the rule language begin with this word, as it stands here?"""
+        here = " ".join(text[at : at + 80].lower().split())
+        return any(here.startswith(phrase) for phrase in self._longer.get(word.lower(), ()))
 
     def _is_name(self, word: str) -> bool:
         lowered = word.lower()

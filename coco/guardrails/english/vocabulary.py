@@ -24,6 +24,7 @@ def _data(name: str) -> dict[str, Any]:
 
 _FILE = _data("phrases.toml")
 MOMENTS: dict[str, list[str]] = _FILE.pop("moments")  # English of a moment, by field of the target record
+OBJECTS: dict[str, list[str]] = _FILE.pop("objects")  # what can be made, by the object of Operation.objects
 PHRASES: dict[str, list[str]] = _FILE
 
 _DAYS = (
@@ -47,6 +48,7 @@ LIFECYCLE_ENTITIES = {
 COUNTS = {
     "company.employees": "employees|staff|employee",
     "contact.score": "points|lead points",
+    "action.attendee_count": "attendees|attendee|guests|participants|invitees|participant|guest",
 }
 
 _REFUSED = _data("refused.toml")
@@ -101,6 +103,8 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
     put("the action's", "ACTIONPOSS")
     for field, moments in MOMENTS.items():
         put_all(moments, "TV", field)
+    for noun, texts in OBJECTS.items():
+        put_all(texts, "OBJ", noun)
     for kind, texts in PHRASES.items():
         put_all(texts, kind, None)
     _facts(catalogue, put)
@@ -113,7 +117,7 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
                 if form:
                     forms.setdefault(form, []).append(operation.name)
         for form, operations in forms.items():
-            put(form, {"verbs": "OPV", "gerunds": "OPG", "participles": "OPP"}[kind], tuple(operations))
+            put(form, {"verbs": "OPV", "gerunds": "OPG", "participles": "OPP"}[kind], tuple(dict.fromkeys(operations)))
     for connector, spellings in catalogue.connectors.items():
         put_all(spellings, "CONNECTOR", connector)
     put_all(DAYS, "DAY")
@@ -121,6 +125,11 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
         put(name, "DAY", index, override=True)
     words = frozenset(word for key in phrases for word in key if word.isalpha() and len(word) > 2)
     return Vocabulary(phrases, max(len(key) for key in phrases), words)
+
+
+def _plural(noun: str) -> str:
+    """ "phone numbers", "cities" """
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
 
 
 def _facts(catalogue: Catalogue, put: object) -> None:
@@ -136,6 +145,8 @@ def _facts(catalogue: Catalogue, put: object) -> None:
         if noun in {"email", "e-mail", "company"}:
             continue  # these are also a message and a record: the grammar places them
         put(noun, "FACT", tuple(names))
+        if noun != "lead score":  # "a lead scores above 80"
+            put(_plural(noun), "FACT", tuple(names))
     for word, meaning in values.items():
         if word not in _NOT_VALUES:
             put(word, "VAL", tuple(sorted(meaning.items())))
