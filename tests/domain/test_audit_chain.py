@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coco.audit import GENESIS, AuditEntry, AuditKind, entry_hash, verify_chain
@@ -89,5 +89,56 @@ def test_a_reordering_is_found(length: int, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, length - 2))
     chain[at], chain[at + 1] = chain[at + 1], chain[at]
     found = verify_chain(chain)
+    assert found is not None
+    assert found.seq == at + 1
+
+
+def blanked(chain: list[tuple[AuditEntry, str]], at: int) -> tuple[AuditEntry, str]:
+    entry, stored = chain[at]
+    return entry.model_copy(update={"body": {"erased": "read through a revoked connection"}}), stored
+
+
+def announced(chain: list[tuple[AuditEntry, str]], told: dict[str, str]) -> list[tuple[AuditEntry, str]]:
+    """The chain with one more entry, which names blanked ones."""
+    entry = AuditEntry(
+        user_id=USER,
+        seq=len(chain) + 1,
+        at=datetime(2026, 2, 1, tzinfo=UTC),
+        kind=AuditKind.CONNECTION_PURGED,
+        actor="user:1",
+        body={"connection": "c", "erased": told},
+        prev_hash=chain[-1][1],
+    )
+    return [*chain, (entry, entry_hash(entry))]
+
+
+@settings(deadline=None)
+@given(lengths, st.data())
+def test_a_blanked_entry_holds_where_a_later_one_says_so_and_nowhere_else(length: int, data: st.DataObject) -> None:
+    chain = a_chain(length)
+    at = data.draw(st.integers(0, length - 1))
+    chain[at] = blanked(chain, at)
+    found = verify_chain(chain)
+    assert found is not None
+    assert found.seq == at + 1
+    left = entry_hash(chain[at][0])
+    assert verify_chain(announced(chain, {str(at + 1): left})) is None
+    # Another entry's number, or another hash, announces nothing.
+    for told in ({str(at + 2): left}, {str(at + 1): "0" * 64}, {}):
+        found = verify_chain(announced(chain, told))
+        assert found is not None
+        assert found.seq == at + 1
+
+
+@settings(deadline=None)
+@given(lengths, st.data())
+def test_what_is_left_of_a_blanked_entry_may_not_change(length: int, data: st.DataObject) -> None:
+    chain = a_chain(length)
+    at = data.draw(st.integers(0, length - 1))
+    chain[at] = blanked(chain, at)
+    left = entry_hash(chain[at][0])
+    entry, stored = chain[at]
+    chain[at] = entry.model_copy(update={"actor": "user:2"}), stored
+    found = verify_chain(announced(chain, {str(at + 1): left}))
     assert found is not None
     assert found.seq == at + 1
