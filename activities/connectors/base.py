@@ -263,6 +263,10 @@ class Connector:
         again. A missing permission or a rate limit is not that."""
         return response.status == 401
 
+    def limited(self, response: ProviderResponse) -> bool:
+        """Whether an answer says that the provider was asked too often. Must not raise."""
+        return response.status == 429
+
     def gated(self, name: str) -> GatedOperation[Any]:
         """The gated operation of that name. Raises InvalidInput that lists what there is."""
         operation = self.operations.get(name)

@@ -26,7 +26,7 @@ from sandbox.gateway.delivery.link import Answer, CredentialRefused, Delivery, L
 from sandbox.gateway.delivery.opening import open_link
 from sandbox.gateway.egress_credentials import check_own
 from sandbox.gateway.leaving import Leaving
-from sandbox.gateway.rate_headers import pause_asked
+from sandbox.gateway.rate_headers import DEFAULT_SECONDS, pause_asked
 from store import calls, pacing, reads, revoking
 from store.calls import Kind, Outcome
 from store.database import Database
@@ -114,8 +114,8 @@ class Carrier:
             await self.refused(about, credential, response.status, took)
             raise Refused("the provider turned the credential down", code=Code.CONNECTION_UNUSABLE)
         pause = pause_asked(response.status, response.headers, datetime.now(UTC))
-        if response.status == 429 or (response.status == 503 and pause is not None):
-            raise await self.throttled(about, response.status, pause or 0.0, took)
+        if about.connector.limited(response) or (response.status == 503 and pause is not None):
+            raise await self.throttled(about, response.status, DEFAULT_SECONDS if pause is None else pause, took)
         if response.status >= 500:
             raise await self.no_answer(about, "the provider is not available", took, answer)
         try:

@@ -312,15 +312,15 @@ def _about(case: Case, kind: Kind) -> About:
 def turned_away(connector: Connector, delivery: Delivery) -> Delivery:
     """A refusal that is about the credential or the rate, and not about the request.
 
-    A refused credential means that nothing was looked at. A 429 means so where the provider documents it; elsewhere the
-    request may have been carried out, and what became of it is unknown.
+    A refused credential means that nothing was looked at. A 429 (or what the provider says instead) means so where the
+    provider documents it; elsewhere the request may have been carried out, and what became of it is unknown.
     """
     response = delivery.response
     if delivery.state != "failed" or response is None:
         return delivery
     if connector.protocol == "http" and connector.credential_refused(response):
         return replace(delivery, state="turned_away", detail=delivery.detail | {"problem": "the key was refused"})
-    if connector.protocol == "http" and response.status == 429:
+    if connector.protocol == "http" and connector.limited(response):
         limit = connector.rate_limit
         certain = limit is not None and limit.not_carried_out
         problem = "the provider wants to be asked later"

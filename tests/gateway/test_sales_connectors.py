@@ -207,8 +207,30 @@ async def test_an_expired_token_needs_reconnection(
     assert len(await provider.seen()) == seen
 
 
+SPENT = Reply(403, [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}])
+
+
+async def test_salesforce_says_403_where_others_say_429(person: Person, provider: ProviderProcess) -> None:
+    one = await Account.at(person, "salesforce", provider.url)
+    await provider.on("GET", f"{SALES}/query", SPENT)
+    with pytest.raises(Refused) as caught:
+        await one.read("records.query", {"object": "Lead", "fields": ["Name"]})
+    assert caught.value.code == "throttled"
+    other = await Account.at(person, "salesforce", provider.url)
+    await provider.on("PATCH", OPPORTUNITY, SPENT)
+    await provider.on("GET", OPPORTUNITY, Reply(body=_opportunity("Prospecting")))
+    arguments = {"id": salesforce.OPPORTUNITY, "stage": "Closed Won"}
+    row, message = await other.approved("opportunities.move_stage", arguments, _opportunity("Prospecting"))
+    with pytest.raises(Refused) as caught:
+        await person.ask("Send", message)
+    assert caught.value.code == "throttled"
+    effect = await person.effect(row)
+    assert effect is not None
+    assert effect.state == "turned_away"
+
+
 FORBIDDEN = [
-    ("salesforce", [{"message": "TotalRequests Limit exceeded.", "errorCode": "REQUEST_LIMIT_EXCEEDED"}]),
+    ("salesforce", [{"message": "no access", "errorCode": "INSUFFICIENT_ACCESS_OR_READONLY"}]),
     ("apollo", {"error": "This API key is not authorized", "error_code": "API_INACCESSIBLE"}),
     ("outreach", {"errors": [{"id": "unauthorizedOauthScope", "title": "Unauthorized OAuth Scope"}]}),
 ]

@@ -42,7 +42,7 @@ class ObjectType:
         return f"crm.objects.{self.permission or self.plural}.{access}"
 
     def read_route(self, method: Method, path: str, operation: str) -> Route:
-        query = () if method == "POST" else ("archived", "associations", "properties")
+        query: tuple[str, ...] = () if method == "POST" else ("archived", "associations", "properties")
         if path == self.path:
             query = (*query, "after", "limit")
         elif query:

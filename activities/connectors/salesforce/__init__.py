@@ -7,11 +7,22 @@ from activities.connectors.manifest import Auth, Check, RateLimit
 from activities.connectors.salesforce.changes import CreateRecord, DeleteRecord, MoveStage, UpdateRecord
 from activities.connectors.salesforce.reads import DescribeObject, GetRecord, Query
 from activities.connectors.salesforce.scopes import OAUTH, SCOPES
-from activities.connectors.salesforce.wire import RECORD_URL
+from activities.connectors.salesforce.wire import RECORD_URL, error_codes
+from coco.requests import ProviderResponse
 
 __all__ = ["SALESFORCE"]
 
-SALESFORCE = Connector(
+
+class _Salesforce(Connector):
+    """Which answers a limit with 403 and a code of its own."""
+
+    def limited(self, response: ProviderResponse) -> bool:
+        return super().limited(response) or (
+            response.status == 403 and "REQUEST_LIMIT_EXCEEDED" in error_codes(response)
+        )
+
+
+SALESFORCE = _Salesforce(
     "salesforce",
     "Salesforce",
     (Query(), GetRecord(), DescribeObject(), CreateRecord(), UpdateRecord(), DeleteRecord(), MoveStage()),
@@ -22,10 +33,11 @@ SALESFORCE = Connector(
     ),
     oauth=OAUTH,
     scopes=SCOPES,
-    # That of the smallest edition (Developer), per org and day.
+    # That of the smallest edition (Developer), per org and day; beyond it a request is refused.
     rate_limit=RateLimit(
         requests=15_000,
         seconds=86_400,
+        not_carried_out=True,
         source="https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/"
         "salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm",
     ),

@@ -11,6 +11,7 @@ from activities.connectors.cards import plain
 from activities.connectors.http import as_object, kept_text, object_of, objects_in, segment, whole_number, written
 from activities.connectors.salesforce import soql
 from activities.connectors.salesforce.scopes import READ, WRITE
+from coco.canonical import parse_json
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -123,3 +124,14 @@ def outcome_of(response: ProviderResponse, record_id: str | None = None) -> dict
     told = kept_text(written(response).get("id"), 18)
     found = record_id or (told if told and re.fullmatch(r"[A-Za-z0-9]{15}([A-Za-z0-9]{3})?", told) else None)
     return {"id": found, "url": f"{RECORD_URL}/{found}"} if found else {}
+
+
+def error_codes(response: ProviderResponse) -> frozenset[str]:
+    """The codes of an error's answer, such as INVALID_SESSION_ID; none where it cannot be read."""
+    try:
+        value = parse_json(response.body_bytes())
+    except InvalidInput:
+        return frozenset()
+    errors = value if isinstance(value, list) else []
+    codes = [item.get("errorCode") for item in errors if isinstance(item, dict)]
+    return frozenset(code for code in codes if isinstance(code, str))
