@@ -16,8 +16,8 @@ from cli.errors import Fix
 app = typer.Typer(help="Connectors: begin a new one.", no_args_is_help=True)
 
 _FILES = Path(__file__).parent / "connector_files"
-_NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
-_TITLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .&()-]{0,39}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,23}")
+_TITLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .&()-]{0,23}")
 _CODE = ("init", "scopes", "arguments", "wire", "reads", "changes")
 
 
@@ -51,7 +51,7 @@ def write_skeleton(root: Path, name: str, title: str | None = None) -> list[Path
     _check(root, name)
     shown = title if title is not None else name.replace("_", " ").title()
     if not _TITLE.fullmatch(shown):
-        raise Fix(f"{shown!r} cannot be a title: up to 40 letters, digits, spaces and . & ( ) - , such as 'Close CRM'")
+        raise Fix(f"{shown!r} cannot be a title: up to 24 letters, digits, spaces and . & ( ) - , such as 'Close CRM'")
     values = {"name": name, "title": shown, "constant": name.upper(), "host": name.replace("_", "-")}
     texts = {target: _text(file, values) for target, file in _targets(name).items()}
     there = sorted(str(target) for target in texts if (root / target).exists())
@@ -73,7 +73,7 @@ def _check(root: Path, name: str) -> None:
         )
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name.endswith("_") or "__" in name:
         raise Fix(
-            f"{name!r} cannot be a connector's name: 2 to 40 lower-case letters, digits and single underscores, "
+            f"{name!r} cannot be a connector's name: 2 to 24 lower-case letters, digits and single underscores, "
             "beginning with a letter, and no word of Python's, such as close_crm"
         )
     if (connectors / name).exists():
