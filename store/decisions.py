@@ -152,6 +152,10 @@ async def _write(session: AsyncSession, row: ActionRow, verdict: Verdict, shown_
             "reason": reason,
             "operation": row.operation,
             "summary": row.body["preview"]["summary"],
+            "record": row.body["preview"]["record"],
+            "before": row.body["preview"]["before"],
+            "after": row.body["preview"]["after"],
+            "message": row.body["preview"]["body"],
         },
     )
     await events.tell(session, row.user_id, "action", run_id=row.run_id, body={"id": str(row.id), "state": row.state})

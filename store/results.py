@@ -14,6 +14,7 @@ from coco.audit import AuditKind
 from coco.decisions import Verdict
 from coco.errors import Code
 from store import audit, events, trust
+from store.audit_particulars import particulars
 from store.credits import release, settle
 from store.runs import get_run
 from store.tables import ActionRow, DecisionRow, EffectRow, GrantRow, utc_now
@@ -33,8 +34,9 @@ async def close(
     """Moves an approved (or unknown) action to what became of it.
 
     Done debits its credits; an unknown outcome keeps them set aside; everything else gives them back. The audit entry
-    names who approved it and when (for a guardrail: the rule, its version, the facts and the verdict in full), what
-    changed with the prior value, what it cost, and the card it was on.
+    names who approved it and when (for a guardrail: the rule, its version, the facts and the verdict in full) and the
+    grant that was minted from that, what changed with the prior value, what it cost, the card it was on with questions
+    and answers, and where to look.
     """
     body = Action.model_validate(action.body)
     items = [{"item": f"{body.connector} {body.operation}", "credits": body.credits}]
@@ -94,6 +96,7 @@ async def close(
             "outcome": outcome,
             "why": action.why,
             "card": card,
+            **await particulars(session, action, body, grant, outcome),
         },
     )
     await events.tell(

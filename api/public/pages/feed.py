@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
@@ -177,7 +178,8 @@ def _temporal(visitor: Visitor) -> str:
     settings = visitor.parts.settings
     if not settings.temporal_ui_url:
         return ""
-    start = quote(temporal_workflow_id(visitor.user_id, ""), safe="")
+    nobodys = UUID(int=0)
+    start = quote(temporal_workflow_id(visitor.user_id, nobodys).removesuffix(str(nobodys)), safe="")
     return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{settings.temporal_namespace}/workflows/{start}"
 
 
@@ -201,10 +203,7 @@ def entry_links(entry: ActivityView) -> dict[str, str]:
     """Where to look at what an entry did: `record` (an address), `message` (a message's id)."""
     told = entry.body.get("links")
     links = told if isinstance(told, dict) else {}
-    outcome = entry.body.get("outcome")
-    outcome = outcome if isinstance(outcome, dict) else {}
-    record = links.get("record") or outcome.get("url") or ""
-    message = links.get("message") or outcome.get("message_id") or ""
+    record, message = links.get("record") or "", links.get("message") or ""
     return {
         name: str(value)
         for name, value in (("record", record), ("message", message))
