@@ -79,6 +79,8 @@ class Builder(ActReader):
         lead = child(node, "lead_if", "lead_for", "lead_exc")
         system = child(node, "lead_system")
         if system is not None:
+            if child(system, "TO") is not None and child(system, "SPEND") is None:
+                raise Refused(span_of(system), "in this system, or into it?", "In HubSpot, archive …", weak=True)
             self._set_connector(child(system, "CONNECTOR"))
         alone = [one for one in node.children if isinstance(one, Tree) and str(one.data).startswith("a_")]
         lead_units: list[Unit] = []
@@ -360,6 +362,8 @@ class Builder(ActReader):
         det = child(np, "det")
         if det is not None and det.children[0].value in UNIVERSAL:
             self.parts.universal = True
+        if det is not None and det.children[0].value in {"each", "each of the"}:
+            self.parts.each = True
         for one in children(np, "m_connector"):
             self._set_connector(one.children[0])
         new = child(np, "m_new")
@@ -507,6 +511,11 @@ class Builder(ActReader):
             self._act(one.children[0])
         elif one.data == "a_post":
             self._post(one.children[0])
+        elif one.data == "a_dm":
+            if child(one, "OBJ").value != "direct message":
+                raise Refused(span_of(one), "what is to be done with it?", "Schedule a meeting with …", weak=True)
+            self._cover(("message.direct",), one, None, destination)
+            self.parts.conditions.append(self._addressed(child(one, "names")))
         elif one.data == "a_hook":
             self._hook(one.children[0])
         elif one.data == "a_move":
@@ -596,6 +605,8 @@ class Builder(ActReader):
 
     def _check_destination(self, destination: Node, argument: str, verb: Node) -> None:
         kind = {"action.list": "LISTW", "action.sequence": "SEQW"}.get(argument)
+        for system in children(destination, "CONNECTOR"):
+            self._set_connector(system)
         if kind is not None or destination.data in {"d_list", "d_chan"}:
             if kind is None or destination.data != "d_list" or child(destination, kind) is None:
                 raise Refused(span_of(destination), "this does not fit the operation", "", weak=True)

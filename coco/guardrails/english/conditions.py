@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lark import Token, Tree
 
 from ..catalogue import FactType
@@ -11,6 +13,7 @@ from ..form import (
     Count,
     Empty,
     Is,
+    Number,
     Only,
     Predicate,
     Share,
@@ -23,6 +26,7 @@ from .parts import UNIVERSAL, Names, Node, child, children, span_of, tokens_of
 from .problems import Refused
 from .times import TimeReader
 
+_STATES = frozenset({"tag_out", "prep_out", "prep_fact_out", "own_out", "life_not", "named_out", "mail_domain_out"})
 _LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
 
 
@@ -129,6 +133,17 @@ class ConditionReader(TimeReader):
     def _predicate(self, node: Node) -> Predicate:
         kind = str(node.data)
         span = span_of(node)
+        begins = self.sentence[: span[0]].rstrip()[-1:] in {
+            "",
+            ".",
+            ";",
+        }  # "Never customers." forbids, it tells no past
+        if kind in _STATES and not begins and re.search(r"\bnever\b", self._text(span).lower()):
+            raise Refused(
+                span,
+                'whether it ever was so is not recorded, only whether it is so now; say "not" if that is meant',
+                re.sub(r"\b(has|have|had|is|was|were|are)?\s*never( been)?\b", "is not", self._text(span), flags=re.I),
+            )
         match kind:
             case "tag_in" | "tag_out":
                 fact = self.catalogue.fact(self._own("tags", span))
@@ -281,6 +296,12 @@ class ConditionReader(TimeReader):
                 if not self._text(span_of(child(node, "EXC"))).lower().endswith("include") or not fact.type.is_list:
                     raise Refused(span, "this exception cannot stand inside a condition", "")
                 return self._named_condition(fact, self._names(child(node, "names")), False)
+            case "f_zero":
+                if self._text(span_of(child(node, "NONE"))).lower() != "zero":
+                    raise Refused(span, "the condition breaks off", "… is empty", weak=True)
+                if fact.type not in {FactType.NUMBER, FactType.INTEGER}:
+                    raise Refused(span, f"{fact.name} is a {fact.type.value}, not a number", "")
+                return Number(fact=fact.name, order="==", value=0)
             case "f_long":
                 if fact.name != "action.duration_minutes":
                     raise Refused(span, f"{fact.name} is no length of time", "", weak=True)

@@ -104,6 +104,15 @@ class FrameReader(ConditionReader):
                 raise Refused(span_of(counted), f"the rule is about {self._plural}", f"{self._plural}")
         if per == "action":
             raise Refused(span, "a cap on actions needs a period", f"at most {number} per day")
+        if self.parts.each and re.search(r"\b(once|twice|times)\b", self._text(span).lower()):
+            said = self._text(span).strip(" ,")
+            raise Refused(
+                span,
+                f'"each … {said}": a cap counts what the whole rule does, not what is done to each record. What is '
+                "known of a record is when it was last contacted",
+                f"that have not been contacted in the last {'7 days' if per == 'week' else '31 days'}",
+                fatal=True,
+            )
         if most < 1:
             raise Refused(span, "this cap lets nothing run", "at most 1 per day")
         known = self.parts.actions.setdefault(per, most)
@@ -193,7 +202,7 @@ class FrameReader(ConditionReader):
             self._order(cmp_node)
             if cmp_node is not None
             else "<="
-            if child(node, "LIMITTO", "WLE") is not None
+            if child(node, "LIMITTO", "WLE") is not None or node.data == "l_credits"
             else None
         )
         if order not in {"<", "<="}:
@@ -225,7 +234,10 @@ class FrameReader(ConditionReader):
     def _limit_credits_noper(self, node: Node) -> None:
         number = child(node, "NUM").value
         raise Refused(
-            span_of(node), "per action, or in what time? A cap needs a period", f"at most {number:g} credits per day"
+            span_of(node),
+            "per action, or in what time? A cap needs a period",
+            f"at most {number:g} credits per day",
+            weak=True,
         )
 
     def _limit_batch(self, node: Node) -> None:

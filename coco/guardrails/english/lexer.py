@@ -371,6 +371,12 @@ class Lexer:
             tail = match.group().rpartition(".")[2]
             head = words_of(match.group().partition(".")[0])
             # a missing space after a full stop makes "stage.archive" look like a domain
+            if (path := re.compile(r"(?::\d+)?/[^\s]*[^\s.,;!)]").match(text, match.end())) is not None:
+                raise Refused(
+                    (at, path.end()),
+                    "a rule names the host only: what is behind it is not looked at",
+                    match.group().lower(),
+                )
             if (tail,) not in self._vocabulary.phrases or (head and head not in self._vocabulary.phrases):
                 return [_token("DOMAIN", match.group().lower(), at, match.end())]
         return []

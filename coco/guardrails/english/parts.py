@@ -32,6 +32,7 @@ class Parts:
     connector: str | None = None
     connector_span: tuple[int, int] = (0, 0)
     universal: bool = False
+    each: bool = False  # "each contact": what follows may be meant for each by itself
     universal_act: bool = False  # "any messages", where no record is named
     capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None

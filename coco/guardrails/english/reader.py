@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+
 from lark import Token
 
 from ..catalogue import Catalogue, Fact
