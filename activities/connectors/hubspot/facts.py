@@ -207,9 +207,11 @@ def proposed(
         return ({"action.operation": f"{kind}.assign", "action.owner": changed[OWNER]},)
     if changed.keys() & {TAGS, OWNER}:
         return ()
-    update = {"action.operation": f"{kind}.update"}
+    field_of = {name: field for field, (name, _) in _FIELDS[kind].items()}
+    fields = {"action.fields": sorted({field_of.get(name, name) for name in changed})}
+    update = {"action.operation": f"{kind}.update"} | fields
     if kind != "deal" and all(not prior.get(name) for name in changed) and all(changed.values()):
-        return ({"action.operation": f"{kind}.enrich"}, update)
+        return ({"action.operation": f"{kind}.enrich"} | fields, update)
     return (update,)
 
 
