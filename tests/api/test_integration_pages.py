@@ -16,6 +16,7 @@ from store.tables import Connection, Run, utc_now
 from tests.api.cards import Card, make_card
 from tests.api.pages import visit
 from tests.api.people import Person, code
+from tests.api.test_every_route import everything
 from tests.conftest import Postgres
 
 
@@ -40,6 +41,11 @@ async def note_calls(postgres: Postgres, card: Card, number: int) -> None:
                 seconds=0.25,
                 run_id=card.run_id,
             )
+
+
+def holding(postgres: Postgres, marker: str) -> list[str]:
+    """Every row of the database that holds the marker."""
+    return [row for rows in everything(postgres).values() for row in rows if marker in row]
 
 
 def set_connection(postgres: Postgres, connection_id: UUID, **values: object) -> None:
@@ -95,8 +101,12 @@ async def test_revoking_removes_what_was_read_and_leaves_what_was_approved(
     first, second, third = card.actions
     await ada.post(f"/actions/{first.id}/approve", {"digest": first.digest})
     await ada.post(f"/actions/{second.id}/reject", {"digest": second.digest, "reason": "not her"})
+    # A phone number that only the kept read holds, a sentence of the card, a record that only open proposals name.
+    markers = ["+1 202 555 0100", "Three contacts lack a city", "contacts/1003"]
+    assert [len(holding(postgres, marker)) > 0 for marker in markers] == [True, True, True]
     told = await ada.post(f"/connections/{card.crm}/state", {"state": "revoked"})
     assert told["state"] == "revoked"
+    assert [holding(postgres, marker) for marker in markers] == [[], [], []]
     shown = await ada.get(f"/runs/{card.run_id}")
     by_id = {item["id"]: item for item in shown["actions"]}
     assert by_id[str(first.id)]["state"] == "approved"

@@ -28,6 +28,10 @@ async def picture(page: Page, name: str) -> None:
 
 @pytest.fixture
 async def card(page: Page, postgres: Postgres) -> Card:
+    # Generous: what is waited for is that it comes, not how fast.
+    page.set_default_timeout(60_000)
+    page.set_default_navigation_timeout(90_000)
+    expect.set_options(timeout=30_000)
     await sign_up(page)
     made = await make_card(postgres, user_id(postgres), updates=6, mails=1)
     async with postgres.gateway.user(made.user_id) as session:

@@ -54,7 +54,7 @@ def payloads(message: Message) -> Iterator[Payload]:
     for descriptor, value in message.ListFields():
         if descriptor.type != descriptor.TYPE_MESSAGE:
             continue
-        if descriptor.message_type.GetOptions().map_entry:
+        if hasattr(value, "keys"):
             parts = [value[key] for key in value]
         else:
             parts = list(value) if hasattr(value, "__len__") and not isinstance(value, Message) else [value]
