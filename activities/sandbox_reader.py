@@ -35,7 +35,11 @@ class Reading(Protocol):
 class Credentials(Protocol):
     """The key store: plaintext for one call."""
 
-    def credential_for(self, connection_id: UUID) -> Credential: ...
+    async def credential(self, connection_id: UUID) -> Credential:
+        """The connection's own, renewed where its time is nearly over. Raises CocoError where there is none."""
+
+    async def another(self, connection_id: UUID, used: Credential) -> Credential | None:
+        """After `used` was turned down: the one that has taken its place, or None."""
 
 
 class GatewayReader:
@@ -76,8 +80,7 @@ class GatewayReader:
         before = self._unfinished.of(self._run_id).get((connection_id, request.digest())) if self._unfinished else None
         if before is not None:
             return before
-        credential = self._credentials.credential_for(connection_id)
-        reply = await patiently(lambda: self._gateway.read(self._run_id, connection_id, request, credential))
+        reply = await patiently(lambda: self._read(connection_id, request))
         if reply.response.status in {401, 403}:
             raise Refused(
                 f"{title} did not accept its key. Connect the account again.",
@@ -85,6 +88,24 @@ class GatewayReader:
             )
         if self._unfinished is not None:
             self._unfinished.keep(self._run_id, connection_id, request, reply)
+        return reply
+
+    async def _read(self, connection_id: UUID, request: PreparedRequest) -> ReadReply:
+        """One read; one more where the credential was replaced meanwhile, or its time was over."""
+        credential = await self._credentials.credential(connection_id)
+        try:
+            reply = await self._gateway.read(self._run_id, connection_id, request, credential)
+        except Refused as error:
+            if error.code is not Code.CONNECTION_UNUSABLE:
+                raise
+            following = await self._credentials.another(connection_id, credential)
+            if following is None:
+                raise
+            return await self._gateway.read(self._run_id, connection_id, request, following)
+        if reply.response.status == 401:
+            following = await self._credentials.another(connection_id, credential)
+            if following is not None:
+                return await self._gateway.read(self._run_id, connection_id, request, following)
         return reply
 
 

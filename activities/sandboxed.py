@@ -86,17 +86,31 @@ class SandboxedActivities:
         async with _beating(), _errors_for_temporal():
             await self._keys.refresh()
             action = await self._gateway.fetch_action(message.action_id)
-            sending = SendRequest(
-                grant=message.grant,
-                action_id=message.action_id,
-                connection_id=action.connection_id,
-                request=action.request,
-                credential=self._keys.credential_for(action.connection_id),
-            )
-            # "Later" is said only where nothing took effect; whether it may be sent is looked at anew each time.
-            reply = await patiently(lambda: self._gateway.send(sending))
+            reply = await self._send(message, action)
             return PerformOutput(action_id=message.action_id, state=reply.state)
         raise AssertionError("the block returns or raises")
+
+    async def _send(self, message: PerformInput, action: FetchActionReply) -> SendReply:
+        credential = await self._keys.credential(action.connection_id)
+        request = SendRequest(
+            grant=message.grant,
+            action_id=message.action_id,
+            connection_id=action.connection_id,
+            request=action.request,
+            credential=credential,
+        )
+        # "Later" is said only where nothing took effect; whether it may be sent is looked at anew each time.
+        try:
+            return await patiently(lambda: self._gateway.send(request))
+        except CocoError as error:
+            if error.code is not Code.CONNECTION_UNUSABLE:
+                raise
+            # Nothing was sent. Where the key was replaced meanwhile, the new one is as good as the one before was.
+            following = await self._keys.another(action.connection_id, credential)
+            if following is None:
+                raise
+        renewed = request.model_copy(update={"credential": following})
+        return await patiently(lambda: self._gateway.send(renewed))
 
     @activity.defn(name=names.READ_FACTS)
     async def read_facts(self, message: ReadFactsInput) -> ReadFactsOutput:

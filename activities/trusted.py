@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError
 from activities import names
 from activities.autonomy import Again, AutonomyActivities, TakeBack, approved_by_person
 from activities.connectors.base import ConnectionInfo, GatedOperation
+from activities.connectors.granted import check_granted
 from activities.connectors.registry import connector
 from activities.names import (
     AcceptOutput,
@@ -236,6 +237,7 @@ class TrustedActivities:
             raise InvalidInput("it was proposed before")
         connection = await usable_connection(session, run.user_id, proposal.connection, workflow)
         operation = connector(connection.connector).gated(proposal.operation)
+        check_granted(connector(connection.connector), operation.route, connection.scopes)
         read = await attested(session, run, connection, operation, proposal)
         action = operation.build(
             info_of(connection), proposal.arguments, ProviderResponse.model_validate(read.response) if read else None
@@ -266,6 +268,7 @@ class TrustedActivities:
                 again, seconds = Again(), self._grant_seconds
                 run = await runs.get_run(session, message.user_id, message.run_id, lock=True)
                 action = await own(session, ActionRow, message.action_id, message.user_id, "action", lock=True)
+                await self._check_may_write(session, action)
                 if await self._covered_alone(session, run, action):
                     again = await self._autonomy.judge_again(session, run, action)
                     if again.proof is None:
@@ -288,6 +291,16 @@ class TrustedActivities:
         if claims is None:
             return MintOutput(recorded=True)
         return MintOutput(grant=sign(claims, self._signing_key))
+
+    async def _check_may_write(self, session: AsyncSession, action: ActionRow) -> None:
+        """Raises Refused where the action's connection may not write at all. What has begun is seen through."""
+        if await session.get(EffectRow, action.id) is not None:
+            return
+        connection = await own(session, Connection, action.connection_id, action.user_id, "connection")
+        if connection.state in {ConnectionState.READ_ONLY, ConnectionState.REVOKED, ConnectionState.CHECKING}:
+            check_usable(connection.state, gated=True)
+        known = connector(connection.connector)
+        check_granted(known, known.gated(action.operation).route, connection.scopes)
 
     async def _covered_alone(self, session: AsyncSession, run: Run, action: ActionRow) -> bool:
         """Whether the action may run only by a guardrail: approved, by nobody, not begun, in a run that goes on."""

@@ -1,4 +1,4 @@
-"""`coco keys`: the deployment's own keys."""
+"""`coco keys`: the deployment's own keys, and those of users' key stores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import Fix
+from cli.errors import Fix, settings
 
 app = typer.Typer(help="The deployment's own keys.", no_args_is_help=True)
 
@@ -50,3 +50,30 @@ def new(
         # The directory is closed. A container's process, whatever its user, must read the one file mounted into it.
         (directory / name).chmod(0o444)
     typer.echo(f"Made {', '.join(made)} in {directory}. Keep a copy of master.key apart from the database's backups.")
+
+
+@app.command()
+def rotate(
+    user: Annotated[str | None, typer.Option("--user", help="One account's address. Default: every account.")] = None,
+    password_file: Annotated[
+        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
+    ] = None,
+) -> None:
+    """Give users' key stores a new key each. Sandboxes move to it by themselves; nothing is stopped.
+
+    The old key goes once the sandbox has said that everything is encrypted with the new one: at once where it runs,
+    else at its next start.
+    """
+    import psycopg
+
+    from cli.owner import running_database
+    from coco.deployment import master_key
+    from store.key_rotation import rotate_keystore_keys
+
+    configured = settings()
+    master = master_key(configured)
+    with running_database(configured, password_file=password_file) as owner, psycopg.connect(owner) as connection:
+        rotated = rotate_keystore_keys(connection, master, user)
+    if user is not None and not rotated:
+        raise Fix(f"there is no account {user}")
+    typer.echo(f"{len(rotated)} key {'store has' if len(rotated) == 1 else 'stores have'} a new key.")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from coco.errors import Code, Refused
+
+OLD_KEY = timedelta(days=90)
+"""A key of this age is due for another one; its owner is reminded each quarter."""
 
 
 class ConnectionState(StrEnum):
@@ -29,3 +33,8 @@ def check_usable(state: str, *, gated: bool) -> None:
         ConnectionState.REVOKED: "The connection was revoked.",
     }
     raise Refused(why.get(ConnectionState(state), "The connection cannot be used."), code=Code.CONNECTION_UNUSABLE)
+
+
+def key_age_days(set_at: datetime | None, now: datetime) -> int | None:
+    """Whole days since a credential was set; None where none was."""
+    return None if set_at is None else max(0, (now - set_at).days)

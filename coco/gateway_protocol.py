@@ -33,6 +33,29 @@ class Credential(Frozen):
     username: Annotated[str, Field(max_length=320)] = ""
 
 
+class AuthorizationCode(Frozen):
+    """What a provider's sign-in page gave (RFC 6749, section 4.1.2), with PKCE's verifier: good for one exchange."""
+
+    code: Annotated[str, Field(min_length=1, max_length=4096, repr=False)]
+    verifier: Annotated[str, Field(min_length=43, max_length=128, repr=False)]
+    redirect_uri: Annotated[str, Field(max_length=1000)]
+
+
+class RefreshToken(Frozen):
+    """What new access tokens are got with. Leaves the sandbox for the gateway's `Refresh` alone."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=8192, repr=False)]
+
+
+class Tokens(Frozen):
+    """An OAuth connection's credential, as the gateway seals it to the sandbox."""
+
+    credential: Credential
+    refresh: RefreshToken | None = None
+    expires_at: datetime | None = None
+    """When the access token ends; None where the provider says nothing."""
+
+
 class BootRequest(Frozen):
     """`Boot`: the first call of a started sandbox."""
 
@@ -65,10 +88,58 @@ class SealedItem(Frozen):
     """Base64."""
 
 
+class PendingItem(Frozen):
+    """A credential that was given and waits to be tried out; the newest of its connection."""
+
+    id: UUID
+    connection_id: UUID
+    kind: Literal["key", "code", "team"]
+    sealed: str = ""
+    """Base64 of a sealed Credential or AuthorizationCode; empty for a team's, which no sandbox sees."""
+
+
 class SealedReply(Frozen):
-    """`Sealed`: every sealed credential of this user, newest last."""
+    """`Sealed`: every sealed credential of this user, newest last, and what there is to do about others."""
 
     items: tuple[SealedItem, ...]
+    pending: tuple[PendingItem, ...] = ()
+    from_team: tuple[UUID, ...] = ()
+    """Connections whose credential is the operator's: the sandbox brings none for them."""
+    keystore_version: int = 0
+    """The newest version of the key store's keys; `Boot` has it."""
+
+
+class KeysMovedRequest(Frozen):
+    """`KeysMoved`: everything in the key store is encrypted with this version; older ones may go."""
+
+    version: int
+
+
+class CheckRequest(Frozen):
+    """`Check`: tries a pending credential out by a safe call, and keeps it where the provider accepts it."""
+
+    attempt_id: UUID
+    credential: Credential
+
+
+class ExchangeRequest(Frozen):
+    """`Exchange`: gets tokens for a pending authorization code, and goes on as `Check` does."""
+
+    attempt_id: UUID
+    code: AuthorizationCode
+
+
+class CheckReply(Frozen):
+    """What the provider's answer makes of it. `Sealed` has what was kept."""
+
+    state: str
+
+
+class RefreshRequest(Frozen):
+    """`Refresh`: new tokens for an OAuth connection; `Sealed` has them then."""
+
+    connection_id: UUID
+    refresh: RefreshToken
 
 
 class RunRequest(Frozen):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.audit import AuditKind
+from coco.connections import OLD_KEY, ConnectionState
 from coco.errors import Conflict, InvalidInput
 from coco.tiers import Limit
-from store import audit, events, revoking, tiers
+from store import audit, credentials, events, revoking, tiers
 from store.owned import own
 from store.tables import Connection, SandboxRow, SealedCredential, utc_now
 
@@ -50,9 +52,9 @@ async def listed(session: AsyncSession, user_id: UUID) -> list[Connection]:
     return list((await session.execute(query.order_by(col(Connection.created_at), col(Connection.id)))).scalars())
 
 
-async def get(session: AsyncSession, user_id: UUID, connection_id: UUID) -> Connection:
-    """One connection. Raises NotFound."""
-    return await own(session, Connection, connection_id, user_id, "connection")
+async def get(session: AsyncSession, user_id: UUID, connection_id: UUID, *, lock: bool = False) -> Connection:
+    """One connection; with `lock`, held until the transaction ends. Raises NotFound."""
+    return await own(session, Connection, connection_id, user_id, "connection", lock=lock)
 
 
 async def add(
@@ -63,11 +65,14 @@ async def add(
     title: str,
     base_url: str,
     settings: dict[str, Any],
-    sealed: bytes | None,
-    fingerprint: bytes | None = None,
-    read_only: bool = False,
+    scopes: list[str],
+    method: Literal["key", "oauth", "team"],
+    team: str | None = None,
 ) -> Connection:
-    """A new connection with its sealed credential, where it has one. Arguments are validated by the caller."""
+    """A new connection, which carries nothing before its credential is accepted (store.credentials).
+
+    Arguments are validated by the caller.
+    """
     await tiers.check_room(session, user_id, Limit.CONNECTIONS)
     row = Connection(
         user_id=user_id,
@@ -75,20 +80,13 @@ async def add(
         title=title,
         base_url=base_url,
         settings=settings,
-        state="read_only" if read_only else "active",
+        scopes=scopes,
+        method=method,
+        team=team,
+        state="checking",
     )
     session.add(row)
     await session.flush()
-    if sealed is not None:
-        await session.execute(
-            insert(SealedCredential).values(
-                user_id=user_id,
-                connection_id=row.id,
-                sealed=sealed,
-                fingerprint=fingerprint,
-                created_at=utc_now(),
-            )
-        )
     await audit.append(
         session,
         user_id,
@@ -99,6 +97,8 @@ async def add(
             "connector": connector,
             "title": title,
             "base_url": base_url,
+            "scopes": scopes,
+            "method": method,
             "state": row.state,
         },
     )
@@ -124,6 +124,8 @@ async def set_state(session: AsyncSession, user_id: UUID, connection_id: UUID, s
     previous, now = row.state, utc_now()
     values: dict[str, Any] = {"state": state, "reason": ""}
     if state == "revoked":
+        # What waits to be tried out was given before, and counts no more.
+        await credentials.withdraw(session, user_id, connection_id)
         values |= {"broken_at": now, "purge_owed_at": now}
         await session.execute(
             delete(SealedCredential).where(
@@ -141,6 +143,12 @@ async def set_state(session: AsyncSession, user_id: UUID, connection_id: UUID, s
     await events.tell(session, user_id, "connection", body={"id": str(connection_id), "state": state})
     await revoking.wake_dependents(session, user_id, connection_id)
     return await own(session, Connection, connection_id, user_id, "connection")
+
+
+def is_old_key(row: Connection, now: datetime) -> bool:
+    """Whether its key is due for another one. Tokens renew themselves, and a team's key is the operator's."""
+    usable = row.method == "key" and row.state in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}
+    return usable and row.credential_set_at is not None and row.credential_set_at <= now - OLD_KEY
 
 
 async def sealing_key(session: AsyncSession, user_id: UUID) -> str | None:

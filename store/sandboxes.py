@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.errors import Code, NotFound, Refused
-from store.tables import SandboxRow, SealedCredential, utc_now
+from store.tables import Connection, SandboxRow, SealedCredential, utc_now
 
 
 def token_digest(token: str) -> str:
@@ -81,6 +81,17 @@ async def sealed_credentials(session: AsyncSession, user_id: UUID) -> list[Seale
         select(SealedCredential)
         .where(col(SealedCredential.user_id) == user_id)
         .order_by(col(SealedCredential.created_at), col(SealedCredential.id))
+    )
+    return list(rows.scalars())
+
+
+async def team_connections(session: AsyncSession, user_id: UUID) -> list[UUID]:
+    """The user's connections that go by a team's credential and may be used."""
+    rows = await session.execute(
+        select(col(Connection.id))
+        .where(col(Connection.user_id) == user_id, col(Connection.method) == "team")
+        .where(col(Connection.state).in_(("active", "read_only")))
+        .order_by(col(Connection.id))
     )
     return list(rows.scalars())
 

@@ -21,6 +21,7 @@ import httpx
 
 from coco import deployment
 from coco.settings import Settings
+from tests.connecting import every_scope
 from tests.demo_fixture import ROOT, Demo, start_demo
 from tests.ports import free_port
 from tests.temporal_server import TemporalServer
@@ -71,6 +72,7 @@ class Person:
                 "title": "CRM",
                 "base_url": demo.http,
                 "credential": {"secret": demo.api_key},
+                "scopes": every_scope("hubspot"),
             },
         )["id"]
         self.smtp = self.call(
@@ -82,8 +84,19 @@ class Person:
                 "base_url": f"smtp://{demo.smtp_host}:{demo.smtp_port}",
                 "settings": {"from_address": "demo@coco.example"},
                 "credential": {"secret": demo.smtp_password, "username": demo.smtp_user},
+                "scopes": every_scope("smtp"),
             },
         )["id"]
+        for connection in (self.hubspot, self.smtp):
+            self.until_connected(connection)
+
+    def until_connected(self, connection_id: str) -> Any:
+        """Its key was tried out, and accepted."""
+        path = f"/connections/{connection_id}"
+        wait_for("a checked connection", lambda: self.call("GET", path)["state"] != "checking", 90)
+        told = self.call("GET", path)
+        assert told["state"] in {"active", "read_only"}, told
+        return told
 
     def workflow(self, playbook: str, **params: Any) -> str:
         made = self.call(

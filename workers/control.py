@@ -24,6 +24,7 @@ from workers.codec import data_converter
 from workers.dispatcher import Dispatcher
 from workers.keyring import KeyRing
 from workers.leases import LeaseKeeper
+from workers.reminders import keep_reminding
 from workers.sandboxes import Sandboxes
 from workers.schedules import ScheduleKeeper
 from workers.temporal import connect
@@ -72,6 +73,7 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         signing = SigningKey.derived(deployment.signing_key(settings))
         beside.append(asyncio.create_task(CheckpointKeeper(database, signing, settings.deployment).run()))
         beside.append(asyncio.create_task(LeaseKeeper(database).run()))
+        beside.append(asyncio.create_task(keep_reminding(database)))
         waiting = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*beside, waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in (*beside, waiting):

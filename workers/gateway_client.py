@@ -17,16 +17,23 @@ from coco.gateway_protocol import (
     CODE_METADATA,
     RETRY_METADATA,
     SERVICE,
+    AuthorizationCode,
     BootReply,
     BootRequest,
+    CheckReply,
+    CheckRequest,
     ContextReply,
     Credential,
     Empty,
+    ExchangeRequest,
     FetchActionReply,
     FetchActionRequest,
+    KeysMovedRequest,
     PublishKeyRequest,
     ReadReply,
     ReadRequest,
+    RefreshRequest,
+    RefreshToken,
     RunRequest,
     SealedReply,
     SendReply,
@@ -96,6 +103,24 @@ class GatewayClient:
 
     async def sealed(self) -> SealedReply:
         return await self._call("Sealed", Empty(), SealedReply)
+
+    async def watch(self) -> None:
+        """Returns when `sealed` may have something new, or after a while."""
+        await self._call("Watch", Empty(), Empty)
+
+    async def keys_moved(self, version: int) -> None:
+        await self._call("KeysMoved", KeysMovedRequest(version=version), Empty)
+
+    async def check(self, attempt_id: UUID, credential: Credential) -> CheckReply:
+        message = CheckRequest(attempt_id=attempt_id, credential=credential)
+        return await self._call("Check", message, CheckReply, _SEND_SECONDS)
+
+    async def exchange(self, attempt_id: UUID, code: AuthorizationCode) -> CheckReply:
+        message = ExchangeRequest(attempt_id=attempt_id, code=code)
+        return await self._call("Exchange", message, CheckReply, _SEND_SECONDS)
+
+    async def refresh(self, connection_id: UUID, refresh: RefreshToken) -> None:
+        await self._call("Refresh", RefreshRequest(connection_id=connection_id, refresh=refresh), Empty, _SEND_SECONDS)
 
     async def context(self, run_id: UUID) -> ContextReply:
         return await self._call("Context", RunRequest(run_id=run_id), ContextReply)

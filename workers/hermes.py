@@ -8,7 +8,6 @@ the gateway, and holds the user's keys in memory only.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import logging
 import os
@@ -24,37 +23,20 @@ from temporalio.worker import Worker
 
 from activities.sandboxed import SandboxedActivities
 from coco.errors import CocoError, NotFound
-from coco.gateway_protocol import BootReply, Credential
+from coco.gateway_protocol import BootReply
 from coco.keys import UserKeys
+from coco.processes import no_core_dumps
 from sandbox.forwarder import forward
 from workers.codec import data_converter
 from workers.gateway_client import GatewayAway, GatewayClient, TokenRejected
+from workers.keychain import KeyChain, user_keys
 from workers.keystore import KeyStore, KeyStoreDamaged
 
 log = logging.getLogger("hermes")
 
 BOOT_SECONDS = 60.0
-CHECK_SECONDS = 20.0
-"""How often an idle worker makes sure that its token is still the current one."""
 GRACE = timedelta(seconds=8)
 MAX_ACTIVITIES = 4
-
-
-class Keys:
-    """The key store, kept up to date with what the API sealed."""
-
-    def __init__(self, store: KeyStore, gateway: GatewayClient) -> None:
-        self._store = store
-        self._gateway = gateway
-
-    async def refresh(self) -> None:
-        """Takes in newly sealed credentials. Raises what the gateway's client raises."""
-        reply = await self._gateway.sealed()
-        for connection_id in self._store.take_in(reply.items):
-            log.warning("the key of connection %s was not sealed to this sandbox; connect it again", connection_id)
-
-    def credential_for(self, connection_id: UUID) -> Credential:
-        return self._store.credential_for(connection_id)
 
 
 async def main(gateway_dir: Path, data_dir: Path) -> int:
@@ -70,10 +52,10 @@ async def main(gateway_dir: Path, data_dir: Path) -> int:
         boot = await _boot(gateway)
         keys = await asyncio.to_thread(KeyStore.open, data_dir, user_keys(boot.keystore_keys))
         await gateway.publish_key(keys.public_key)
-        key_chain = Keys(keys, gateway)
+        key_chain = KeyChain(keys, gateway)
         await key_chain.refresh()
         async with forward(socket_path) as port:
-            await _work(boot, token, port, SandboxedActivities(gateway, key_chain), gateway, stop, rejected)
+            await _work(boot, token, port, SandboxedActivities(gateway, key_chain), key_chain, stop, rejected)
     finally:
         await gateway.close()
     if rejected.is_set():
@@ -100,7 +82,7 @@ async def _work(
     token: str,
     port: int,
     activities: SandboxedActivities,
-    gateway: GatewayClient,
+    key_chain: KeyChain,
     stop: asyncio.Event,
     rejected: asyncio.Event,
 ) -> None:
@@ -127,17 +109,16 @@ async def _work(
         max_concurrent_activity_task_polls=1,
         graceful_shutdown_timeout=GRACE,
     )
-    beside = [
-        asyncio.create_task(stop.wait()),
-        asyncio.create_task(rejected.wait()),
-        asyncio.create_task(_keep_checking(gateway)),
-    ]
+    tending = asyncio.create_task(key_chain.tend())
+    beside = [asyncio.create_task(stop.wait()), asyncio.create_task(rejected.wait()), tending]
     running = asyncio.create_task(worker.run())
     log.info("ready; user=%s", boot.user_id)
     try:
         done, _ = await asyncio.wait([running, *beside], return_when=asyncio.FIRST_COMPLETED)
         if running in done and not rejected.is_set():
             running.result()
+        if tending in done:
+            tending.result()
     finally:
         for task in beside:
             task.cancel()
@@ -148,19 +129,9 @@ async def _work(
             await running
 
 
-async def _keep_checking(gateway: GatewayClient) -> None:
-    """Returns never; the client notes a rejected token."""
-    while True:
-        await asyncio.sleep(CHECK_SECONDS)
-        with contextlib.suppress(CocoError):
-            await gateway.sealed()
-
-
-def user_keys(text: dict[int, str]) -> UserKeys:
-    return UserKeys({version: base64.b64decode(key) for version, key in text.items()})
-
-
 def run() -> int:
+    # Provider keys are in this memory: no crash writes them to a disk.
+    no_core_dumps()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     gateway_dir = Path(os.environ.get("COCO_GATEWAY_DIR", "/run/coco"))
     data_dir = Path(os.environ.get("COCO_DATA_DIR", "/data"))

@@ -3,6 +3,9 @@
 The file holds an X25519 private key, to which the API seals new credentials, and the credentials by connection. Each
 is a Fernet token under keys that live in the gateway's database, wrapped, and in this process's memory: a copy of the
 volume opens nothing. A credential is decrypted at the call that needs it and not before.
+
+Every change is one new file put in the place of the old one, so that whoever kills this process at whatever moment
+finds the one or the other, whole.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from cryptography.fernet import InvalidToken, MultiFernet
@@ -22,11 +25,15 @@ from nacl.public import PrivateKey
 from pydantic import ValidationError
 
 from coco.errors import CocoError, Code, InvalidInput
-from coco.gateway_protocol import Credential, SealedItem
+from coco.gateway_protocol import Credential, SealedItem, Tokens
 from coco.keys import UserKeys, fernet_of
-from coco.sealing import open_sealed
+from coco.requests import Frozen
+from coco.sealing import open_as
+
+T = TypeVar("T", bound=Frozen)
 
 FILE_NAME = "keystore.json"
+_PARTIAL = ".keystore-"
 _FORMAT = 1
 
 
@@ -43,11 +50,10 @@ class NoCredential(CocoError):
 class KeyStore:
     """One process uses it at a time: the user's sandbox."""
 
-    def __init__(
-        self, path: Path, fernet: MultiFernet, private_key: PrivateKey, kept: dict[str, dict[str, str]]
-    ) -> None:
+    def __init__(self, path: Path, keys: UserKeys, private_key: PrivateKey, kept: dict[str, dict[str, str]]) -> None:
         self._path = path
-        self._fernet = fernet
+        self._keys = keys
+        self._fernet = _fernet(keys)
         self._private_key = private_key
         self._kept = kept
 
@@ -55,12 +61,13 @@ class KeyStore:
     def open(cls, folder: Path, keys: UserKeys) -> KeyStore:
         """The key store in `folder`; a new one, with a new private key, where there is none. Raises KeyStoreDamaged."""
         path = folder / FILE_NAME
-        newest_first = sorted(keys.by_version.items(), reverse=True)
-        fernet = MultiFernet([fernet_of(key) for _, key in newest_first])
+        fernet = _fernet(keys)
+        for left_over in folder.glob(f"{_PARTIAL}*"):
+            left_over.unlink(missing_ok=True)
         try:
             raw = path.read_bytes()
         except FileNotFoundError:
-            store = cls(path, fernet, PrivateKey.generate(), {})
+            store = cls(path, keys, PrivateKey.generate(), {})
             store._write()
             return store
         try:
@@ -74,10 +81,27 @@ class KeyStore:
                 f"{path} cannot be opened with this user's keys: put back a copy of the volume, or remove the file and "
                 "connect every account again"
             ) from error
-        store = cls(path, fernet, private_key, kept)
-        if len(newest_first) > 1:
+        store = cls(path, keys, private_key, kept)
+        if len(keys.by_version) > 1:
             store._move_to_newest_key()
         return store
+
+    @property
+    def version(self) -> int:
+        """The version of the key that everything is encrypted with."""
+        return self._keys.current[0]
+
+    def rekey(self, keys: UserKeys) -> None:
+        """Encrypts everything with the newest of `keys`, the ones before among them. Raises KeyStoreDamaged."""
+        if not set(self._keys.by_version.items()) & set(keys.by_version.items()):
+            raise KeyStoreDamaged("the keys that came are not this key store's")
+        before = self._keys
+        self._keys, self._fernet = keys, _fernet(keys)
+        try:
+            self._move_to_newest_key()
+        except BaseException:
+            self._keys, self._fernet = before, _fernet(before)
+            raise
 
     @property
     def public_key(self) -> str:
@@ -93,9 +117,8 @@ class KeyStore:
         for name, item in newest.items():
             if name in kept and kept[name]["sealed"] == str(item.id):
                 continue
-            try:
-                credential = open_sealed(self._private_key, base64.b64decode(item.sealed, validate=True))
-            except (InvalidInput, ValueError):
+            credential = self.opened(item.sealed, Tokens) or self.opened(item.sealed, Credential)
+            if credential is None:
                 unopened.append(item.connection_id)
                 continue
             token = self._fernet.encrypt(credential.model_dump_json().encode()).decode()
@@ -105,21 +128,43 @@ class KeyStore:
             self._write()
         return unopened
 
+    def opened(self, sealed: str, kind: type[T]) -> T | None:
+        """What was sealed to this sandbox, for its memory alone; None where it was not, or is of another kind."""
+        try:
+            return open_as(self._private_key, base64.b64decode(sealed, validate=True), kind)
+        except (InvalidInput, ValueError):
+            return None
+
     def credential_for(self, connection_id: UUID) -> Credential:
         """The plaintext, for one call. Raises NoCredential."""
+        return self.tokens_for(connection_id).credential
+
+    def tokens_for(self, connection_id: UUID) -> Tokens:
+        """The credential and, for OAuth, what renews it. Raises NoCredential."""
         entry = self._kept.get(str(connection_id))
         if entry is None:
             raise NoCredential("This connection has no key in the sandbox. Connect the account again.")
         try:
-            return Credential.model_validate_json(self._fernet.decrypt(entry["value"].encode()))
+            raw = self._fernet.decrypt(entry["value"].encode())
+            if "credential" in json.loads(raw):
+                return Tokens.model_validate_json(raw)
+            return Tokens(credential=Credential.model_validate_json(raw))
         except (InvalidToken, ValidationError):
             raise NoCredential("This connection's key cannot be read any more. Connect the account again.") from None
 
     def _move_to_newest_key(self) -> None:
-        for entry in self._kept.values():
+        moved = {}
+        for name, entry in self._kept.items():
+            moved[name] = dict(entry)
+            # One that no key opens is not made worse by staying as it is.
             with contextlib.suppress(InvalidToken):
-                entry["value"] = self._fernet.rotate(entry["value"].encode()).decode()
-        self._write()
+                moved[name]["value"] = self._fernet.rotate(entry["value"].encode()).decode()
+        before, self._kept = self._kept, moved
+        try:
+            self._write()
+        except BaseException:
+            self._kept = before
+            raise
 
     def _write(self) -> None:
         """In one step, on disk before it is relied on."""
@@ -129,7 +174,7 @@ class KeyStore:
             "credentials": self._kept,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".keystore-", dir=self._path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=_PARTIAL, dir=self._path.parent)
         try:
             with os.fdopen(descriptor, "w") as file:
                 json.dump(value, file)
@@ -147,6 +192,10 @@ class KeyStore:
 
     def __repr__(self) -> str:
         return f"KeyStore({len(self._kept)} credentials)"
+
+
+def _fernet(keys: UserKeys) -> MultiFernet:
+    return MultiFernet([fernet_of(key) for _, key in sorted(keys.by_version.items(), reverse=True)])
 
 
 def _entry(value: Any) -> dict[str, str]:

@@ -39,6 +39,8 @@ class Parts:
     waker: Waker
     sealing_wait_seconds: float = 30.0
     """How long adding a credential waits for the user's first sandbox to publish its key."""
+    check_wait_seconds: float = 10.0
+    """How long adding a credential waits for its check at the provider; after that the answer says `checking`."""
 
     def writing(self, user_id: UUID) -> AbstractAsyncContextManager[AsyncSession]:
         """One transaction of this user; commits at the end of the block."""

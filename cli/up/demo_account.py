@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from activities.connectors.registry import connector
 from cli.errors import Fix
 from cli.places import Places
 from coco.keys import write_private
@@ -104,6 +105,8 @@ async def _connections(
             "title": "HubSpot (demo)",
             "base_url": announced["http"],
             "credential": {"secret": announced["api_key"]},
+            # All that the workspace's key can do: what is changed with it waits for an approval, each time.
+            "scopes": [scope.name for scope in connector("hubspot").scopes],
         },
         {
             "connector": "smtp",
@@ -111,6 +114,7 @@ async def _connections(
             "base_url": f"smtp://{smtp['host']}:{smtp['port']}",
             "settings": {"from_address": "sales@coco-demo.example", "from_name": "Coco Demo"},
             "credential": {"secret": announced["smtp_password"], "username": announced["smtp_user"]},
+            "scopes": [scope.name for scope in connector("smtp").scopes],
         },
     )
     there = {item["connector"]: str(item["id"]) for item in _ok(await client.get("/connections"))}
@@ -128,7 +132,7 @@ async def _connect(client: httpx.AsyncClient, body: dict[str, Any], say: Callabl
             while True:
                 answer = await client.post("/connections", json=body)
                 if answer.status_code != 503:
-                    return str(_ok(answer)["id"])
+                    return await _checked(client, str(_ok(answer)["id"]))
                 if not told:
                     say("the demo account's sandbox is being made; on a machine's first start that takes minutes")
                     told = True
@@ -137,6 +141,17 @@ async def _connect(client: httpx.AsyncClient, body: dict[str, Any], say: Callabl
         raise Fix(
             "the demo account's sandbox did not start; logs/control.log says why, and `coco doctor` what is missing"
         ) from None
+
+
+async def _checked(client: httpx.AsyncClient, connection_id: str) -> str:
+    """Waits until the workspace has accepted the key. Raises Fix where it did not."""
+    while True:
+        told = _ok(await client.get(f"/connections/{connection_id}"))
+        if told["state"] == "active":
+            return connection_id
+        if told["state"] != "checking":
+            raise Fix(f"the demo account could not be connected: {told['reason']}")
+        await asyncio.sleep(0.5)
 
 
 async def _workflow_with_run(client: httpx.AsyncClient, wanted: dict[str, Any], connections: dict[str, str]) -> None:

@@ -22,6 +22,7 @@ from cli.places import Places, deployment_of
 from cli.up import waiting
 from cli.up.children import Spec
 from coco.names import SEARCH_STATE, SEARCH_USER, SEARCH_WORKFLOW
+from coco.operator_credentials import SECRETS
 from coco.settings import Settings
 from store.database import rendered
 
@@ -97,11 +98,16 @@ def _reachable(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def coco_env(plan: Plan, environment: Mapping[str, str], *, signing: bool = False) -> dict[str, str]:
-    """The environment of a process of Coco's own. `signing`: with the grant signing key, where a file of it is set."""
+def coco_env(
+    plan: Plan, environment: Mapping[str, str], *, signing: bool = False, credentials: bool = False
+) -> dict[str, str]:
+    """The environment of a process of Coco's own. `signing`: with the grant signing key, where a file of it is set.
+    `credentials`: with teams' credentials and OAuth client secrets, which are the gateway's alone."""
     left_out = {"DATABASE_URL", "PGPASSWORD", "PGPASSFILE", *(() if signing else ("COCO_GRANT_KEY_FILE",))}
     if plan.embedded_temporal:
         left_out.update(name for name in environment if name.startswith(_TEMPORAL_CLIENT))
+    if not credentials:
+        left_out.update(name for name in environment if SECRETS.fullmatch(name))
     env = {name: value for name, value in environment.items() if name not in left_out}
     settings = plan.settings
     env |= {
@@ -188,7 +194,9 @@ def demo_spec(plan: Plan) -> Spec:
 
 
 def gateway_spec(plan: Plan) -> Spec:
-    return _module(plan, "gateway", "sandbox.gateway", waiting.unix_socket(plan.places.run / "admin.sock"))
+    return _module(
+        plan, "gateway", "sandbox.gateway", waiting.unix_socket(plan.places.run / "admin.sock"), credentials=True
+    )
 
 
 def control_spec(plan: Plan) -> Spec:
@@ -207,5 +215,8 @@ def internal_spec(plan: Plan) -> Spec:
     return _module(plan, "internal", "api.internal", ready)
 
 
-def _module(plan: Plan, name: str, module: str, ready: waiting.Ready, *, signing: bool = False) -> Spec:
-    return Spec(name, (sys.executable, "-m", module), coco_env(plan, os.environ, signing=signing), ready)
+def _module(
+    plan: Plan, name: str, module: str, ready: waiting.Ready, *, signing: bool = False, credentials: bool = False
+) -> Spec:
+    env = coco_env(plan, os.environ, signing=signing, credentials=credentials)
+    return Spec(name, (sys.executable, "-m", module), env, ready)

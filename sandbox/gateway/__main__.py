@@ -10,6 +10,7 @@ import sys
 
 from coco import deployment
 from coco.errors import CocoError
+from coco.processes import no_core_dumps
 from coco.settings import Settings
 from sandbox.gateway.folders import GatewayRunning
 from sandbox.gateway.service import Gateway
@@ -45,6 +46,7 @@ def _raise_file_limit() -> None:
 def run() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _raise_file_limit()
+    no_core_dumps()
     try:
         asyncio.run(main(Settings()))
     except (GatewayRunning, CocoError) as error:

@@ -24,10 +24,10 @@ from coco.requests import PreparedRequest, ProviderResponse
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
 from sandbox.gateway.delivery.link import Answer, CredentialRefused, Delivery, Link, ReadLink
 from sandbox.gateway.delivery.opening import open_link
-from sandbox.gateway.egress_credentials import check_own
+from sandbox.gateway.egress_credentials import to_use
 from sandbox.gateway.leaving import Leaving
 from sandbox.gateway.rate_headers import DEFAULT_SECONDS, pause_asked
-from store import calls, pacing, reads, revoking
+from store import calls, credentials, pacing, reads, revoking
 from store.calls import Kind, Outcome
 from store.database import Database
 from store.tables import Connection
@@ -72,13 +72,13 @@ class Carrier:
         async with self._leaving.through(connection.id) as left:
             async with self._db.user(about.user_id) as session:
                 await reads.usable(session, about.user_id, connection.id, gated=gated)
-                await check_own(session, about.user_id, connection.id, credential, self._master)
+                used = await to_use(session, connection, about.connector, credential, self._master)
                 wait, _ = await pacing.take(session, about.user_id, connection.id, _rate(about.connector))
             if wait > 0:
                 raise Later(SLOW_DOWN, wait)
             started = time.monotonic()
             try:
-                link = await open_link(about.connector, connection.base_url, credential, self._policy, self._seconds)
+                link = await open_link(about.connector, connection.base_url, used, self._policy, self._seconds)
             except Unreachable as error:
                 raise await self.no_answer(about, str(error), time.monotonic() - started) from error
             except CredentialRefused as error:
@@ -121,7 +121,7 @@ class Carrier:
         try:
             async with self._db.user(about.user_id) as session:
                 # The answer came for this credential; a connection connected anew may lead to another account.
-                await check_own(session, about.user_id, about.connection.id, credential, self._master)
+                await to_use(session, about.connection, about.connector, credential, self._master)
                 read_id = await reads.keep(session, about.user_id, about.run_id, about.connection.id, request, response)
                 await self.answered(session, about, response.status, "answered", took, pause)
         except Refused:
@@ -174,12 +174,15 @@ class Carrier:
     async def refused(self, about: About, credential: Credential, status: int | None, seconds: float) -> None:
         """The provider turned the connection's own credential down: it needs to be connected again."""
         async with self._db.user(about.user_id) as session:
-            await _note(session, about, status, "refused", seconds)
+            # Held first: the line in the log refers to the connection, and two that wait for each other end in neither.
             await reads.held(session, about.user_id, about.connection.id)
+            await _note(session, about, status, "refused", seconds)
             try:
-                await check_own(session, about.user_id, about.connection.id, credential, self._master)
+                await to_use(session, about.connection, about.connector, credential, self._master)
             except Refused:
                 return  # it was replaced meanwhile; what is in use now was not refused
+            if await credentials.renewable(session, about.user_id, about.connection.id):
+                return  # an access token whose time is over: the sandbox has it refreshed, and asks again
             await revoking.credential_refused(session, about.user_id, about.connection.id, status=status)
 
     async def _note(self, about: About, status: int | None, outcome: Outcome, seconds: float) -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.connectors.base import Connector, GatedOperation
+from activities.connectors.granted import check_granted
 from activities.connectors.registry import connector
 from coco.actions import Action, ActionState
 from coco.connections import check_usable
@@ -100,6 +101,9 @@ class Case:
         if self.row.state != ActionState.APPROVED:
             raise Refused("the action is not approved (any more)", code=Code.FORBIDDEN)
         check_usable(self.connection.state, gated=True)
+        check_granted(self.connector, self.operation.route, self.connection.scopes)
+        if self.action.prior is not None:
+            check_granted(self.connector, self.connector.classify(self.action.prior.request), self.connection.scopes)
 
 
 async def load(session: AsyncSession, user_id: UUID, claims: GrantClaims, expired: bool) -> Case:

@@ -2,19 +2,32 @@
 
 A sandbox brings the credential with each request. Brought for another account at the same provider, it would make
 that account's answers pass for this one's: attested reads, the value before a change, what guardrails look at.
+
+A team's credential is the operator's. No sandbox has it: for a team's connection the sandbox brings none, and it is
+put in here, from this process's environment, for the accounts that the operator named and the address alone that the
+operator meant.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
+from activities.connectors.base import Connector
+from activities.connectors.registry import connector
 from coco.errors import Code, Refused
 from coco.gateway_protocol import Credential
 from coco.keys import MasterKey
+from coco.operator_credentials import team_credential
 from coco.sealing import is_fingerprint
+from sandbox.gateway.delivery.link import check_credential
 from store import sandboxes
+from store.tables import Connection, User
 
 
 async def check_own(
@@ -24,3 +37,32 @@ async def check_own(
     kept = await sandboxes.fingerprint(session, user_id, connection_id)
     if kept is None or not is_fingerprint(kept, credential, master):
         raise Refused("not the credential of this connection", code=Code.CONNECTION_UNUSABLE)
+
+
+async def to_use(
+    session: AsyncSession, row: Connection, known: Connector, brought: Credential, master: MasterKey
+) -> Credential:
+    """The credential that the connection's request goes out with: the one that was brought, where it is the
+    connection's own, or the team's. Raises Refused (CONNECTION_UNUSABLE), InvalidInput."""
+    if row.method != "team":
+        check_credential(known, brought)
+        await check_own(session, row.user_id, row.id, brought, master)
+        return brought
+    if brought.scheme != "none" or brought.secret:
+        raise Refused("a team's credential comes from no sandbox", code=Code.CONNECTION_UNUSABLE)
+    found = await team_own(session, row, os.environ)
+    if found is None:
+        raise Refused("the operator gives this account no such team credential", code=Code.CONNECTION_UNUSABLE)
+    check_credential(known, found)
+    return found
+
+
+async def team_own(session: AsyncSession, row: Connection, environment: Mapping[str, str]) -> Credential | None:
+    """The team's credential for a connection of `method` team; None where the operator does not give it to this
+    account, or means another address."""
+    email = (await session.execute(select(col(User.email)).where(col(User.id) == row.user_id))).scalar_one()
+    known = connector(row.connector)
+    found = team_credential(environment, row.team or "", known.name, email)
+    if found is None or row.base_url != (found.base_url or known.base_url):
+        return None
+    return Credential(scheme=known.auth.scheme, secret=found.secret, username=found.username)

@@ -10,10 +10,14 @@ from uuid import UUID
 
 from coco.gateway_protocol import (
     BootRequest,
+    CheckRequest,
     Empty,
+    ExchangeRequest,
     FetchActionRequest,
+    KeysMovedRequest,
     PublishKeyRequest,
     ReadRequest,
+    RefreshRequest,
     RunRequest,
     SendRequest,
     SubmitPlanRequest,
@@ -24,7 +28,9 @@ from coco.requests import Frozen
 from coco.settings import Settings
 from sandbox.gateway import egress_planning, egress_setup
 from sandbox.gateway.carrying import Carrier
+from sandbox.gateway.changes import Changes
 from sandbox.gateway.delivery.addresses import AddressPolicy
+from sandbox.gateway.egress_checks import Checks
 from sandbox.gateway.egress_messages import Notes, dump, parse
 from sandbox.gateway.egress_sending import Sending
 from sandbox.gateway.limits import MAX_MESSAGE_BYTES, Slots, UserLimits
@@ -50,6 +56,8 @@ class Egress:
         self.master = master
         self.seconds = settings.request_timeout_seconds
         self.policy = AddressPolicy(private=settings.egress_private_addresses)
+        self.changes = Changes(database.dsn)
+        self.checks = Checks(database, master, self.policy, self.seconds)
         self.carrier = Carrier(database, master, self.policy, self.seconds)
         self.sending = Sending(database, grant_public_key, self.carrier, self.seconds)
 
@@ -59,6 +67,15 @@ class Egress:
     async def sweep(self, user_id: UUID) -> None:
         """Settles what a gateway that died left behind."""
         await self.sending.sweep(user_id)
+        await self.checks.sweep(user_id)
+
+    def start(self) -> None:
+        """Listens for what sandboxes are to be told of."""
+        self.changes.start()
+
+    async def stop_watching(self) -> None:
+        """Answers every watch that is held."""
+        await self.changes.stop()
 
     async def close(self) -> None:
         """Sees through what is being sent."""
@@ -77,6 +94,11 @@ class EgressFront:
             "Boot": _Method(BootRequest, self._boot, is_work=False),
             "PublishKey": _Method(PublishKeyRequest, self._publish_key, is_work=False),
             "Sealed": _Method(Empty, self._sealed, is_work=False),
+            "Watch": _Method(Empty, self._watch, limits.watches, is_work=False),
+            "KeysMoved": _Method(KeysMovedRequest, self._keys_moved, is_work=False),
+            "Check": _Method(CheckRequest, self._check, limits.checks),
+            "Exchange": _Method(ExchangeRequest, self._exchange, limits.checks),
+            "Refresh": _Method(RefreshRequest, self._refresh, limits.checks),
             "Context": _Method(RunRequest, self._context),
             "Read": _Method(ReadRequest, self._read, limits.reads),
             "SubmitPlan": _Method(SubmitPlanRequest, self._submit_plan, largest=MAX_DRAFT_BYTES),
@@ -105,6 +127,22 @@ class EgressFront:
 
     async def _sealed(self, message: Empty, notes: Notes) -> Frozen:
         return await egress_setup.sealed(self._egress.database, self._user_id)
+
+    async def _watch(self, message: Empty, notes: Notes) -> Frozen:
+        await self._egress.changes.wait(self._user_id)
+        return Empty()
+
+    async def _keys_moved(self, message: KeysMovedRequest, notes: Notes) -> Frozen:
+        return await egress_setup.keys_moved(self._egress.database, self._user_id, message)
+
+    async def _check(self, message: CheckRequest, notes: Notes) -> Frozen:
+        return await self._egress.checks.check(self._user_id, message, notes)
+
+    async def _exchange(self, message: ExchangeRequest, notes: Notes) -> Frozen:
+        return await self._egress.checks.exchange(self._user_id, message, notes)
+
+    async def _refresh(self, message: RefreshRequest, notes: Notes) -> Frozen:
+        return await self._egress.checks.refresh(self._user_id, message, notes)
 
     async def _context(self, message: RunRequest, notes: Notes) -> Frozen:
         notes.run_id = message.run_id

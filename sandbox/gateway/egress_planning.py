@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from activities.connectors.granted import check_granted
 from activities.connectors.registry import connector
 from coco.connections import check_usable
 from coco.errors import CocoError, Code, Conflict, Refused
@@ -24,7 +25,7 @@ from coco.gateway_protocol import (
 )
 from coco.requests import PreparedRequest
 from sandbox.gateway.carrying import About, Carrier
-from sandbox.gateway.delivery.link import check_credential, check_headers
+from sandbox.gateway.delivery.link import check_headers
 from sandbox.gateway.egress_messages import Notes
 from store import plan_drafts, reads
 from store.database import Database
@@ -124,7 +125,7 @@ async def read(database: Database, user_id: UUID, message: ReadRequest, notes: N
         if str(row.id) not in workflow.connections:
             raise Refused("the workflow was not given this connection", code=Code.FORBIDDEN)
         check_usable(row.state, gated=False)
-        check_credential(known, message.credential)
+        check_granted(known, route, row.scopes)
         await reads.check_room(session, run.id)
     about = About(user_id=user_id, connection=row, connector=known, route=route, kind="read", run_id=run.id)
     read_id, response = await carrier.read(about, request, message.credential)

@@ -25,7 +25,7 @@ from coco.grants import GrantClaims
 from coco.requests import ProviderResponse
 from sandbox.gateway import egress_case
 from sandbox.gateway.carrying import About, Carrier
-from sandbox.gateway.delivery.link import Delivery, Link, check_credential
+from sandbox.gateway.delivery.link import Delivery, Link
 from sandbox.gateway.egress_case import Case, check_covered, read_grant
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_planning import described
@@ -187,7 +187,6 @@ class Sending:
                 log.info("action=%s drifted; nothing was sent", claims.action)
                 return SendReply(state="drifted")
         about = _about(case, "send")
-        check_credential(case.connector, message.credential)
         # From opening the link to the answer: whoever revokes the connection waits until this is over, or was first.
         async with self._carrier.leaving(about, message.credential, gated=True) as link:
             async with self._db.user(user_id) as session:
@@ -281,7 +280,6 @@ class Sending:
         read it), InvalidInput where it answers something else.
         """
         assert case.action.prior is not None
-        check_credential(case.connector, credential)
         async with self._db.user(user_id) as session:
             await reads.check_room(session, case.run.id, spare=SPARE_READS)
         read_id, response = await self._carrier.read(_about(case, "prior"), case.action.prior.request, credential)

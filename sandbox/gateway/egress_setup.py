@@ -5,10 +5,19 @@ from __future__ import annotations
 import base64
 from uuid import UUID
 
-from coco.gateway_protocol import BootReply, Empty, PublishKeyRequest, SealedItem, SealedReply
+from coco.audit import AuditKind
+from coco.gateway_protocol import (
+    BootReply,
+    Empty,
+    KeysMovedRequest,
+    PendingItem,
+    PublishKeyRequest,
+    SealedItem,
+    SealedReply,
+)
 from coco.keys import MasterKey, UserKeys
 from coco.names import sandbox_queue
-from store import keys, sandboxes
+from store import audit, credentials, keys, sandboxes
 from store.database import Database
 
 
@@ -40,9 +49,39 @@ async def publish_key(database: Database, user_id: UUID, message: PublishKeyRequ
 async def sealed(database: Database, user_id: UUID) -> SealedReply:
     async with database.user(user_id) as session:
         rows = await sandboxes.sealed_credentials(session, user_id)
+        waiting = await credentials.pending(session, user_id)
+        teams = await sandboxes.team_connections(session, user_id)
+        newest = await keys.newest(session, user_id, keys.KEYSTORE)
     return SealedReply(
         items=tuple(
             SealedItem(id=row.id, connection_id=row.connection_id, sealed=base64.b64encode(row.sealed).decode())
             for row in rows
-        )
+        ),
+        pending=tuple(
+            PendingItem.model_validate(
+                {
+                    "id": row.id,
+                    "connection_id": row.connection_id,
+                    "kind": row.kind,
+                    "sealed": base64.b64encode(row.sealed or b"").decode(),
+                }
+            )
+            for row in waiting
+        ),
+        from_team=tuple(teams),
+        keystore_version=newest,
     )
+
+
+async def keys_moved(database: Database, user_id: UUID, message: KeysMovedRequest) -> Empty:
+    """Everything in the key store is under this version now: older ones go. Again changes nothing.
+
+    It is the sandbox's word, and what it says wrongly it loses itself: the user's other sandboxes do not exist.
+    Raises NotFound for a version that there is not.
+    """
+    async with database.user(user_id) as session:
+        retired = await keys.retire(session, user_id, keys.KEYSTORE, message.version)
+        if retired:
+            body = {"key": keys.KEYSTORE, "in_use": message.version, "retired": retired}
+            await audit.append(session, user_id, AuditKind.KEYS_ROTATED, actor="system", body=body)
+    return Empty()

@@ -16,6 +16,8 @@ MAX_CONNECTIONS = 32
 MAX_POLLS = 8
 MAX_READS = 8
 MAX_SENDS = 4
+MAX_WATCHES = 2
+MAX_CHECKS = 4
 CALLS_PER_SECOND = 200.0
 CALLS_BURST = 400.0
 BYTES_PER_SECOND = 1_000_000.0
@@ -76,6 +78,8 @@ class UserLimits:
         self.polls = Slots(MAX_POLLS)
         self.reads = Slots(MAX_READS)
         self.sends = Slots(MAX_SENDS)
+        self.watches = Slots(MAX_WATCHES)
+        self.checks = Slots(MAX_CHECKS)
 
 
 def channel_options() -> list[tuple[str, int]]:

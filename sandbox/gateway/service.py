@@ -110,6 +110,7 @@ class Gateway:
             users = await sandboxes.running(session)
         for user_id in users:
             await self.listen(user_id)
+        self._egress.start()
         await self._admin.start(self._run_dir)
         self._sweeper = asyncio.create_task(self._sweep())
         log.info("the gateway is ready; %d users", len(users))
@@ -127,6 +128,7 @@ class Gateway:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self._admin.stop()
+        await self._egress.stop_watching()
         await asyncio.gather(*(self.close(user_id) for user_id in list(self._listeners)))
         await self._egress.close()
         await self._upstream.close()

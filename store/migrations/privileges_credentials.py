@@ -143,6 +143,8 @@ def statements() -> list[str]:
     for role, tables in PRIVILEGES.items():
         for table, privileges in tables.items():
             result.append(f"GRANT {privileges} ON {table} TO {role}")
+    # Who gives a credential does not keep it.
+    result.append("REVOKE INSERT ON sealed_credentials FROM coco_api")
     result.append(FUNCTIONS)
     result += [
         "REVOKE ALL ON FUNCTION coco_old_keys(timestamptz) FROM PUBLIC",

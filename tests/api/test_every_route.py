@@ -61,6 +61,14 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("GET", "/api/v1/connections/{connection_id}"): Route("foreign"),
     ("GET", "/api/v1/connections/{connection_id}/calls"): Route("foreign"),
+    ("POST", "/api/v1/connections/{connection_id}/credential"): Route(
+        "foreign", json=lambda card: {"credential": {"secret": "another"}}
+    ),
+    ("POST", "/api/v1/oauth"): Route(
+        "foreign", json=lambda card: {"connector": "hubspot", "connection_id": str(card.crm)}
+    ),
+    # A state that this session did not begin; tests/hermes/test_keys_at_work.py has another user's.
+    ("POST", "/api/v1/oauth/finish"): Route("foreign", json=lambda card: {"code": "x", "state": "y"}, status=(403,)),
     ("POST", "/api/v1/connections/{connection_id}/state"): Route("foreign", json=lambda card: {"state": "revoked"}),
     ("GET", "/api/v1/playbooks"): Route("own"),
     ("GET", "/api/v1/workflows"): Route("own", query="archived=true"),
@@ -221,6 +229,14 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/workflow-hooks/{hook_id}/disable"): Route("foreign", form=lambda card: {}),
     ("GET", "/connections"): Route("own"),
     ("GET", "/connections/new"): Route("own", query="connector=smtp"),
+    ("GET", "/connections/{connection_id}/credential"): Route("foreign"),
+    ("POST", "/connections/{connection_id}/credential"): Route("foreign", form=lambda card: {"secret": "another"}),
+    # Cookies are SameSite=Strict, so nobody is signed in on the way back from a provider: it only leads on.
+    ("GET", "/connections/oauth/callback"): Route("open"),
+    ("GET", "/connections/oauth/finish"): Route("own", query="code=x&state=y"),
+    ("POST", "/connections/oauth/finish"): Route(
+        "foreign", form=lambda card: {"code": "x", "state": "y"}, status=(403,)
+    ),
     ("POST", "/connections/new"): Route(
         "own",
         form=lambda card: {"connector": "hubspot", "title": "x", "secret": "x"},

@@ -10,6 +10,7 @@ from nacl.public import PrivateKey
 from coco.sealing import open_sealed
 from tests.api.people import Person, code
 from tests.conftest import Postgres
+from tests.connecting import accept
 
 SECRET = "pat-na1-zebra-crossing-41"
 
@@ -32,9 +33,9 @@ async def test_a_credential_is_sealed_to_the_sandbox_and_readable_by_nobody_else
     ada: Person, sandbox: PrivateKey, postgres: Postgres
 ) -> None:
     told = await ada.post("/connections", CONNECTION, status=201)
-    assert (told["state"], told["base_url"]) == ("active", "https://api.hubapi.com")
+    assert (told["state"], told["base_url"]) == ("checking", "https://api.hubapi.com")
     with postgres.connect() as owner:
-        sealed = owner.execute("SELECT sealed FROM sealed_credentials").fetchone()
+        sealed = owner.execute("SELECT sealed FROM credential_attempts").fetchone()
         tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         dump = "".join(str(owner.execute(f"SELECT * FROM {name}").fetchall()) for (name,) in tables)
     assert sealed is not None
@@ -94,7 +95,11 @@ async def test_a_connection_is_made_read_only_and_revoked_for_good(
 ) -> None:
     made = await ada.post("/connections", CONNECTION | {"read_only": True}, status=201)
     path = f"/connections/{made['id']}/state"
-    assert made["state"] == "read_only"
+    assert made["state"] == "checking"
+    early = await ada.call("POST", path, json={"state": "active"})
+    assert (early.status_code, code(early)) == (409, "conflict")
+    await accept(postgres, ada.user_id, made["id"])
+    assert (await ada.get(f"/connections/{made['id']}"))["state"] == "read_only"
     assert (await ada.post(path, {"state": "active"}))["state"] == "active"
     assert (await ada.post(path, {"state": "revoked"}))["state"] == "revoked"
     assert (await ada.post(path, {"state": "revoked"}))["state"] == "revoked"

@@ -15,6 +15,7 @@ from coco.plans import PlanDraft, Proposal
 from coco.requests import PreparedRequest, ProviderResponse
 from store.tables import Connection, ReadRow, Workflow
 from tests.autonomy.scenes import hours_ago, new_contact
+from tests.connecting import every_scope
 from tests.workflows.harness import World
 
 Person = dict[str, Any]
@@ -46,6 +47,7 @@ async def mailbox(world: World) -> UUID:
             title="Mail",
             base_url="smtp://127.0.0.1:2525",
             settings={"from_address": "ada@coco.example"},
+            scopes=every_scope("smtp"),
         )
         session.add(row)
         await session.flush()

@@ -21,7 +21,9 @@ from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput
 from coco.names import temporal_workflow_id
 from coco.trust import LeaseTerms
-from store import views
+from store import connections, views
+from store.connections import is_old_key
+from store.tables import utc_now
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,6 +47,7 @@ async def inbox_page(
         for group in groups:
             autonomy |= await alone(session, visitor.user_id, group.run.workflow_id, group.actions[:SHOWN_IN_INBOX])
         done = await work(session, visitor.user_id)
+        keys_due = [row for row in await connections.listed(session, visitor.user_id) if is_old_key(row, utc_now())]
         for action in done.reviews:
             run = await views.run(session, visitor.user_id, action.run_id)
             autonomy |= await alone(session, visitor.user_id, run.workflow_id, [action])
@@ -58,6 +61,7 @@ async def inbox_page(
         groups=groups,
         autonomy=autonomy,
         work=done,
+        keys_due=keys_due,
         terms=LeaseTerms(),
         typed=typed,
         feed="all",

@@ -100,7 +100,7 @@ async def _shown(visitor: Visitor, rows: list[Connection]) -> list[Shown]:
 def _offers(request: Request) -> dict[str, str]:
     """Addresses, without their ids, of what else the app offers for a connection."""
     paths = {getattr(route, "path", "") for route in request.app.routes}
-    wanted = {"test": "test", "rotate": "rotate", "reconnect": "reconnect"}
+    wanted = {"test": "test"}
     return {name: last for name, last in wanted.items() if f"/connections/{{connection_id}}/{last}" in paths}
 
 

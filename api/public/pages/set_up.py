@@ -8,24 +8,18 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from activities.connectors.registry import connector
 from activities.playbooks import PLAYBOOKS, playbook
-from api.errors import STATUS
 from api.public import setting_up
+from api.public.pages import connecting
 from api.public.pages.render import own_page
 from api.public.pages.schema_forms import fields_of, values_of
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.connections import ConnectionState
-from coco.errors import CocoError, InvalidInput
+from coco.errors import InvalidInput
 from store import connections, workflows
 
 router = APIRouter(include_in_schema=False)
-
-SETTINGS = {"smtp": (("from_address", "Sender address", True), ("from_name", "Sender name", False))}
-"""Settings a connector's form asks for: (name, label, required)."""
-
-
-# -- workflows ---------------------------------------------------------------------------------------------------
+router.include_router(connecting.router)
 
 
 @router.get("/workflows")
@@ -117,62 +111,6 @@ async def archive(workflow_id: UUID, form: OwnForm, visitor: VisitorDep) -> Resp
     async with visitor.parts.writing(visitor.user_id) as session:
         await workflows.archive(session, visitor.user_id, workflow_id)
     return RedirectResponse("/workflows", status_code=303)
-
-
-# -- connections -------------------------------------------------------------------------------------------------
-
-
-async def _connection_form(
-    request: Request, visitor: Visitor, name: str, values: dict[str, str], *, status: int = 200, problem: str = ""
-) -> HTMLResponse:
-    kind = connector(name)
-    return await own_page(
-        request,
-        visitor,
-        "connection_new.html",
-        here="connections",
-        status=status,
-        problem=problem,
-        kind=kind,
-        values=values,
-        asked=SETTINGS.get(kind.name, ()),
-        gated=[item for item in kind.operations.values() if item.route.access == "gated"],
-        feed="",
-    )
-
-
-@router.get("/connections/new")
-async def new_connection_form(
-    request: Request, visitor: VisitorDep, connector: Annotated[str, Query(max_length=80)]
-) -> HTMLResponse:
-    """The form of one connector."""
-    return await _connection_form(request, visitor, connector, {})
-
-
-@router.post("/connections/new")
-async def new_connection(request: Request, form: OwnForm, visitor: VisitorDep) -> Response:
-    """Connects the account. The key goes to the visitor's sandbox and is never shown again."""
-    name = text_of(form, "connector")
-    asked = SETTINGS.get(connector(name).name, ())
-    given = {field: text_of(form, field).strip() for field, _, _ in asked}
-    # Never the secret: a form that comes back asks for it anew.
-    values = {field: text_of(form, field) for field in ("title", "base_url", "username", "read_only")} | given
-    try:
-        await setting_up.add_connection(
-            visitor.parts,
-            visitor.user_id,
-            connector_name=name,
-            title=values["title"],
-            base_url=values["base_url"],
-            settings={field: value for field, value in given.items() if value},
-            secret=text_of(form, "secret"),
-            username=values["username"],
-            read_only=bool(values["read_only"]),
-        )
-    except CocoError as error:
-        status = STATUS.get(error.code, 403)
-        return await _connection_form(request, visitor, name, values, status=status, problem=error.message)
-    return RedirectResponse("/connections", status_code=303)
 
 
 def _ids(texts: list[str]) -> list[UUID]:

@@ -41,6 +41,7 @@ RUN_STATES = {
     "failed": ("Failed", "bad"),
 }
 CONNECTION_STATES = {
+    "checking": ("Being checked", "wait"),
     "active": ("Active", "done"),
     "read_only": ("Read-only", "wait"),
     "needs_reconnection": ("Needs reconnection", "warn"),
@@ -71,6 +72,8 @@ _KINDS = {
     "connection_purged": "Removed what was read",
     "run_paused": "Paused",
     "run_resumed": "Resumed",
+    "credential_set": "Key accepted",
+    "keys_rotated": "Key store’s key replaced",
     "workflow_created": "Workflow set up",
     "run_started": "Run started",
     "run_cancelled": "Run cancelled",

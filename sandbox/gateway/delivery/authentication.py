@@ -16,6 +16,8 @@ DELIVERY = "coco-delivery"
 
 def credential_headers(auth: Auth, credential: Credential, request: PreparedRequest, now: int) -> list[tuple[str, str]]:
     """The headers that prove who is asking. `now` is in seconds since 1970, and counts for signatures alone."""
+    if credential.scheme == "none":
+        return []
     if auth.scheme == "header":
         return [(auth.header, credential.secret)]
     if auth.scheme == "signature":

@@ -1,0 +1,227 @@
+"""Credentials that wait to be tried out, and tokens that end: what the provider says decides, never the sandbox.
+
+A sandbox brings what was sealed to it. It is taken only where it is, by its fingerprint, what the connection's owner
+gave: a sandbox that brings another credential gets a refusal and no call is made with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from activities.connectors.base import ConnectionInfo, Connector
+from activities.connectors.granted import needed_to_check, plainly
+from activities.connectors.registry import connector
+from coco.errors import CocoError, Code, Conflict, Refused
+from coco.gateway_protocol import (
+    CheckReply,
+    CheckRequest,
+    Credential,
+    Empty,
+    ExchangeRequest,
+    RefreshRequest,
+    Tokens,
+)
+from coco.keys import MasterKey
+from coco.operator_credentials import OAuthClient, oauth_client
+from coco.requests import Frozen
+from coco.sealing import fingerprint, is_fingerprint, seal
+from sandbox.gateway.delivery.addresses import AddressPolicy
+from sandbox.gateway.egress_credentials import team_own
+from sandbox.gateway.egress_messages import Notes
+from sandbox.gateway.egress_oauth import Denied, Granted, exchange_code, refresh_tokens
+from sandbox.gateway.egress_probe import Found, probe
+from store import credentials, sandboxes
+from store.credentials import Kept
+from store.database import Database
+from store.owned import own
+from store.tables import Connection, CredentialAttempt, utc_now
+
+JUST_NOW = timedelta(seconds=10)
+"""Tokens this young are not refreshed again: whoever asks has not taken them in yet."""
+RECONNECT = "{title} does not accept this sign-in any more. Connect the account again."
+
+
+class Checks:
+    """One per gateway."""
+
+    def __init__(
+        self,
+        database: Database,
+        master: MasterKey,
+        policy: AddressPolicy,
+        seconds: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._db = database
+        self._master = master
+        self._policy = policy
+        self._seconds = seconds
+        self._environment = os.environ if environment is None else environment
+
+    async def check(self, user_id: UUID, message: CheckRequest, notes: Notes) -> CheckReply:
+        """Tries a key (or the operator's, for a team) out, and keeps it where the provider accepts it.
+
+        Raises NotFound, Refused (FORBIDDEN: not what was given), CocoError (UNAVAILABLE).
+        """
+        attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+        async with credentials.credential_lock(self._db.dsn, row.id, 2 * self._seconds):
+            attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+            if attempt.kind == "team":
+                return await self._check_team(user_id, attempt, row, message.credential)
+            if attempt.kind != "key":
+                raise Refused("not the credential that was given", code=Code.FORBIDDEN)
+            self._check_given(attempt, message.credential)
+            found = await self._probe(row, message.credential)
+            return await self._settle(user_id, attempt, found, Kept(attempt.sealed, attempt.fingerprint))
+
+    async def exchange(self, user_id: UUID, message: ExchangeRequest, notes: Notes) -> CheckReply:
+        """Gets tokens for a code, and keeps them, sealed to the sandbox, where the provider accepts them.
+
+        Raises as `check`.
+        """
+        attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+        async with credentials.credential_lock(self._db.dsn, row.id, 2 * self._seconds):
+            attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+            if attempt.kind != "code":
+                raise Refused("not the credential that was given", code=Code.FORBIDDEN)
+            self._check_given(attempt, message.code)
+            known = connector(row.connector)
+            client = self._client(known)
+            answer = (
+                Denied(kind="setup")
+                if client is None
+                else await exchange_code(client, known, message.code, self._policy, self._seconds)
+            )
+            if isinstance(answer, Denied):
+                return await self._ended(user_id, attempt, _denied(known, answer))
+            return await self._keep_tokens(user_id, attempt, row, known, answer)
+
+    async def refresh(self, user_id: UUID, message: RefreshRequest, notes: Notes) -> Empty:
+        """New tokens for an OAuth connection, one refresh at a time.
+
+        Raises NotFound, Refused (FORBIDDEN: not this connection's refresh token), CocoError (UNAVAILABLE), and
+        Refused (CONNECTION_UNUSABLE) where the provider refuses: the connection needs reconnection from then on.
+        """
+        notes.detail |= {"connection": str(message.connection_id)}
+        async with credentials.credential_lock(self._db.dsn, message.connection_id, 2 * self._seconds):
+            async with self._db.user(user_id) as session:
+                row = await own(session, Connection, message.connection_id, user_id, "connection")
+                kept = await credentials.kept(session, user_id, row.id)
+                public_key = await sandboxes.public_key(session, user_id)
+            if row.method != "oauth" or kept is None or kept.refresh_fingerprint is None or public_key is None:
+                raise Refused("this connection has nothing to refresh", code=Code.CONNECTION_UNUSABLE)
+            if kept.created_at > utc_now() - JUST_NOW:
+                return Empty()
+            if not is_fingerprint(kept.refresh_fingerprint, message.refresh, self._master):
+                raise Refused("not the refresh token of this connection", code=Code.FORBIDDEN)
+            known = connector(row.connector)
+            client = self._client(known)
+            if client is None:
+                raise CocoError("this deployment has no client for the provider", code=Code.UNAVAILABLE)
+            answer = await refresh_tokens(client, known, message.refresh, self._policy, self._seconds)
+            async with self._db.user(user_id) as session:
+                if isinstance(answer, Granted):
+                    fresh = self._sealed(public_key, answer.tokens)
+                    await credentials.refreshed(session, user_id, row.id, fresh)
+                elif answer.kind == "invalid":
+                    reason = RECONNECT.format(title=known.title)
+                    await credentials.needs_reconnection(session, user_id, row.id, reason)
+        if isinstance(answer, Denied):
+            if answer.kind == "invalid":
+                raise Refused("the provider refuses to refresh", code=Code.CONNECTION_UNUSABLE)
+            raise CocoError("the tokens cannot be refreshed right now", code=Code.UNAVAILABLE)
+        return Empty()
+
+    async def sweep(self, user_id: UUID) -> None:
+        """Ends what has waited for its check for too long."""
+        async with self._db.user(user_id) as session:
+            await credentials.expire(session, user_id)
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    async def _waiting(self, user_id: UUID, attempt_id: UUID, notes: Notes) -> tuple[CredentialAttempt, Connection]:
+        async with self._db.user(user_id) as session:
+            attempt, row = await credentials.to_check(session, user_id, attempt_id)
+        notes.detail |= {"connection": str(row.id)}
+        return attempt, row
+
+    def _check_given(self, attempt: CredentialAttempt, brought: Frozen) -> None:
+        given = attempt.fingerprint
+        if given is None or not is_fingerprint(given, brought, self._master):
+            raise Refused("not the credential that was given", code=Code.FORBIDDEN)
+
+    async def _check_team(
+        self, user_id: UUID, attempt: CredentialAttempt, row: Connection, brought: Credential
+    ) -> CheckReply:
+        if brought.scheme != "none":
+            raise Refused("a team's credential comes from no sandbox", code=Code.FORBIDDEN)
+        async with self._db.user(user_id) as session:
+            own_key = await team_own(session, row, self._environment)
+        if own_key is None:
+            reason = "This deployment has no such team credential for you. Ask whoever runs it."
+            return await self._ended(user_id, attempt, Found(outcome="refused", reason=reason))
+        found = await self._probe(row, own_key)
+        return await self._settle(user_id, attempt, found, Kept())
+
+    async def _probe(self, row: Connection, credential: Credential) -> Found:
+        info = ConnectionInfo(id=row.id, connector=row.connector, title=row.title, settings=row.settings)
+        return await probe(connector(row.connector), info, row.base_url, credential, self._policy, self._seconds)
+
+    async def _keep_tokens(
+        self, user_id: UUID, attempt: CredentialAttempt, row: Connection, known: Connector, answer: Granted
+    ) -> CheckReply:
+        declared = {scope.name for scope in known.scopes}
+        # RFC 6749, section 5.1: a provider that names none granted what was asked for.
+        named = attempt.scopes if answer.scopes is None else answer.scopes
+        granted = [scope.name for scope in known.scopes if scope.name in declared & set(named)]
+        missing = [name for name in needed_to_check(known) if name not in granted]
+        if missing:
+            reason = f"You did not allow {known.title} what Coco needs at least: {plainly(known, missing)}."
+            return await self._ended(user_id, attempt, Found(outcome="scopes_missing", reason=reason))
+        found = await self._probe(row, answer.tokens.credential)
+        if found.outcome not in credentials.ACCEPTED:
+            return await self._ended(user_id, attempt, found)
+        async with self._db.user(user_id) as session:
+            public_key = await sandboxes.public_key(session, user_id)
+            if public_key is None:
+                raise Conflict("there is no sandbox to seal the tokens to")
+            fresh = self._sealed(public_key, answer.tokens)
+            await credentials.keep(session, user_id, attempt.id, found.outcome, fresh, scopes=granted)
+        return CheckReply(state=found.outcome)
+
+    async def _settle(self, user_id: UUID, attempt: CredentialAttempt, found: Found, kept: Kept) -> CheckReply:
+        if found.outcome not in credentials.ACCEPTED:
+            return await self._ended(user_id, attempt, found)
+        async with self._db.user(user_id) as session:
+            await credentials.keep(session, user_id, attempt.id, found.outcome, kept, scopes=attempt.scopes)
+        return CheckReply(state=found.outcome)
+
+    async def _ended(self, user_id: UUID, attempt: CredentialAttempt, found: Found) -> CheckReply:
+        async with self._db.user(user_id) as session:
+            await credentials.end(session, user_id, attempt.id, found.outcome, found.reason)
+        return CheckReply(state=found.outcome)
+
+    def _client(self, known: Connector) -> OAuthClient | None:
+        if known.oauth is None:
+            return None
+        return oauth_client(self._environment, known.name, known.oauth.authorize_url, known.oauth.token_url)
+
+    def _sealed(self, public_key: str, tokens: Tokens) -> Kept:
+        return Kept(
+            sealed=seal(public_key, tokens),
+            fingerprint=fingerprint(tokens.credential, self._master),
+            refresh_fingerprint=None if tokens.refresh is None else fingerprint(tokens.refresh, self._master),
+            expires_at=tokens.expires_at,
+        )
+
+
+def _denied(known: Connector, answer: Denied) -> Found:
+    if answer.kind == "away":
+        return Found(outcome="unreachable", reason=f"{known.title} gave no answer. Sign in there again.")
+    if answer.kind == "setup":
+        reason = f"This deployment is not set up with {known.title}. Ask whoever runs it."
+        return Found(outcome="refused", reason=reason)
+    return Found(outcome="refused", reason=f"{known.title} did not accept the sign-in, or it took too long. Try again.")

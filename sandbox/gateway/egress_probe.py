@@ -1,0 +1,89 @@
+"""Trying a credential out by a safe call: a read that the connector names, or the protocol's own sign-in."""
+
+from __future__ import annotations
+
+from activities.connectors.base import ConnectionInfo, Connector
+from activities.connectors.granted import needed_to_check, plainly
+from coco.errors import CocoError, Code, InvalidInput, Refused
+from coco.gateway_protocol import Credential
+from coco.requests import Frozen, ProviderResponse
+from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
+from sandbox.gateway.delivery.link import Link, ReadLink, check_credential
+from sandbox.gateway.delivery.opening import open_link
+from store.credentials import Outcome
+
+
+class Found(Frozen):
+    """What the provider's answer makes of a credential, and why, in a person's words."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+async def probe(
+    known: Connector,
+    info: ConnectionInfo,
+    base_url: str,
+    credential: Credential,
+    policy: AddressPolicy,
+    seconds: float,
+) -> Found:
+    """Asks the provider once. Raises nothing for what the provider or the network does."""
+    try:
+        check_credential(known, credential)
+    except InvalidInput as error:
+        return Found(outcome="refused", reason=f"It cannot be used as it is: {error}.")
+    except Refused:
+        return Found(outcome="refused", reason=f"{known.title} takes another kind of credential.")
+    try:
+        link = await open_link(known, base_url, credential, policy, seconds)
+    except Unreachable as error:
+        return Found(outcome="unreachable", reason=f"{known.title} could not be reached: {error}.")
+    except Refused as error:
+        # Where the protocol signs in by itself, this is its answer; else it is the address.
+        return Found(outcome="refused", reason=f"It was not accepted: {error}.")
+    try:
+        return await _ask(known, info, link, seconds)
+    finally:
+        await link.close()
+
+
+async def _ask(known: Connector, info: ConnectionInfo, link: Link, seconds: float) -> Found:
+    if known.check is None:
+        return Found(outcome="unchecked" if known.protocol == "http" else "works")
+    operation = known.read(known.check.operation)
+    arguments = operation.parse(known.check.arguments)
+    if not isinstance(link, ReadLink):
+        raise Refused("this provider has no reads", code=Code.NOT_IN_MANIFEST)
+    answer = await link.exchange(operation.request(info, arguments), seconds)
+    if answer.too_large:
+        return Found(outcome="refused", reason=f"{known.title} does not answer at this address as it should.")
+    response = answer.response
+    if response is None or not answer.complete:
+        return Found(outcome="unreachable", reason=f"{known.title} gave no answer. Try again later.")
+    refused = _refused(known, response)
+    if refused is not None:
+        return refused
+    try:
+        # A page that answers 200 to everything is no provider, and some say no with a 200.
+        operation.facts(arguments, response)
+    except (CocoError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        return Found(
+            outcome="refused", reason=f"The address answers, but not as {known.title} does to a key that it accepts."
+        )
+    return Found(outcome="works")
+
+
+def _refused(known: Connector, response: ProviderResponse) -> Found | None:
+    status = response.status
+    if status == 401 or (status != 403 and known.credential_refused(response)):
+        return Found(outcome="refused", reason=f"{known.title} did not accept it.")
+    if 200 <= status < 300:
+        return None
+    if status == 403:
+        needed = plainly(known, needed_to_check(known))
+        more = f": it must be allowed to {needed}" if needed else ""
+        return Found(outcome="scopes_missing", reason=f"{known.title} knows it, but it may do too little{more}.")
+    if status == 429 or status >= 500:
+        return Found(outcome="unreachable", reason=f"{known.title} is not available right now. Try again later.")
+    return Found(outcome="refused", reason=f"{known.title} answered {status}. Is the address right?")
