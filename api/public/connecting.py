@@ -29,6 +29,8 @@ from store.tables import Connection
 
 MAX_SETTINGS_BYTES = 10_000
 POLL_SECONDS = 0.25
+MIN_SIGNING_SECRET = 16
+"""Characters; whoever sees one signed message can try shorter ones."""
 
 
 class Wanted(Frozen):
@@ -211,6 +213,8 @@ def credential_of(kind: Connector, secret: str, username: str) -> Credential:
         # RFC 6750, section 2.1, and RFC 9110, section 5.5: a header would not carry it as it is.
         where = "a space" if " " in secret else "a character that is not ASCII"
         raise InvalidInput(f"credential: it has {where}, which no {label} has; copy it again")
+    if scheme == "signature" and len(secret) < MIN_SIGNING_SECRET:
+        raise InvalidInput(f"credential: a signing secret has at least {MIN_SIGNING_SECRET} characters")
     if scheme == "password" and not username:
         raise InvalidInput("username: this account is used with a user name and a password")
     try:
