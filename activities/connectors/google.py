@@ -1,8 +1,12 @@
-"""What the Google connectors share: signing in, and where scopes have their names from."""
+"""What the Google connectors share: signing in, scopes' names, and how Google says that it was asked too often."""
 
 from __future__ import annotations
 
+from activities.connectors.base import Connector
 from activities.connectors.manifest import Auth, OAuth2
+from coco.canonical import parse_json
+from coco.errors import InvalidInput
+from coco.requests import ProviderResponse
 
 SCOPE = "https://www.googleapis.com/auth/"
 
@@ -20,3 +24,25 @@ OAUTH = OAuth2(
     revoke_url="https://oauth2.googleapis.com/revoke",
     extra={"access_type": "offline", "prompt": "consent"},
 )
+
+TOO_OFTEN = frozenset({"dailyLimitExceeded", "quotaExceeded", "rateLimitExceeded", "userRateLimitExceeded"})
+"""Reasons for which Google answers 403: https://developers.google.com/workspace/calendar/api/guides/errors"""
+
+
+class GoogleConnector(Connector):
+    """Which answers a limit with 429, or with 403 and a reason."""
+
+    def limited(self, response: ProviderResponse) -> bool:
+        return super().limited(response) or (response.status == 403 and bool(reasons(response) & TOO_OFTEN))
+
+
+def reasons(response: ProviderResponse) -> frozenset[str]:
+    """The reasons that an error's answer gives; none where it cannot be read."""
+    try:
+        value = parse_json(response.body_bytes())
+    except (InvalidInput, ValueError):
+        return frozenset()
+    error = value.get("error") if isinstance(value, dict) else None
+    errors = error.get("errors") if isinstance(error, dict) else None
+    given = [item.get("reason") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
+    return frozenset(reason for reason in given if isinstance(reason, str))

@@ -281,6 +281,7 @@ def test_the_example_answer_is_understood(case: Case) -> None:
     for example in case.examples:
         arguments = case.operation.parse(example.arguments)
         assert case.connector.credential_refused(example.response) is False
+        assert case.connector.limited(example.response) is False
         if isinstance(case.operation, ReadOperation):
             canonical(case.operation.facts(arguments, example.response))
         elif isinstance(case.operation, GatedOperation):
@@ -296,6 +297,7 @@ def test_a_malformed_answer_is_invalid_and_nothing_else(case: Case, data: st.Dat
     arguments = case.operation.parse(example.arguments)
     response = data.draw(malformed(example.response))
     assert case.connector.credential_refused(response) in {True, False}
+    assert case.connector.limited(response) in {True, False}
     if isinstance(case.operation, ReadOperation):
         facts = only_invalid_input(lambda: case.operation.facts(arguments, response))
         json.dumps(facts)

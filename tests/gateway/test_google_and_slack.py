@@ -207,6 +207,36 @@ async def test_an_expired_token_needs_reconnection(
     assert len(await provider.seen()) == seen
 
 
+def _forbidden(reason: str) -> Reply:
+    return Reply(403, {"error": {"code": 403, "errors": [{"domain": "usageLimits", "reason": reason}]}})
+
+
+LIMITED = [
+    ("google_calendar", "calendars.list", "/calendar/v3/users/me/calendarList", _forbidden("rateLimitExceeded")),
+    ("gmail", "messages.search", "/gmail/v1/users/me/messages", _forbidden("userRateLimitExceeded")),
+    ("slack", "channels.list", "/api/conversations.list", Reply(200, {"ok": False, "error": "ratelimited"})),
+]
+
+
+@pytest.mark.parametrize(("name", "operation", "path", "reply"), LIMITED)
+async def test_a_limit_that_is_told_in_a_providers_own_way_is_one(
+    person: Person, provider: ProviderProcess, name: str, operation: str, path: str, reply: Reply
+) -> None:
+    one = await account(person, name, provider)
+    await provider.on("GET", path, reply)
+    with pytest.raises(Refused) as caught:
+        await one.read(operation, {})
+    assert caught.value.code == "throttled"
+    assert await one.state() == "active"
+
+
+async def test_what_the_account_may_not_is_no_limit(person: Person, provider: ProviderProcess) -> None:
+    one = await account(person, "google_calendar", provider)
+    await provider.on("GET", "/calendar/v3/users/me/calendarList", _forbidden("forbidden"))
+    with pytest.raises(InvalidInput, match="403"):
+        await one.read("calendars.list", {})
+
+
 async def test_a_missing_scope_is_no_expired_token(person: Person, provider: ProviderProcess) -> None:
     one = await account(person, "slack", provider)
     await provider.on("GET", "/api/users.list", Reply(body={"ok": False, "error": "missing_scope"}))

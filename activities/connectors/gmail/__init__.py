@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from activities.connectors.base import Connector
 from activities.connectors.gmail.drafts import CreateDraft, DeleteDraft
 from activities.connectors.gmail.reads import GetDraft, GetMessage, GetThread, ListDrafts, SearchMessages
 from activities.connectors.gmail.scopes import SCOPES
 from activities.connectors.gmail.send import SendEmail
-from activities.connectors.google import AUTH, OAUTH
+from activities.connectors.google import AUTH, OAUTH, GoogleConnector
 from activities.connectors.manifest import Check, RateLimit
 
 __all__ = ["GMAIL"]
 
-GMAIL = Connector(
+GMAIL = GoogleConnector(
     "gmail",
     "Gmail",
     (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from activities.connectors.base import Connector
-from activities.connectors.google import AUTH, OAUTH
+from activities.connectors.google import AUTH, OAUTH, GoogleConnector
 from activities.connectors.google_calendar.changes import CancelEvent, CreateEvent, UpdateEvent
 from activities.connectors.google_calendar.reads import FreeBusy, GetEvent, ListCalendars, ListEvents
 from activities.connectors.google_calendar.scopes import SCOPES
@@ -11,7 +10,7 @@ from activities.connectors.manifest import Check, RateLimit
 
 __all__ = ["GOOGLE_CALENDAR"]
 
-GOOGLE_CALENDAR = Connector(
+GOOGLE_CALENDAR = GoogleConnector(
     "google_calendar",
     "Google Calendar",
     (ListCalendars(), ListEvents(), GetEvent(), FreeBusy(), CreateEvent(), UpdateEvent(), CancelEvent()),

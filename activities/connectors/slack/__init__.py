@@ -15,16 +15,20 @@ from activities.connectors.slack.reads import (
     Replies,
 )
 from activities.connectors.slack.scopes import OAUTH, SCOPES
-from activities.connectors.slack.wire import credential_refused
+from activities.connectors.slack.wire import TOO_OFTEN, credential_refused, error_of
 from coco.requests import ProviderResponse
 
 __all__ = ["SLACK"]
 
 
 class _Slack(Connector):
+    """Which says what is wrong with status 200 and a word for it."""
+
     def credential_refused(self, response: ProviderResponse) -> bool:
-        """Slack says so with status 200 and a word for it."""
         return credential_refused(response)
+
+    def limited(self, response: ProviderResponse) -> bool:
+        return super().limited(response) or error_of(response) in TOO_OFTEN
 
 
 SLACK = _Slack(

@@ -19,6 +19,8 @@ BAD_CREDENTIAL = frozenset(
 )
 """Errors that say that the token does not work (any more). `missing_scope` is another matter."""
 
+TOO_OFTEN = frozenset({"rate_limited", "ratelimited"})
+
 MAY_HAVE_HAPPENED = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 """Errors after which, as Slack documents them, some of the call may have taken effect."""
 
