@@ -136,7 +136,7 @@ async def _page(
         people=PEOPLE,
         flows=flows,
         accounts=accounts,
-        titles={str(row.id): row.title for row in [*flows, *accounts]},
+        titles={str(row.id): row.title for row in flows} | {str(row.id): row.title for row in accounts},
         operations=_operations({row.connector for row in accounts}),
         kinds=_kinds(),
         signed=signed,
@@ -144,6 +144,7 @@ async def _page(
         temporal=_temporal(visitor),
         entry_links=entry_links,
         pretty=pretty,
+        outcome_of=outcome_of,
         feed="all",
     )
 
@@ -214,3 +215,11 @@ def entry_links(entry: ActivityView) -> dict[str, str]:
 def pretty(body: dict[str, Any]) -> str:
     """A body for the eye."""
     return json.dumps(body, ensure_ascii=False, indent=2, sort_keys=True)
+
+
+def outcome_of(outcome: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the provider answered, as pairs to list; its own result's parts among them."""
+    result = outcome.get("result")
+    if not isinstance(result, dict):
+        return wording.outcome_text(outcome)
+    return wording.outcome_text({name: value for name, value in outcome.items() if name != "result"} | result)
