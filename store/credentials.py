@@ -201,7 +201,7 @@ async def keep(
     now = utc_now()
     await _finish(session, attempt, outcome, "", now)
     await _replace(session, connection, kept, now)
-    state = connection.state
+    was = state = connection.state
     if state not in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}:
         state = ConnectionState.READ_ONLY if attempt.read_only else ConnectionState.ACTIVE
     method = {"key": "key", "code": "oauth", "team": "team"}[attempt.kind]
@@ -233,7 +233,7 @@ async def keep(
         },
     )
     await _tell(session, connection, {"check": outcome, "state": state})
-    if state != connection.state:
+    if state != was:
         await revoking.wake_dependents(session, user_id, connection.id)
 
 
@@ -326,8 +326,9 @@ def _sealed_of(connection: Connection) -> Any:
 
 
 async def _change(session: AsyncSession, connection: Connection, **values: Any) -> None:
+    before = connection.state  # the update below changes the row at hand as well
     await session.execute(update(Connection).where(col(Connection.id) == connection.id).values(**values))
-    if "state" in values and values["state"] != connection.state:
+    if "state" in values and values["state"] != before:
         await audit.append(
             session,
             connection.user_id,
@@ -336,7 +337,7 @@ async def _change(session: AsyncSession, connection: Connection, **values: Any) 
             body={
                 "connection": str(connection.id),
                 "title": connection.title,
-                "state": {"from": connection.state, "to": str(values["state"])},
+                "state": {"from": before, "to": str(values["state"])},
                 "reason": values.get("reason", ""),
             },
         )

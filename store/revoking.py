@@ -128,19 +128,6 @@ async def credential_refused(session: AsyncSession, user_id: UUID, connection_id
     return True
 
 
-async def reconnected(session: AsyncSession, user_id: UUID, connection_id: UUID) -> None:
-    """A connection that was broken has a credential which its provider accepted: what waits for it goes on.
-
-    For whoever sets its state, in the same transaction. The gateway's role may do it.
-    """
-    await session.execute(
-        update(Connection)
-        .where(col(Connection.id) == connection_id, col(Connection.user_id) == user_id)
-        .values(broken_at=None)
-    )
-    await wake_dependents(session, user_id, connection_id)
-
-
 async def owed(session: AsyncSession) -> dict[UUID, list[UUID]]:
     """Connections whose data is not certainly gone yet, by user. Needs the control role, and no user."""
     rows = await session.execute(text("SELECT user_id, connection_id FROM coco_purges_owed()"))

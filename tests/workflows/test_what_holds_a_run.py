@@ -85,9 +85,9 @@ async def connect_again(world: World) -> None:
         await session.execute(
             update(Connection)
             .where(col(Connection.id) == world.connection.id)
-            .values(state="active", reason="", credential_set_at=done["t"])
+            .values(state="active", reason="", credential_set_at=done["t"], broken_at=None)
         )
-        await revoking.reconnected(session, world.user_id, world.connection.id)
+        await revoking.wake_dependents(session, world.user_id, world.connection.id)
     await world.deliver()
 
 
