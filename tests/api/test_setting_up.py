@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -45,6 +46,48 @@ async def test_a_credential_is_sealed_to_the_sandbox_and_readable_by_nobody_else
     assert SECRET not in str(told)
     assert [item["id"] for item in await ada.get("/connections")] == [told["id"]]
     assert (await ada.get("/activity"))["items"][0]["kind"] == "connection_added"
+
+
+@pytest.mark.parametrize(
+    ("connector", "base_url", "scheme", "username"),
+    [
+        ("apollo", "", "header", ""),
+        ("webhook", "https://example.com/in/coco", "signature", ""),
+        ("salesforce", "https://acme.my.salesforce.com", "bearer", ""),
+        ("imap", "imaps://mail.example.com:993", "password", "ada@example.com"),
+    ],
+)
+async def test_each_provider_gets_a_credential_of_its_own_kind(
+    ada: Person, sandbox: PrivateKey, postgres: Postgres, connector: str, base_url: str, scheme: str, username: str
+) -> None:
+    credential = {"secret": SECRET, "username": username}
+    told = await ada.post(
+        "/connections", {"connector": connector, "base_url": base_url, "credential": credential}, status=201
+    )
+    assert told["base_url"] == (base_url or "https://api.apollo.io/api/v1")
+    with postgres.connect() as owner:
+        sealed = owner.execute("SELECT sealed FROM credential_attempts").fetchone()
+    assert sealed is not None
+    opened = open_sealed(sandbox, sealed[0])
+    assert (opened.scheme, opened.secret, opened.username) == (scheme, SECRET, username)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"connector": "salesforce"}, "base_url"),
+        ({"connector": "webhook", "base_url": "https://example.com/in?token=x"}, "base_url"),
+        ({"connector": "webhook", "base_url": "https://example.com/in", "credential": {"secret": "short"}}, "signing"),
+        ({"connector": "imap", "base_url": "imaps://mail.example.com:993"}, "username"),
+        ({"connector": "imap", "base_url": "https://mail.example.com"}, "base_url"),
+    ],
+)
+async def test_what_a_provider_needs_besides_is_said(
+    ada: Person, sandbox: PrivateKey, changed: dict[str, Any], why: str
+) -> None:
+    response = await ada.call("POST", "/connections", json=CONNECTION | changed)
+    assert response.status_code in {400, 422}
+    assert why in response.text
 
 
 async def test_before_the_first_sandbox_has_started_it_is_asked_for(ada: Person, postgres: Postgres) -> None:
