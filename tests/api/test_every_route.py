@@ -212,6 +212,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         "foreign", form=lambda card: {"runs_needed": "1", "review_percent": "0"}
     ),
     ("POST", "/actions/{action_id}/review"): Route("foreign", form=lambda card: {"verdict": "ok"}),
+    ("POST", "/digests/{run_id}/seen"): Route("foreign", form=lambda card: {}),
     ("POST", "/actions/{action_id}/notice/seen"): Route("foreign", form=lambda card: {}),
     ("POST", "/workflows/{workflow_id}/schedules"): Route(
         "foreign",

@@ -14,7 +14,7 @@ from api.public.pages.marking import marked
 from api.public.parts import Parts
 from coco.guardrails.english.compiler import compile_sentence
 from coco.guardrails.english.problems import Problem
-from store import trust
+from store import digests, trust
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
 from tests.api.people import Person
@@ -290,6 +290,23 @@ async def test_digests_say_what_was_done_alone(visitor: Visitor, card: Card, pos
         assert "2 done, 1 waiting for you" in await visitor.get(path)
     place(postgres, "UPDATE grants SET spent_at = now() - interval '25 hours'")
     assert "0 done, 1 waiting for you" in await visitor.get("/")
+
+
+async def test_a_runs_digest_stays_until_it_was_seen(visitor: Visitor, card: Card, postgres: Postgres) -> None:
+    rule = await graduated(postgres, card)
+    later = await make_card(postgres, card.user_id, updates=3)
+    await into(postgres, card, later)
+    for action in later.actions[:2]:
+        await ran_alone(postgres, rule, action)
+    async with postgres.control.user(card.user_id) as session:
+        await digests.write(session, card.user_id, later.run_id)
+    page = await visitor.get("/")
+    assert f'<a href="/runs/{later.run_id}">2 done inside its guardrails; 1 wait for your approval</a>' in page
+    assert f'<a href="/runs/{later.run_id}#action-{later.actions[1].id}">' in page.partition('id="digests"')[2]
+    for _ in range(2):
+        seen = await visitor.post(f"/digests/{later.run_id}/seen", {"back": "inbox"})
+        assert (seen.status_code, seen.headers["location"]) == (303, "/")
+    assert "done inside its guardrails" not in await visitor.get("/")
 
 
 async def test_only_the_guardrails_that_were_shown_are_graduated(

@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.public import guarding
 from coco.actions import ActionState
+from coco.digests import Part
 from coco.trust import Eligibility, TrustLevel
 from store import alone as worked_alone
-from store import guardrails, trust, views, workflows
+from store import digests, guardrails, trust, views, workflows
 from store.alone import Digest, Fallen
+from store.digests import DigestView
 from store.owned import own
 from store.tables import ActionRow, GuardrailRow, Notice, TrustSettings, Workflow
 
@@ -24,6 +26,7 @@ DIGEST_OF = timedelta(days=1)
 FALLEN_FOR = timedelta(days=7)
 """How long the inbox says that a workflow fell back by itself."""
 REVIEWS_IN_INBOX = 5
+RUNS_IN_INBOX = 5
 OFFERS = 3
 """Workflows whose past the inbox looks back at, at most."""
 
@@ -63,6 +66,8 @@ class Work:
     """What the inbox says of work without asking."""
 
     digests: list[Digest] = field(default_factory=list)
+    runs: list[DigestView] = field(default_factory=list)
+    """Of single runs, not yet seen, in which something ran alone or will."""
     fallen: list[Fallen] = field(default_factory=list)
     reviews: list[views.ActionView] = field(default_factory=list)
     to_review: int = 0
@@ -129,8 +134,12 @@ async def work(session: AsyncSession, user_id: UUID) -> Work:
     now = datetime.now(UTC)
     to_review = await trust.to_review(session, user_id)
     shown = to_review[:REVIEWS_IN_INBOX]
+    unseen = await digests.listed(session, user_id, unseen=True)
     return Work(
         digests=await worked_alone.digests(session, user_id, now - DIGEST_OF),
+        runs=[one for one in unseen if any(one.digest.counts[part] for part in Part if part is not Part.WAITING)][
+            :RUNS_IN_INBOX
+        ],
         fallen=await worked_alone.fallen(session, user_id, now - FALLEN_FOR),
         reviews=[await views.action(session, user_id, one.id) for one in shown],
         to_review=len(to_review),

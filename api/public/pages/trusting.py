@@ -19,7 +19,7 @@ from api.public.pages.workflow import as_it_is, gated
 from api.public.reviewing import reviewed
 from coco.errors import CocoError, InvalidInput
 from coco.trust import LeaseTerms, ReviewVerdict
-from store import connections, trust, views, workflows
+from store import connections, digests, trust, views, workflows
 from store.owned import own
 from store.tables import ActionRow
 
@@ -101,6 +101,14 @@ async def review(request: Request, action_id: UUID, form: OwnForm, visitor: Visi
     if done.undo_run_id:
         return RedirectResponse(f"/runs/{done.undo_run_id}", status_code=303)
     return RedirectResponse(f"/workflows/{workflow_id}#{'trust' if done.taken_back else 'reviews'}", status_code=303)
+
+
+@router.post("/digests/{run_id}/seen")
+async def digest_seen(run_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """The owner has seen a run's digest as it is now."""
+    async with visitor.parts.writing(visitor.user_id) as session:
+        await digests.seen(session, visitor.user_id, run_id)
+    return RedirectResponse("/", status_code=303)
 
 
 @router.post("/actions/{action_id}/notice/seen")
