@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -95,3 +95,13 @@ async def undone_by(session: AsyncSession, user_id: UUID, action_id: UUID) -> UU
         select(col(UndoRow.run_id)).where(col(UndoRow.action_id) == action_id, col(UndoRow.user_id) == user_id)
     )
     return found.scalar_one_or_none()
+
+
+async def undone_among(session: AsyncSession, user_id: UUID, action_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Which of some actions are taken back, or are proposed to be: action -> the run that does it."""
+    rows = await session.execute(
+        select(col(UndoRow.action_id), col(UndoRow.run_id)).where(
+            col(UndoRow.user_id) == user_id, col(UndoRow.action_id).in_(list(action_ids))
+        )
+    )
+    return {row.action_id: row.run_id for row in rows}

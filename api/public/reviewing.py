@@ -32,6 +32,15 @@ async def reviewed(parts: Parts, user_id: UUID, action_id: UUID, verdict: Review
     return Reviewed(done, run_id)
 
 
+async def undo(parts: Parts, user_id: UUID, action_id: UUID) -> UUID:
+    """Proposes what takes an action back, whoever had approved it; the run that waits for approval of that.
+
+    Raises NotFound, Conflict, InvalidInput where nothing takes it back.
+    """
+    async with parts.writing(user_id) as session:
+        return (await undoing.propose(session, user_id, action_id, undo_of)).id
+
+
 def undo_of(connection: Connection, row: ActionRow, read: ProviderResponse | None) -> undoing.Undo:
     """The exact action that takes another back. Raises InvalidInput where there is none."""
     found = compensation(Action.model_validate(row.body), row.arguments, read)

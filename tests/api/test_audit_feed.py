@@ -517,3 +517,43 @@ async def test_nothing_in_an_entry_becomes_markup(ada: Person, postgres: Postgre
             page = await visitor.get(path)
             assert "<script>alert" not in page
             assert 'href="javascript' not in page
+
+
+# -- taking back -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_write_is_taken_back_by_an_action_that_waits_for_approval(
+    ada: Person, card: Card, app: FastAPI, parts: Parts
+) -> None:
+    write = card.actions[0]
+    async with visit(app, parts, ada.email) as visitor:
+        page = await visitor.get("/activity?state=&q=arlington")
+        assert page.count(f'action="/actions/{write.id}/undo"') == 1
+        response = await visitor.post(f"/actions/{write.id}/undo", {"q": "arlington"})
+        assert response.status_code == 303, response.text
+        run_id = response.headers["location"].removeprefix("/runs/")
+        assert f'<a href="/runs/{run_id}">Taking it back</a>' in await visitor.get("/activity?q=arlington&what=done")
+    [proposal] = (await ada.get(f"/runs/{run_id}"))["actions"]
+    assert (proposal["state"], proposal["origin"]) == ("pending", "undo")
+    assert (proposal["before"], proposal["after"]) == ({"city": "Arlington"}, {"city": ""})
+    [started] = (await ada.get(f"/activity?run_id={run_id}"))["items"]
+    assert started["body"]["undoes"] == str(write.id)
+    again = await ada.call("POST", f"/actions/{write.id}/undo")
+    assert (again.status_code, code(again)) == (409, "conflict")
+
+
+async def test_what_was_sent_or_never_took_place_is_not_taken_back(
+    ada: Person, card: Card, app: FastAPI, parts: Parts
+) -> None:
+    rejected, mail = card.actions[1], card.actions[2]
+    before = await seqs(ada)
+    sent = await ada.call("POST", f"/actions/{mail.id}/undo")
+    assert (sent.status_code, "what was sent stays sent" in sent.text) == (422, True)
+    assert (await ada.call("POST", f"/actions/{rejected.id}/undo")).status_code == 409
+    async with visit(app, parts, ada.email) as visitor:
+        assert f"/actions/{mail.id}/undo" not in await visitor.get("/activity")
+        refused = await visitor.post(f"/actions/{mail.id}/undo", {})
+        assert (refused.status_code, "what was sent stays sent" in refused.text) == (422, True)
+        assert "Set City of Grace Hopper" in refused.text
+    assert [seq for seq in await seqs(ada) if seq <= before[0]] == before
+    assert await kinds(ada, "?kind=run_started") == ["run_started"]

@@ -142,6 +142,8 @@ ROUTES: dict[tuple[str, str], Route] = {
     # By the signature of its delivery: tested in tests/autonomy/test_hooks.py.
     ("POST", "/hooks/{hook_id}"): Route("open"),
     ("GET", "/api/v1/activity"): Route("own"),
+    ("POST", "/api/v1/actions/{action_id}/undo"): Route("foreign"),
+    ("POST", "/actions/{action_id}/undo"): Route("foreign", form=lambda card: {}),
     ("POST", "/api/v1/audit/exports"): Route(
         "own", json=lambda card: {"form": "jsonl", "filter": {"workflow": str(card.workflow_id)}}
     ),

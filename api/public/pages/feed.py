@@ -10,19 +10,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.connectors.base import GatedOperation
 from activities.connectors.registry import CONNECTORS
 from api.errors import STATUS
+from api.public import reviewing
 from api.public.audit_files import export
 from api.public.pages import wording
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.audit import AuditKind
-from coco.errors import CocoError, InvalidInput
+from coco.errors import CocoError, InvalidInput, NotFound
 from coco.names import temporal_workflow_id
-from store import audit_checkpoints, connections, feed, workflows
+from store import audit_checkpoints, connections, feed, undoing, workflows
 from store.feed import STATES, Filter
 from store.views import ActivityView, Page
 
@@ -110,12 +111,12 @@ async def _page(
 ) -> HTMLResponse:
     found = Page[ActivityView](items=[])
     async with visitor.parts.reading(visitor.user_id) as session:
-        if not problem:
-            try:
-                wanted = filter_of(given)
-                found = await feed.page(session, visitor.user_id, wanted, cursor=cursor or None)
-            except InvalidInput as error:
-                status, problem = STATUS[error.code], error.message
+        try:
+            wanted = filter_of(given)
+            found = await feed.page(session, visitor.user_id, wanted, cursor=cursor or None)
+        except InvalidInput as error:
+            status, problem = (status, problem) if problem else (STATUS[error.code], error.message)
+        undone = await undoing.undone_among(session, visitor.user_id, [e.action_id for e in found.items if e.action_id])
         flows = await workflows.listed(session, visitor.user_id, archived=True)
         accounts = await connections.listed(session, visitor.user_id)
         signed = await audit_checkpoints.newest(session, visitor.user_id)
@@ -145,6 +146,7 @@ async def _page(
         entry_links=entry_links,
         pretty=pretty,
         outcome_of=outcome_of,
+        undone=undone,
         feed="all",
     )
 
@@ -198,6 +200,19 @@ async def export_entries(request: Request, visitor: VisitorDep, form: OwnForm) -
                 raise InvalidInput("Nothing was exported: choose CSV, JSON Lines or the signed record.")
     except CocoError as error:
         return await _page(request, visitor, given, status=STATUS.get(error.code, 403), problem=error.message)
+
+
+@router.post("/actions/{action_id}/undo")
+async def undo(request: Request, visitor: VisitorDep, form: OwnForm, action_id: UUID) -> Response:
+    """Proposes what takes an action back, and leads to its card. The filter is kept where nothing does."""
+    try:
+        run_id = await reviewing.undo(visitor.parts, visitor.user_id, action_id)
+    except NotFound:
+        raise
+    except CocoError as error:
+        given = {name: text_of(form, name) for name in FIELDS}
+        return await _page(request, visitor, given, status=STATUS.get(error.code, 403), problem=error.message)
+    return RedirectResponse(f"/runs/{run_id}", status_code=303)
 
 
 def entry_links(entry: ActivityView) -> dict[str, str]:

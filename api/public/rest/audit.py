@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field, ValidationError
 from starlette.responses import StreamingResponse
 
+from api.public import reviewing
 from api.public.audit_files import Form, export
 from api.public.identity import BearerUser
 from api.public.parts import PartsDep
@@ -74,6 +75,18 @@ async def activity(
     )  # fmt: skip
     async with parts.reading(user.user_id) as session:
         return await feed.page(session, user.user_id, wanted, cursor=cursor, limit=limit)
+
+
+class UndoOut(Told):
+    """The run with the one action that takes another back; it waits for approval, and nothing has changed yet."""
+
+    run_id: UUID
+
+
+@router.post("/actions/{action_id}/undo", status_code=201)
+async def undo(user: BearerUser, parts: PartsDep, action_id: UUID) -> UndoOut:
+    """Proposes what takes an action that was carried out back. A message that was sent cannot be taken back."""
+    return UndoOut(run_id=await reviewing.undo(parts, user.user_id, action_id))
 
 
 @router.post("/audit/exports", response_class=StreamingResponse)
