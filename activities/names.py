@@ -97,6 +97,10 @@ class RunView(Frozen):
     """What was planned went with a connection's data: it is planned again."""
     wait_seconds: float = 0.0
     """How long a provider wants to be left alone."""
+    short: str = ""
+    """Why approved actions wait for credits, in a person's words."""
+    short_until: datetime | None = None
+    """When a budget's next period lets the first of them go on by itself."""
 
 
 class ActionRef(UserRun):

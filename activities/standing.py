@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,8 +13,8 @@ from sqlmodel import col
 
 from coco.actions import ActionState
 from coco.connections import ConnectionState
-from store import pacing
-from store.tables import ActionRow, Connection, EffectRow, Run, Workflow
+from store import credits, pacing
+from store.tables import ActionRow, Connection, EffectRow, Run, Workflow, utc_now
 
 BROKEN = frozenset({ConnectionState.NEEDS_RECONNECTION.value, ConnectionState.REVOKED.value})
 
@@ -23,20 +24,30 @@ class Standing:
     """Read fresh from Postgres."""
 
     blocked: tuple[UUID, ...]
-    """Approved actions that may not begin: the run is paused, or their connection does not write."""
+    """Approved actions that may not begin: the run is paused, their connection does not write, or credits lack."""
     broken: bool
     """Something that the run needs from now on has to be connected again."""
     unreadable: bool
     """Some connection of the workflow has to be connected again, whether or not the run needs it."""
     wait_seconds: float
     """How long the provider that asks for the longest pause wants to be left alone."""
+    short: str
+    """Why approved actions wait for credits; empty where none does."""
+    short_until: datetime | None
+    """When a budget's next period lets the first of them go on by itself."""
 
 
 async def standing(session: AsyncSession, run: Run, workflow: Workflow) -> Standing:
     """Of one run."""
     open_actions = (
         await session.execute(
-            select(col(ActionRow.id), col(ActionRow.state), col(ActionRow.connection_id), col(EffectRow.state))
+            select(
+                col(ActionRow.id),
+                col(ActionRow.state),
+                col(ActionRow.connection_id),
+                col(EffectRow.state),
+                col(ActionRow.body)["credits"].as_integer(),
+            )
             .outerjoin(EffectRow, col(EffectRow.action_id) == col(ActionRow.id))
             .where(col(ActionRow.run_id) == run.id)
             .where(col(ActionRow.state).in_([ActionState.PENDING.value, ActionState.APPROVED.value]))
@@ -52,14 +63,17 @@ async def standing(session: AsyncSession, run: Run, workflow: Workflow) -> Stand
     planning = run.revision == 0 or run.replan or run.state in {"starting", "planning", "asking"}
     since = {key for key in broken & given if _broke_during(connections[key], run)}
     waits = await pacing.waiting(session, run.user_id, list(ids))
+    to_begin = [row for row in open_actions if row[1] == ActionState.APPROVED and row[3] in {None, "turned_away"}]
+    costs = {row[0]: row[4] for row in to_begin}
+    short = await credits.shortages(session, run.user_id, run.workflow_id, costs, utc_now())
     return Standing(
         blocked=tuple(
             row[0]
-            for row in open_actions
-            if row[1] == ActionState.APPROVED
-            and row[3] in {None, "turned_away"}
-            and (run.paused_at is not None or connections[row[2]].state != ConnectionState.ACTIVE)
+            for row in to_begin
+            if run.paused_at is not None or connections[row[2]].state != ConnectionState.ACTIVE or row[0] in short
         ),
+        short=next((item.why for item in short.values()), ""),
+        short_until=min((item.until for item in short.values() if item.until is not None), default=None),
         broken=(planning and bool(since)) or any(row[2] in broken for row in open_actions),
         unreadable=bool(broken & given),
         wait_seconds=max((seconds for seconds, _ in waits.values()), default=0.0),
@@ -69,7 +83,10 @@ async def standing(session: AsyncSession, run: Run, workflow: Workflow) -> Stand
 async def is_blocked(session: AsyncSession, run: Run, action: ActionRow) -> bool:
     """Whether an approved action may not begin now, and will wait."""
     connection = await session.get_one(Connection, action.connection_id, populate_existing=True)
-    return run.paused_at is not None or connection.state != ConnectionState.ACTIVE
+    if run.paused_at is not None or connection.state != ConnectionState.ACTIVE:
+        return True
+    costs = {action.id: int(action.body["credits"])}
+    return bool(await credits.shortages(session, run.user_id, run.workflow_id, costs, utc_now()))
 
 
 async def wait_of(session: AsyncSession, user_id: UUID, connection_ids: Sequence[UUID]) -> float:

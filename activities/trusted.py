@@ -156,6 +156,8 @@ class TrustedActivities:
             unreadable=stands.unreadable,
             replan=run.replan,
             wait_seconds=stands.wait_seconds,
+            short=stands.short,
+            short_until=stands.short_until,
             cancelled=run.cancel_requested_at is not None,
             revision=run.revision,
             open_questions=open_questions.scalar_one(),

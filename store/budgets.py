@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -35,6 +35,16 @@ _COMMITTED = text(
 """What was reserved since a moment and has not come back: at its cost where that is known, else at its estimate."""
 
 
+def ends(period: Period, now: datetime) -> datetime | None:
+    """When the period that `now` is in ends, in UTC; None for all time."""
+    begun = started(period, now)
+    if begun is None:
+        return None
+    if period is Period.DAY:
+        return begun + timedelta(days=1)
+    return (begun + timedelta(days=32)).replace(day=1)
+
+
 def started(period: Period, now: datetime) -> datetime | None:
     """When the period that `now` is in began, in UTC; None for all time."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -56,10 +66,13 @@ async def check(session: AsyncSession, user_id: UUID, workflow_id: UUID, cost: i
     for row in await listed(session, user_id):
         if row.workflow_id not in {None, workflow_id}:
             continue
-        period = Period(row.period)
-        used = await committed(session, user_id, row.workflow_id, period, now)
-        whose = "All workflows together" if row.workflow_id is None else "This workflow"
-        within_budget(used, cost, row.credits, whose, period)
+        compare(row, await committed(session, user_id, row.workflow_id, Period(row.period), now), cost)
+
+
+def compare(row: CreditBudget, used: int, cost: int) -> None:
+    """Raises Refused (CREDITS) where `cost` on top of what is `used` or set aside would break the budget."""
+    whose = "All workflows together" if row.workflow_id is None else "This workflow"
+    within_budget(used, cost, row.credits, whose, Period(row.period))
 
 
 async def listed(session: AsyncSession, user_id: UUID) -> list[CreditBudget]:

@@ -6,6 +6,8 @@ compared with what is really committed. The database keeps the balance from the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +21,7 @@ from coco.credits import (
     SIGN_UP_CREDITS,
     LedgerAccount,
     LedgerKind,
+    Period,
     Postings,
     after_debit,
     given,
@@ -26,7 +29,7 @@ from coco.credits import (
     set_aside,
     settled,
 )
-from coco.errors import InvalidInput
+from coco.errors import InvalidInput, Refused
 from store import budgets
 from store.tables import ActionRow, CreditAccount, LedgerPosting, LedgerTransaction, utc_now
 
@@ -93,6 +96,63 @@ async def release(session: AsyncSession, user_id: UUID, action_id: UUID) -> None
         return
     action = await session.get_one(ActionRow, action_id)
     await _record(session, user_id, LedgerKind.RELEASE, str(action_id), released(held), [], action)
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """Why an action's credits cannot be set aside now."""
+
+    why: str
+    until: datetime | None
+    """When a budget's next period begins, where that will do; None where somebody has to add credits."""
+
+
+async def shortages(
+    session: AsyncSession, user_id: UUID, workflow_id: UUID, costs: Mapping[UUID, int], now: datetime
+) -> dict[UUID, Shortage]:
+    """Which of a workflow's approved actions, with their costs, would be refused for want of credits, each for itself.
+
+    What is set aside already is not short.
+    """
+    refs = [str(action_id) for action_id, cost in costs.items() if cost]
+    if not refs:
+        return {}
+    held = await session.execute(
+        select(col(LedgerTransaction.ref)).where(
+            col(LedgerTransaction.user_id) == user_id,
+            col(LedgerTransaction.kind) == LedgerKind.RESERVE.value,
+            col(LedgerTransaction.ref).in_(refs),
+        )
+    )
+    reserved = set(held.scalars())
+    open_costs = {action_id: cost for action_id, cost in costs.items() if cost and str(action_id) not in reserved}
+    if not open_costs:
+        return {}
+    account = await session.get(CreditAccount, user_id, populate_existing=True)
+    available = account.balance - account.reserved if account else 0
+    standing = [
+        (row, committed)
+        for row, committed in await budgets.standing(session, user_id, now)
+        if row.workflow_id in {None, workflow_id}
+    ]
+    found: dict[UUID, Shortage] = {}
+    for action_id, cost in open_costs.items():
+        try:
+            after_debit(available, cost)
+        except Refused as error:
+            found[action_id] = Shortage(error.message, None)
+            continue
+        broken = []
+        for row, committed in standing:
+            try:
+                budgets.compare(row, committed, cost)
+            except Refused as error:
+                broken.append((error.message, None if cost > row.credits else budgets.ends(Period(row.period), now)))
+        if broken:
+            ends = [until for _, until in broken]
+            until = None if None in ends else max(item for item in ends if item is not None)
+            found[action_id] = Shortage(broken[0][0], until)
+    return found
 
 
 async def _lock(session: AsyncSession, user_id: UUID) -> None:

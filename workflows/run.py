@@ -97,9 +97,11 @@ class RunWorkflow:
         self._seen = 0
         self._performing: dict[UUID, asyncio.Task[None]] = {}
         self._state = ""
+        self._reason = ""
         self._judged: set[UUID] = set()
         self._read_again: dict[UUID, int] = {}
         self._notice_at: datetime | None = None
+        self._short_until: datetime | None = None
 
     @workflow.signal(name=WAKE_SIGNAL)
     def wake(self) -> None:
@@ -340,6 +342,8 @@ class RunWorkflow:
             return "working", ""
         if view.paused or view.broken:
             return _held(view)
+        if view.short:
+            return "waiting", f"It waits for credits, and goes on by itself. {view.short}"
         if view.approved and set(view.approved) <= set(view.blocked) and not view.pending:
             return "waiting", "A connection is read-only: its approved actions wait until it may write again."
         return "waiting", "Actions wait for your approval."
@@ -363,7 +367,7 @@ class RunWorkflow:
                 self._judged.discard(action_id)
             if minted.grant:
                 failure = await self._perform_in_sandbox(action_id, minted.grant)
-            # What a change of the connection or of the run may undo is no reason to give up yet.
+            # What a change of the connection, of the run or of the credits may undo is no reason to give up yet.
             recorded = await self._recorded(action_id, "" if failure in _MAY_PASS else failure)
             if recorded.state not in {"approved", "sending"} or recorded.blocked:
                 return
@@ -419,8 +423,9 @@ class RunWorkflow:
     async def _next_view(self, *, idle: bool = False) -> RunView:
         """What Postgres says after the next wake-up or finished action. `idle`: no notice's time matters meanwhile."""
         until: float | None = None
-        if self._notice_at is not None and not idle:
-            until = max(0.0, (self._notice_at - workflow.now()).total_seconds())
+        times = [item for item in (None if idle else self._notice_at, self._short_until) if item is not None]
+        if times:
+            until = max(0.0, (min(times) - workflow.now()).total_seconds())
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self._wakes > self._seen or any(task.done() for task in self._performing.values()),
@@ -447,6 +452,7 @@ class RunWorkflow:
             start_to_close_timeout=timedelta(seconds=20),
             retry_policy=_TRUSTED_RETRY,
         )
+        self._short_until = view.short_until
         return view
 
     async def _ensure_sandbox(self) -> None:
@@ -462,9 +468,9 @@ class RunWorkflow:
         )
 
     async def _show(self, state: str, reason: str) -> None:
-        if state == self._state:
+        if state == self._state and (reason == self._reason or not workflow.patched("reasons")):
             return
-        self._state = state
+        self._state, self._reason = state, reason
         workflow.upsert_search_attributes([STATE.value_set(state)])
         await workflow.execute_activity(
             names.SET_STATE,
@@ -499,7 +505,7 @@ class RunWorkflow:
 
 _TRUSTED_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30))
 _ONCE = RetryPolicy(maximum_attempts=1)
-_MAY_PASS = frozenset({Code.CONNECTION_UNUSABLE.value, Code.RUN_PAUSED.value})
+_MAY_PASS = frozenset({Code.CONNECTION_UNUSABLE.value, Code.RUN_PAUSED.value, Code.CREDITS.value})
 
 
 def _held(view: RunView) -> tuple[str, str]:

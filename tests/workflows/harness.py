@@ -178,6 +178,15 @@ class World:
             await asyncio.sleep(0.05)
         raise AssertionError(f"the run is {run.state} ({run.reason}), not {states}")
 
+    async def until_reason(self, run_id: UUID, part: str) -> Run:
+        """The run once it says that."""
+        for _ in range(600):
+            run = await self.run(run_id)
+            if part in run.reason:
+                return run
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"the run is {run.state} ({run.reason}), and does not say {part!r}")
+
     async def until_action(self, run_id: UUID, key: str, *states: str) -> ActionRow:
         """The newest version of the action with that key, once it is in one of the states."""
         for _ in range(600):

@@ -9,9 +9,11 @@ import pytest
 
 from activities.names import PerformInput, PlanInput
 from coco.audit import verify_chain
+from coco.credits import Period
 from coco.decisions import Verdict
 from coco.plans import PlanDraft
-from store import audit
+from store import audit, budgets, credits, runs
+from store.database import Database
 from tests.conftest import Postgres
 from tests.temporal_server import TemporalServer
 from tests.workflows.harness import TUNING, World, a_contact, a_world, one_question_then_writes, two_field_writes, works
@@ -262,21 +264,53 @@ async def test_a_run_with_nothing_to_do_ends(postgres: Postgres, temporal: Tempo
         await world.until(run_id, "done")
 
 
-async def test_a_balance_that_does_not_cover_the_cost_sends_nothing(
+async def test_a_run_that_runs_out_of_credits_waits_says_so_and_goes_on_after_a_top_up(
     postgres: Postgres, temporal: TemporalServer
 ) -> None:
     async with a_world(postgres, temporal) as world:
         with postgres.connect() as owner:
+            # As an account that has used all it had.
             owner.execute("UPDATE credit_accounts SET balance = 0")
         run_id = await world.start()
         await world.until(run_id, "waiting")
         first, second = await world.actions(run_id)
         await world.decide(first)
         await world.decide(second, Verdict.REJECT, "no")
-        failed = await world.until_action(run_id, "contact-1", "failed")
-        assert failed.outcome == {"sent": False, "code": "credits"}
+        await world.until_reason(run_id, "It waits for credits, and goes on by itself.")
         assert world.performed == []
         assert await world.balance() == (0, 0)
+        await world.settle_down(run_id)
+        owner_database = Database(postgres.owner)
+        try:
+            async with owner_database.user(world.user_id) as session:
+                assert await credits.top_up(session, world.user_id, 50, "invoice 7")
+                await runs.look_again(session, world.user_id)
+        finally:
+            await owner_database.close()
+        await world.deliver()
+        await world.until_action(run_id, "contact-1", "done")
+        assert len(world.performed) == 1
+        await world.until(run_id, "done")
+
+
+async def test_a_run_beyond_its_budget_waits_until_the_budget_is_raised(
+    postgres: Postgres, temporal: TemporalServer
+) -> None:
+    async with a_world(postgres, temporal) as world:
+        async with postgres.api.user(world.user_id) as session:
+            await budgets.put(session, world.user_id, None, Period.EVER, 0)
+        run_id = await world.start()
+        await world.until(run_id, "waiting")
+        first, second = await world.actions(run_id)
+        await world.decide(first)
+        await world.decide(second, Verdict.REJECT, "no")
+        await world.until_reason(run_id, "All workflows together may use 0 credits in all")
+        assert world.performed == []
+        async with postgres.api.user(world.user_id) as session:
+            await budgets.put(session, world.user_id, None, Period.EVER, 100)
+        await world.deliver()
+        await world.until_action(run_id, "contact-1", "done")
+        await world.until(run_id, "done")
 
 
 async def test_a_sandbox_that_cannot_be_started_is_said_and_tried_again(
