@@ -64,9 +64,7 @@ class Person:
 
     def connect(self) -> None:
         demo = self.stack.demo
-        self.hubspot = self.call(
-            "POST",
-            "/connections",
+        self.hubspot = self._connected(
             {
                 "connector": "hubspot",
                 "title": "CRM",
@@ -74,10 +72,8 @@ class Person:
                 "credential": {"secret": demo.api_key},
                 "scopes": every_scope("hubspot"),
             },
-        )["id"]
-        self.smtp = self.call(
-            "POST",
-            "/connections",
+        )
+        self.smtp = self._connected(
             {
                 "connector": "smtp",
                 "title": "Mail",
@@ -86,9 +82,21 @@ class Person:
                 "credential": {"secret": demo.smtp_password, "username": demo.smtp_user},
                 "scopes": every_scope("smtp"),
             },
-        )["id"]
+        )
         for connection in (self.hubspot, self.smtp):
             self.until_connected(connection)
+
+    def _connected(self, body: dict[str, Any]) -> str:
+        """A new connection's id; asked for again while the first sandbox still starts."""
+
+        def tried() -> str | None:
+            response = self.http.post("/api/v1/connections", json=body)
+            if response.status_code == 503:
+                return None
+            assert response.status_code == 201, response.text
+            return str(response.json()["id"])
+
+        return str(wait_for("a sandbox to seal the key to", tried, 180))
 
     def until_connected(self, connection_id: str) -> Any:
         """Its key was tried out, and accepted."""
