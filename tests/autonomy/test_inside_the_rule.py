@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from coco.decisions import Verdict
 from coco.guardrails.declarations import default_catalogue
 from coco.trust import LeaseTerms
@@ -63,6 +65,24 @@ async def test_what_the_rule_covers_runs_and_the_rest_waits(postgres: Postgres, 
         await world.decide(third, Verdict.REJECT, "too old")
         await world.until(run_id, "done")
         assert (await world.actions(run_id))[1].state == "done"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [({"jobtitle": "CTO"}, "done"), ({"jobtitle": "CTO", "phone": "1"}, "pending"), ({"phone": "1"}, "pending")],
+    ids=["the field", "the field and another", "another"],
+)
+async def test_a_rule_about_a_field_is_about_no_other(
+    postgres: Postgres, temporal: TemporalServer, changes: dict[str, str], state: str
+) -> None:
+    async with a_world(
+        postgres, temporal, plan=completes("1", **changes), perform=sends, read_facts=shows({"1": new_contact()})
+    ) as world:
+        await graduate(world, 'Update job titles of contacts tagged "design partner candidate".')
+        run_id = await world.start()
+        await world.until(run_id, "waiting", "done")
+        await world.settle_down(run_id)
+        assert [row.state for row in await world.actions(run_id)] == [state]
 
 
 async def test_at_approve_each_a_confirmed_rule_runs_nothing(postgres: Postgres, temporal: TemporalServer) -> None:
