@@ -331,12 +331,20 @@ OPERATIONS = (
         **_forms("enrol", "enrolling", "enrolled", ("enroll", "enrolling", "enrolled")),
     ),
     Operation(
+        name="contact.remove_from_sequence", doc="Take a contact out of a sequence of messages.", targets=("contact",),
+        argument="action.sequence", aliases=("contacts.stop_sequence", "sequence_states.finish", "stop_sequence"),
+    ),
+    Operation(
         name="record.create", doc="Create a record of a kind that has no operation of its own.", targets=_ANY,
         argument="action.object", objects=_made(_MAKE, "record"), said="Create records of type {} for",
     ),
     Operation(
         name="record.update", doc="Change a record of a kind that has no operation of its own.", targets=("action",),
         argument="action.object", objects=_made(("update",), "record"), said="Update records of type {}",
+    ),
+    Operation(
+        name="record.delete", doc="Delete a record of a kind that has no operation of its own.", targets=("action",),
+        argument="action.object", objects=_made(("delete",), "record"), said="Delete records of type {}",
     ),
     Operation(
         name="email.draft", doc="Write a message and leave it as a draft.", targets=_ANY,

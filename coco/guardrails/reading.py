@@ -250,6 +250,7 @@ _AFTER = {
     "assign": ("Assign", "action.owner", "to {}"),
     "add_to_list": ("Add", "action.list", "to the list {}"),
     "remove_from_list": ("Remove", "action.list", "from the list {}"),
+    "remove_from_sequence": ("Remove", "action.sequence", "from the sequence {}"),
     "add_to_sequence": ("Enrol", "action.sequence", "in the sequence {}"),
 }
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from lark import Token, Tree
 
-from ..catalogue import RECORD_ENTITIES
+from ..catalogue import RECORD_ENTITIES, plural
 from ..form import (
     Covered,
     Empty,
@@ -321,7 +321,7 @@ class Builder(ActReader):
                 span_of(ent),
                 'a rule is about one kind of record, because a condition such as "older than 30 days" could belong to '
                 "either; write one guardrail for each",
-                tokens_of(ent)[0].value + "s",
+                plural(tokens_of(ent)[0].value),
                 fatal=True,
             )
         if ent.data == "e_lifecycle":
@@ -548,9 +548,7 @@ class Builder(ActReader):
         end = str(destination.data) if destination is not None else ""
         if destination is not None and kind in {"v_add", "v_remove"} and end == "d_list":
             sequence = child(destination, "SEQW") is not None
-            if kind == "v_remove" and sequence:
-                raise Refused(span, "taking contacts out of a sequence is no operation that a rule can cover", "")
-            name = "add_to_sequence" if sequence else "add_to_list" if kind == "v_add" else "remove_from_list"
+            name = ("add_to_" if kind == "v_add" else "remove_from_") + ("sequence" if sequence else "list")
             self._cover((f"contact.{name}",), verb, None, destination)
         elif destination is not None and kind == "v_mark" and end == "d_as":
             self._reached = True

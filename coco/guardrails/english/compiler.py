@@ -84,7 +84,7 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     problem = compiled.problems[0]
     start, end = problem.span
     if (start, end) == (0, len(compiled.sentence)) or re.search(
-        r"\b(no|not|never|non|without|none|half|empty|only|except|first|last|least|most|un\w+)\b|n't|\d|-",
+        r"\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|except|first|last|least|most|un\w+)\b|n't|\d|-",
         problem.text.lower(),
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around

@@ -122,7 +122,7 @@ class ConditionReader(TimeReader):
                 said = self._text(span_of(first))
                 raise Refused(
                     span_of(subject),
-                    f"the rule is about {self._plural}, not only about {said}s",
+                    f"the rule is about {self._plural}, not only about these: {said}",
                     f"the {self.parts.target}",
                 )
         try:

@@ -277,6 +277,9 @@ class FrameReader(ConditionReader):
                 "runs, and how far ahead the meeting is",
                 f"Run only {re.sub(r'^only ', '', said)}.",
             )
+        det = child(node, "DET")
+        if det is not None and det.value not in {"every", "any", "each"}:
+            raise Refused(span_of(node), "every one of these days?", "on Mondays Europe/Berlin", weak=True)
         days: tuple[int, ...] = ()
         for one in children(node, "days", "day_span"):
             if days:

@@ -293,7 +293,7 @@ class TimeReader(NumberReader):
                 if not fact.past and "last" not in self._text(span) and "past" not in self._text(span):
                     return Ahead(fact=name, order="<=", seconds=self._seconds(dur, "<="))
                 if not fact.past:
-                    return conjunction([Age(fact=name, order=">=", seconds=0), self._age(name, "<=", dur)])
+                    return conjunction([Age(fact=name, order=">", seconds=0), self._age(name, "<=", dur)])
                 return self._age(name, "<=", dur)
             case "w_next":
                 return Ahead(fact=name, order="<=", seconds=self._seconds(dur, "<="))
