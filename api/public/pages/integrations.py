@@ -97,13 +97,6 @@ async def _shown(visitor: Visitor, rows: list[Connection]) -> list[Shown]:
     ]
 
 
-def _offers(request: Request) -> dict[str, str]:
-    """Addresses, without their ids, of what else the app offers for a connection."""
-    paths = {getattr(route, "path", "") for route in request.app.routes}
-    wanted = {"test": "test"}
-    return {name: last for name, last in wanted.items() if f"/connections/{{connection_id}}/{last}" in paths}
-
-
 async def list_page(request: Request, visitor: Visitor, *, status: int = 200, problem: str = "") -> HTMLResponse:
     """All connections, with what went wrong where something did."""
     async with visitor.parts.reading(visitor.user_id) as session:
@@ -119,7 +112,6 @@ async def list_page(request: Request, visitor: Visitor, *, status: int = 200, pr
         problem=problem,
         integrations=await _shown(visitor, rows),
         connectors=list(CONNECTORS.values()),
-        offers=_offers(request),
         feed="all",
     )
 
@@ -155,7 +147,6 @@ async def one_page(
         older=older,
         first=before is None,
         runs=held,
-        offers=_offers(request),
         feed="all" if before is None else "",
     )
 
