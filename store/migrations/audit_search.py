@@ -96,7 +96,7 @@ BEGIN
   bucket := (below - 1) >> <bits>;
   lowest := (above + 1) >> <bits>;
   WHILE bucket >= lowest AND missing > 0 LOOP
-    -- What is dense is found in the newest bucket; where a bucket had nothing, more are looked at in one go.
+    -- What is dense is found in the newest bucket; where a bucket had little, more are looked at in one go.
     RETURN QUERY
       WITH hits AS MATERIALIZED (
         SELECT a.user_id, a.seq, a.at, a.credits FROM audit a
@@ -110,7 +110,7 @@ BEGIN
     GET DIAGNOSTICS got = ROW_COUNT;
     missing := missing - got;
     bucket := bucket - width;
-    width := CASE WHEN got = 0 THEN least(width * 2, 32) WHEN got < 20 THEN width ELSE 1 END;
+    width := CASE WHEN got * 4 <= missing THEN least(width * 2, 32) ELSE width END;
   END LOOP;
 END $$;
 
