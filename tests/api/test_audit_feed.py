@@ -27,7 +27,7 @@ from coco.audit_checkpoints import SigningKey, public_text
 from coco.errors import Code, InvalidInput
 from coco.grants import new_signing_key
 from coco.requests import ProviderResponse
-from store import audit, effects, feed, grants, refusals, results
+from store import audit, effects, feed, grants, refusals, results, revoking
 from store.feed import Filter
 from store.migrations.audit_search import BUCKET_BITS
 from store.tables import ActionRow, Run
@@ -557,3 +557,26 @@ async def test_what_was_sent_or_never_took_place_is_not_taken_back(
         assert "Set City of Grace Hopper" in refused.text
     assert [seq for seq in await seqs(ada) if seq <= before[0]] == before
     assert await kinds(ada, "?kind=run_started") == ["run_started"]
+
+
+async def test_what_a_purge_took_out_is_gone_from_search_and_the_signed_record_still_holds(
+    ada: Person, postgres: Postgres
+) -> None:
+    card = await make_card(postgres, ada.user_id, question=True)
+    await ada.post(f"/questions/{card.questions[0].id}/answer", {"text": "Qualified"})
+    async with postgres.api.user(ada.user_id) as session:
+        await session.execute(text("UPDATE connections SET state = 'revoked' WHERE id = :c"), {"c": card.crm})
+    assert await kinds(ada, "?q=qualified") == ["question_answered"]
+    async with postgres.control.user(ada.user_id) as session:
+        assert await revoking.purge(session, ada.user_id, card.crm) > 0
+    assert await kinds(ada, "?q=qualified") == []
+    assert await kinds(ada, "?q=erased OR revoked&kind=question_answered") == ["question_answered"]
+    keeper = asyncio.create_task(CheckpointKeeper(postgres.control, KEY, "local").run())
+    try:
+        lines = (await exported(ada, "chain")).splitlines(keepends=True)
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+    report = verify(lines, [Key(public_text(KEY.public))])
+    assert report.problems == []
+    assert report.erased > 0
