@@ -6,7 +6,7 @@ is not known is held. Nothing here opens the gate by itself: the database demand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -263,13 +263,14 @@ class AutonomyActivities:
             return None
         body = Action.model_validate(row.body)
         reads = await self._read(session, ground, row, rules, ground.now - MAX_AGE)
-        told = record_facts(body, row.arguments, ground.crm, self._kinds(rules), _answers(reads))
+        told = record_facts(body, row.arguments, ground.crm, self._needed(rules), _answers(reads))
         about = readable(told.facts, self._catalogue) | {"now": _told(ground.now)}
         full = await self._no_room(session, ground, row, body)
+        base_url = await _base_url(session, row, body)
         first: _Found | None = None
         for rule, form in rules:
             used = await trust.usage(session, row.user_id, rule.id, row.run_id, row.id, ground.now)
-            judged = self._verdict(form, body, row.arguments, about | used)
+            judged = self._verdict(form, action_facts(body, row.arguments, base_url), about | used)
             if judged.covered and full and form.mode != "draft_only":
                 self._check_used_up(ground.lease)
                 judged = judged.model_copy(update={"covered": False, "why": judged.why | {"text": f"held: {full}"}})
@@ -313,7 +314,7 @@ class AutonomyActivities:
     ) -> list[Wanted]:
         reads = await self._read(session, ground, row, rules, since)
         body = Action.model_validate(row.body)
-        wanted = wanted_reads(body, row.arguments, ground.crm, self._kinds(rules), _answers(reads))
+        wanted = wanted_reads(body, row.arguments, ground.crm, self._needed(rules), _answers(reads))
         return [one for one in wanted if one not in reads]
 
     async def _read(
@@ -330,7 +331,7 @@ class AutonomyActivities:
         found: dict[Wanted, ReadRow] = {}
         looked_for: set[Wanted] = set()
         while True:
-            wanted = wanted_reads(body, row.arguments, ground.crm, self._kinds(rules), _answers(found))
+            wanted = wanted_reads(body, row.arguments, ground.crm, self._needed(rules), _answers(found))
             fresh = [one for one in wanted if one not in looked_for]
             if not fresh:
                 return found
@@ -339,15 +340,16 @@ class AutonomyActivities:
                 if (read := await _attested(session, row, one, since)) is not None:
                     found[one] = read
 
-    def _kinds(self, rules: list[tuple[GuardrailRow, Form]]) -> frozenset[str]:
-        """The kinds of record that the rules look at."""
+    def _needed(self, rules: list[tuple[GuardrailRow, Form]]) -> frozenset[str]:
+        """The kinds of record that the rules look at, and the facts that they need by their names."""
         needed = [need.fact for _, form in rules for need in form_requirements(form, self._catalogue)]
+        needed += [fact for _, form in rules for one in form.operations for fact, _ in one.arguments]
         found = {fact.partition(".")[0] for fact in needed} | {form.target for _, form in rules}
-        return frozenset(found | ({"contact"} if "email" in found else set()))
+        return frozenset(found | set(needed) | ({"contact"} if "email" in found else set()))
 
-    def _verdict(self, form: Form, body: Action, arguments: Mapping[str, Any], about: Mapping[str, Any]) -> Judged:
+    def _verdict(self, form: Form, told: Iterable[Mapping[str, Any]], about: Mapping[str, Any]) -> Judged:
         """Under each name that fits the action; a name that the rule excludes holds it under every name."""
-        named = [readable(facts, self._catalogue) for facts in action_facts(body, arguments)]
+        named = [readable(facts, self._catalogue) for facts in told]
         excluded = [facts for facts in named if facts["action.operation"] in form.excluded]
         ours = {one.operation for one in form.operations}
         judged = None
@@ -405,6 +407,11 @@ async def _attested(session: AsyncSession, row: ActionRow, wanted: Wanted, since
         .limit(1)
     )
     return found.scalar_one_or_none()
+
+
+async def _base_url(session: AsyncSession, row: ActionRow, body: Action) -> str:
+    """The address of the action's connection, as its owner gave it."""
+    return (await own(session, Connection, UUID(body.connection), row.user_id, "connection")).base_url
 
 
 async def _only_crm(session: AsyncSession, workflow: Workflow) -> str | None:

@@ -1,8 +1,8 @@
 """Facts of an action as guardrails see them, derived on the control side from what the gateway attests. Pure.
 
 Nothing the sandbox says is looked at: the operation and its arguments are those the action was built from, the record's
-facts come from the attested response to exactly the request that the connector's function names for that record. A
-mail's record is whoever has the address that it goes to (`recipients`).
+facts come from attested responses to exactly the requests that the connector's own functions name
+(`activities.connectors.action_facts`). A mail's record is whoever has the address that it goes to (`recipients`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import Any
 
 from activities import recipients
 from activities.attested import NOT_READ, About, Answers, Attested, Wanted
+from activities.connectors.action_facts import Proposed
 from activities.connectors.hubspot import facts as hubspot
+from activities.connectors.hubspot.action_facts import subject
 from activities.connectors.registry import connector
-from activities.connectors.smtp.arguments import SendArguments
 from coco.actions import Action, Reversibility
 from coco.errors import CocoError
 from coco.guardrails.catalogue import Catalogue
@@ -23,54 +24,74 @@ from coco.guardrails.records import Malformed, read_value
 
 MAX_AGE = timedelta(minutes=15)
 """Older facts are read again before anything is decided on them. (The database holds verdicts to the same age.)"""
+_RECORDS = frozenset({"contact", "deal", "company"})
 
 
 def wanted_reads(
-    action: Action, arguments: Mapping[str, Any], crm: str | None, kinds: Collection[str], answers: Answers
+    action: Action, arguments: Mapping[str, Any], crm: str | None, needed: Collection[str], answers: Answers
 ) -> tuple[Wanted, ...]:
     """The reads that show the facts of what an action is about, as far as the answers so far tell which they are.
 
-    `crm` is the connection in which a mail's recipient is looked up; `kinds` are the kinds of record that the rules
-    speak of. Empty where no rule about a record fits the action.
+    `crm` is the connection in which the contact of an address is looked up; `needed` are the kinds of record and the
+    names of the facts that the rules speak of. Empty where no rule needs what could be read.
     """
-    if action.connector == "hubspot":
-        found = hubspot.subject(action.operation, arguments)
-        return () if found is None else (Wanted(action.connection, hubspot.facts_request(*found)),)
-    address = recipients.only_address(action, arguments)
-    return () if address is None or crm is None else recipients.wanted(address, crm, kinds, answers)
+    proposed = _proposed(action, arguments)
+    if proposed is None:
+        return ()
+    facts = connector(action.connector).facts
+    own = tuple(Wanted(action.connection, request) for request in facts.wanted(proposed, needed))
+    address = recipients.only_address(facts.people(proposed))
+    return own if address is None or crm is None else (*own, *recipients.wanted(address, crm, needed, answers))
 
 
 def record_facts(
-    action: Action, arguments: Mapping[str, Any], crm: str | None, kinds: Collection[str], answers: Answers
+    action: Action, arguments: Mapping[str, Any], crm: str | None, needed: Collection[str], answers: Answers
 ) -> About:
     """The facts of what an action is about, from the answers to `wanted_reads`, and from nothing else."""
-    if action.connector == "hubspot" and (found := hubspot.subject(action.operation, arguments)) is not None:
-        answer = answers.get(Wanted(action.connection, hubspot.facts_request(*found)))
-        if answer is None:
-            return About({}, NOT_READ)
-        try:
-            return About(hubspot.facts(*found, answer))
-        except CocoError as error:
-            return About({}, f"the record's read cannot be used: {error}")
-    if action.operation == "email.send":
-        return recipients.about(action, arguments, crm, kinds, answers)
-    return About({}, "no record stands behind this action")
+    proposed = _proposed(action, arguments)
+    if proposed is None:
+        return About({}, "no record stands behind this action")
+    facts = connector(action.connector).facts
+    own = {wanted.request: answer for wanted, answer in answers.items() if wanted.connection == action.connection}
+    try:
+        found = facts.about(proposed, own)
+    except CocoError as error:
+        return About({}, f"the record's read cannot be used: {error}")
+    people = facts.people(proposed)
+    if people:
+        behind = recipients.about(people, crm, needed, answers)
+        return About(found | behind.facts, behind.missing)
+    reads = facts.wanted(proposed, needed)
+    if any(request not in own for request in reads):
+        return About(found, NOT_READ)
+    alone = not found and not reads and not _RECORDS.isdisjoint(needed)
+    return About(found, "no record stands behind this action" if alone else "")
 
 
-def action_facts(action: Action, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    """`action.*` facts, once for each name under which a rule may speak of the action. Empty: no rule can."""
+def action_facts(action: Action, arguments: Mapping[str, Any], base_url: str = "") -> tuple[dict[str, Any], ...]:
+    """`action.*` facts, once for each name under which a rule may speak of the action. Empty: no rule can.
+
+    `base_url` is the address of the action's connection, where the caller knows it.
+    """
+    proposed = _proposed(action, arguments, base_url)
+    if proposed is None:
+        return ()
     common: dict[str, Any] = {
         "action.connector": action.connector,
         "action.credits": action.credits,
         "action.reversible": action.reversibility is Reversibility.REVERSIBLE,
     }
-    if action.connector == "hubspot":
-        prior = action.prior.value if action.prior is not None else None
-        return tuple(common | named for named in hubspot.proposed(action.operation, arguments, prior))
-    if action.connector == "smtp" and action.operation == "email.send":
-        message = SendArguments.model_validate(dict(arguments))
-        return (common | {"action.operation": "email.send", "action.recipients": [*message.to, *message.cc]},)
-    return ()
+    return tuple(common | named for named in connector(action.connector).facts.proposed(proposed))
+
+
+def _proposed(action: Action, arguments: Mapping[str, Any], base_url: str = "") -> Proposed | None:
+    """None for an action whose arguments are none (any more): nothing is known of it."""
+    try:
+        parsed = connector(action.connector).gated(action.operation).parse(arguments)
+    except CocoError:
+        return None
+    prior = None if action.prior is None else action.prior.value
+    return Proposed(action.operation, parsed.model_dump(), prior, base_url)
 
 
 def readable(facts: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
@@ -93,21 +114,38 @@ def recorded_facts(action: Action, arguments: Mapping[str, Any], reads: Iterable
 
     For looking back only (a backtest): at a grant, `record_facts` takes the one exact read.
     """
-    if action.operation == "email.send":
-        return recipients.recorded(action, arguments, reads)
+    proposed = _proposed(action, arguments)
+    if proposed is None:
+        return {}
+    reads = sorted(reads, key=lambda one: one.at)
+    facts = connector(action.connector).facts
+    own = {read.request: read.response for read in reads if read.connection == action.connection}
     found: dict[str, Any] = {}
-    if action.connector != "hubspot" or (subject := hubspot.subject(action.operation, arguments)) is None:
+    if people := facts.people(proposed):
+        found |= recipients.recorded(people, reads)
+    if action.connector == "hubspot":
+        found |= _recorded_in_hubspot(action, subject(action.operation, proposed.arguments), reads)
+    try:
+        return found | facts.about(proposed, own)
+    except CocoError:
         return found
-    kind, record_id = subject
+
+
+def _recorded_in_hubspot(action: Action, about: tuple[str, str] | None, reads: Iterable[Attested]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if about is None:
+        return found
+    kind, record_id = about
+    plural = next(name for name, one in hubspot.KINDS.items() if one.singular == kind)
     known = connector("hubspot")
-    for read in sorted(reads, key=lambda one: one.at):
+    for read in reads:
         if read.connection != action.connection or not 200 <= read.response.status < 300:
             continue
         try:
             route = known.classify(read.request)
         except CocoError:
             continue
-        if route.access != "read" or not route.operation.startswith(action.operation.partition(".")[0] + "."):
+        if route.access != "read" or not route.operation.startswith(f"{plural}."):
             continue
         for record in hubspot.records_in(read.response):
             if record["id"] == record_id:

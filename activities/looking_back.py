@@ -21,7 +21,7 @@ from coco.guardrails.form import Form
 from coco.guardrails.records import Record, read_record
 from coco.requests import PreparedRequest, ProviderResponse
 from coco.trust import Profile, profile_of
-from store.tables import ActionRow, DecisionRow, ReadRow, UndoRow
+from store.tables import ActionRow, Connection, DecisionRow, ReadRow, UndoRow
 
 MOST = 500
 """Decisions looked back at, newest first."""
@@ -60,6 +60,10 @@ async def past(session: AsyncSession, user_id: UUID, workflow_id: UUID, catalogu
         )
     ).all()
     found: list[Past] = []
+    known = await session.execute(
+        select(col(Connection.id), col(Connection.base_url)).where(col(Connection.user_id) == user_id)
+    )
+    base_urls = {str(connection_id): base_url for connection_id, base_url in known.all()}
     reads: dict[UUID, list[Attested]] = {}
     for action, decision in reversed(rows):
         if action.run_id not in reads:
@@ -69,7 +73,8 @@ async def past(session: AsyncSession, user_id: UUID, workflow_id: UUID, catalogu
         about = readable(recorded_facts(body, action.arguments, earlier), catalogue)
         about["now"] = action.created_at.isoformat().replace("+00:00", "Z")
         # A name that no rule has, so that an action without one is held, and never taken for the rule's own.
-        named = action_facts(body, action.arguments) or ({"action.operation": f"unnamed:{body.operation}"},)
+        told = action_facts(body, action.arguments, base_urls.get(body.connection, ""))
+        named = told or ({"action.operation": f"unnamed:{body.operation}"},)
         found.append(
             Past(
                 id=str(action.id),

@@ -1,4 +1,5 @@
-"""The records behind a mail: the contact whose address it goes to, and the deal that this contact is in. Pure.
+"""The records behind a mail, a meeting or a look-up: the contact whose address it names, and the deal that this contact
+is in. Pure.
 
 A mail names no record, so nothing that a plan says about one is looked at: the address in the mail leads to the contact
 that has it, and the contact to its deals, each by the gateway's attested answer.
@@ -6,7 +7,7 @@ that has it, and the contact to its deals, each by the gateway's attested answer
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from activities.attested import NOT_READ, About, Answers, Attested, Wanted
@@ -14,21 +15,15 @@ from activities.connectors.hubspot import facts as hubspot
 from activities.connectors.hubspot.recipients import Recipient, contact_at, contact_request
 from activities.connectors.hubspot.wire import existing_record
 from activities.connectors.registry import connector
-from activities.connectors.smtp.arguments import SendArguments
-from coco.actions import Action
 from coco.errors import CocoError
 
 MAX_DEALS = 5
 """Of one contact. Where there are more, none is taken for the one that the mail is about."""
 
 
-def only_address(action: Action, arguments: Mapping[str, Any]) -> str | None:
-    """The one address that a mail goes to, in lower case; None where it goes to several, or is no mail."""
-    if action.connector != "smtp" or action.operation != "email.send":
-        return None
-    message = SendArguments.model_validate(dict(arguments))
-    everybody = (*message.to, *message.cc)
-    return everybody[0].lower() if len(everybody) == 1 else None
+def only_address(people: Sequence[str]) -> str | None:
+    """The one address that an action goes to, in lower case; None where it goes to several, or to none."""
+    return people[0].lower() if len(people) == 1 else None
 
 
 def wanted(address: str, crm: str, kinds: Collection[str], answers: Answers) -> tuple[Wanted, ...]:
@@ -51,11 +46,9 @@ def _deal_reads(found: Recipient | None, crm: str) -> tuple[Wanted, ...]:
     return tuple(Wanted(crm, hubspot.facts_request("deal", deal_id)) for deal_id in found.deals)
 
 
-def about(
-    action: Action, arguments: Mapping[str, Any], crm: str | None, kinds: Collection[str], answers: Answers
-) -> About:
+def about(people: Sequence[str], crm: str | None, kinds: Collection[str], answers: Answers) -> About:
     """The facts of the contact and of its one deal. What is not certain is left out."""
-    address = only_address(action, arguments)
+    address = only_address(people)
     if address is None:
         return About({}, "it goes to more than one address, so no one record stands behind it")
     if crm is None:
@@ -98,11 +91,11 @@ def _deal(found: Recipient, crm: str, answers: Answers) -> tuple[dict[str, Any],
     return hubspot.facts_of_record("deal", chosen[0]), ""
 
 
-def recorded(action: Action, arguments: Mapping[str, Any], reads: Iterable[Attested]) -> dict[str, Any]:
+def recorded(people: Sequence[str], reads: Iterable[Attested]) -> dict[str, Any]:
     """What a run had read of a mail's recipient, from every kind of read: for looking back only (a backtest)."""
-    address = only_address(action, arguments)
+    address = only_address(people)
     seen: dict[tuple[str, str], dict[str, Any]] = {}
-    people: dict[str, list[str]] = {}
+    linked_to: dict[str, list[str]] = {}
     for read in sorted(reads, key=lambda one: one.at):
         kind = _kind_read(read)
         if kind is None:
@@ -111,7 +104,7 @@ def recorded(action: Action, arguments: Mapping[str, Any], reads: Iterable[Attes
             known = seen.setdefault((kind, record["id"]), {})
             known |= record["properties"]
             if "contacts" in record["associations"]:
-                people[record["id"]] = record["associations"]["contacts"]
+                linked_to[record["id"]] = record["associations"]["contacts"]
     contacts = [
         record_id
         for (kind, record_id), properties in seen.items()
@@ -121,7 +114,7 @@ def recorded(action: Action, arguments: Mapping[str, Any], reads: Iterable[Attes
         return {}
     [contact] = contacts
     found = hubspot.facts_of_record("contact", {"id": contact, "properties": seen["contact", contact]})
-    deals = [deal_id for deal_id, linked in people.items() if contact in linked and ("deal", deal_id) in seen]
+    deals = [deal_id for deal_id, linked in linked_to.items() if contact in linked and ("deal", deal_id) in seen]
     if len(deals) == 1:
         found |= hubspot.facts_of_record("deal", {"id": deals[0], "properties": seen["deal", deals[0]]})
     return found

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from activities.connectors.action_facts import ActionFacts
 from activities.connectors.manifest import BEARER, Auth, Check, OAuth2, RateLimit, Scope
 from coco.actions import Action, Preview, Prior, Reversibility
 from coco.canonical import can_be_kept, parse_json
@@ -214,6 +215,7 @@ class Connector:
         check: Check | None = None,
         base_url: str = "",
         record_url: str = "",
+        facts: ActionFacts | None = None,
     ) -> None:
         """Raises ValueError for a manifest that contradicts itself."""
         self.name = name
@@ -227,6 +229,8 @@ class Connector:
         self.base_url = base_url
         """The provider's own address, used where a connection names none."""
         self.record_url = record_url
+        self.facts = facts or ActionFacts()
+        """What its actions are to guardrails; without any, no rule covers them."""
         self.operations: dict[str, Operation[Any]] = {}
         for operation in operations:
             if operation.name in self.operations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.connectors.apollo.contacts import AddToList, AddToSequence, StopSequence
+from activities.connectors.apollo.facts import ApolloFacts
 from activities.connectors.apollo.lookups import BulkEnrich, EnrichPerson, SearchOrganizations
 from activities.connectors.apollo.reads import (
     FindPeople,
@@ -54,4 +55,5 @@ APOLLO = Connector(
     check=Check(operation="contacts.search", arguments={"limit": 1}),
     base_url="https://api.apollo.io/api/v1",
     record_url=RECORD_URL,
+    facts=ApolloFacts(),
 )

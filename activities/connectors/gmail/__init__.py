@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.connectors.gmail.drafts import CreateDraft, DeleteDraft
+from activities.connectors.gmail.facts import GmailFacts
 from activities.connectors.gmail.reads import GetDraft, GetMessage, GetThread, ListDrafts, SearchMessages
 from activities.connectors.gmail.scopes import SCOPES
 from activities.connectors.gmail.send import SendEmail
@@ -35,4 +36,5 @@ GMAIL = GoogleConnector(
     check=Check(operation="messages.search", arguments={"limit": 1}),
     base_url="https://gmail.googleapis.com",
     record_url="https://mail.google.com",
+    facts=GmailFacts(),
 )

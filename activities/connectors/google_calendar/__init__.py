@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.connectors.google import AUTH, OAUTH, GoogleConnector
 from activities.connectors.google_calendar.changes import CancelEvent, CreateEvent, UpdateEvent
+from activities.connectors.google_calendar.facts import CalendarFacts
 from activities.connectors.google_calendar.reads import FreeBusy, GetEvent, ListCalendars, ListEvents
 from activities.connectors.google_calendar.scopes import SCOPES
 from activities.connectors.manifest import Check, RateLimit
@@ -28,4 +29,5 @@ GOOGLE_CALENDAR = GoogleConnector(
     check=Check(operation="calendars.list", arguments={"limit": 1}),
     base_url="https://www.googleapis.com",
     record_url="https://calendar.google.com",
+    facts=CalendarFacts(),
 )

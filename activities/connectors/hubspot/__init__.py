@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.connectors.base import Connector
+from activities.connectors.hubspot.action_facts import HubSpotFacts
 from activities.connectors.hubspot.archives import ArchiveContact, ArchiveDeal
 from activities.connectors.hubspot.attached import CreateNote, CreateTask
 from activities.connectors.hubspot.creates import CreateCompany, CreateContact, CreateDeal
@@ -84,4 +85,5 @@ HUBSPOT = Connector(
     check=Check(operation="contacts.list", arguments={"limit": 1}),
     base_url="https://api.hubapi.com",
     record_url="https://app.hubspot.com",
+    facts=HubSpotFacts(),
 )

@@ -20,14 +20,14 @@ from coco.requests import PreparedRequest, ProviderResponse
 TAGS = "tags"
 OWNER = "hubspot_owner_id"
 
-_KINDS = {kind.plural: kind for kind in (CONTACTS, DEALS, COMPANIES)}
+KINDS = {kind.plural: kind for kind in (CONTACTS, DEALS, COMPANIES)}
 
 
 def _text(value: str) -> str:
     return value
 
 
-def _listed(value: str) -> list[str]:
+def listed_in(value: str) -> list[str]:
     return [part.strip() for part in value.split(";") if part.strip()]
 
 
@@ -54,7 +54,7 @@ _FIELDS: dict[str, dict[str, tuple[str, Reading]]] = {
     "contact": {
         "first_name": ("firstname", _text),
         "last_name": ("lastname", _text),
-        "tags": (TAGS, _listed),
+        "tags": (TAGS, listed_in),
         "created_at": ("createdate", _moment),
         "updated_at": ("lastmodifieddate", _moment),
         "last_activity_at": ("notes_last_updated", _moment),
@@ -95,6 +95,8 @@ _FIELDS: dict[str, dict[str, tuple[str, Reading]]] = {
         "last_activity_at": ("notes_last_updated", _moment),
     },
 }
+FIELD_OF = {kind: {name: field for field, (name, _) in fields.items()} for kind, fields in _FIELDS.items()}
+"""Property -> fact field, for each kind of record."""
 _FURTHER = {
     "contact": ("hs_email_bounce", "hs_email_delivered", OWNER),
     "deal": ("hs_is_closed", "hs_is_closed_won", OWNER),
@@ -102,13 +104,6 @@ _FURTHER = {
 }
 _NEVER_NULL = frozenset({"tags"})
 """Facts whose empty value is a value of its own, not null."""
-
-
-def subject(operation: str, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
-    """(kind, id) of the one record an operation changes; None where there is none yet (a create)."""
-    kind = _KINDS.get(operation.partition(".")[0])
-    record_id = arguments.get("id")
-    return None if kind is None or not isinstance(record_id, str) else (kind.singular, record_id)
 
 
 def facts_request(kind: str, record_id: str) -> PreparedRequest:
@@ -181,49 +176,5 @@ def _of_deal(properties: Mapping[str, str | None]) -> dict[str, Any]:
     return {}
 
 
-def proposed(
-    operation: str, arguments: Mapping[str, Any], prior: Mapping[str, Any] | None
-) -> tuple[dict[str, Any], ...]:
-    """What the action is in the words of guardrails: one set of `action.*` facts for each name that fits it.
-
-    A change of fields that were all empty is both an enrichment and an update. Tags and owners have operations of
-    their own, so a rule about updates never reaches them; a change that mixes them has no name, and no rule covers it.
-    """
-    plural, _, verb = operation.partition(".")
-    found = _KINDS.get(plural)
-    if found is None:
-        return ()
-    kind = found.singular
-    if verb == "archive":
-        return ({"action.operation": f"{kind}.archive"},)
-    if operation == "deals.move_stage":
-        return ({"action.operation": "deal.move_stage", "action.stage": stage_label(str(arguments["stage"]))},)
-    if verb != "update" or prior is None:
-        return ()
-    changed = arguments["properties"]
-    if changed.keys() == {TAGS}:
-        return _tagging(kind, prior.get(TAGS), changed[TAGS])
-    if changed.keys() == {OWNER}:
-        return ({"action.operation": f"{kind}.assign", "action.owner": changed[OWNER]},)
-    if changed.keys() & {TAGS, OWNER}:
-        return ()
-    field_of = {name: field for field, (name, _) in _FIELDS[kind].items()}
-    fields = {"action.fields": sorted({field_of.get(name, name) for name in changed})}
-    update = {"action.operation": f"{kind}.update"} | fields
-    if kind != "deal" and all(not prior.get(name) for name in changed) and all(changed.values()):
-        return ({"action.operation": f"{kind}.enrich"} | fields, update)
-    return (update,)
-
-
-def _tagging(kind: str, before: str | None, after: str) -> tuple[dict[str, Any], ...]:
-    had, has = set(_listed(before or "")), set(_listed(after))
-    added, removed = has - had, had - has
-    if len(added) == 1 and not removed:
-        return ({"action.operation": f"{kind}.add_tag", "action.tag": added.pop()},)
-    if len(removed) == 1 and not added:
-        return ({"action.operation": f"{kind}.remove_tag", "action.tag": removed.pop()},)
-    return ()
-
-
 def _kind(singular: str) -> ObjectType:
-    return next(kind for kind in _KINDS.values() if kind.singular == singular)
+    return next(kind for kind in KINDS.values() if kind.singular == singular)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.connectors.base import Connector
 from activities.connectors.manifest import Auth, Check, RateLimit
 from activities.connectors.outreach.enrolling import EnrolProspect, FinishState
+from activities.connectors.outreach.facts import OutreachFacts
 from activities.connectors.outreach.reads import (
     GetProspect,
     GetState,
@@ -48,4 +49,5 @@ OUTREACH = Connector(
     check=Check(operation="prospects.list", arguments={"limit": 1}),
     base_url="https://api.outreach.io/api/v2",
     record_url=RECORD_URL,
+    facts=OutreachFacts(),
 )

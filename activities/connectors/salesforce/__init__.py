@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.connectors.base import Connector
 from activities.connectors.manifest import Auth, Check, RateLimit
 from activities.connectors.salesforce.changes import CreateRecord, DeleteRecord, MoveStage, UpdateRecord
+from activities.connectors.salesforce.facts import SalesforceFacts
 from activities.connectors.salesforce.reads import DescribeObject, GetRecord, Query
 from activities.connectors.salesforce.scopes import OAUTH, SCOPES
 from activities.connectors.salesforce.wire import RECORD_URL, error_codes
@@ -43,4 +44,5 @@ SALESFORCE = _Salesforce(
     ),
     check=Check(operation="records.query", arguments={"object": "User", "fields": ["Id"], "limit": 1}),
     record_url=RECORD_URL,
+    facts=SalesforceFacts(),
 )

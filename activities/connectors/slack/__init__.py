@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.connectors.base import Connector
 from activities.connectors.manifest import Auth, Check, RateLimit
+from activities.connectors.slack.facts import SlackFacts
 from activities.connectors.slack.messages import DirectMessage, PostMessage
 from activities.connectors.slack.reads import (
     FindUser,
@@ -62,4 +63,5 @@ SLACK = _Slack(
     ),
     check=Check(operation="channels.list", arguments={"limit": 1}),
     base_url="https://slack.com",
+    facts=SlackFacts(),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.connectors.base import Connector
 from activities.connectors.manifest import PASSWORD, Scope
+from activities.connectors.smtp.facts import MailFacts
 from activities.connectors.smtp.send import SendEmail
 
 __all__ = ["SMTP"]
@@ -15,4 +16,5 @@ SMTP = Connector(
     protocol="smtp",
     auth=PASSWORD,
     scopes=(Scope(name="send", allows="Send mail from your address", access="write"),),
+    facts=MailFacts(),
 )

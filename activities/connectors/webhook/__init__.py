@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.connectors.base import Connector
 from activities.connectors.manifest import Auth, RateLimit, Scope
+from activities.connectors.webhook.facts import WebhookFacts
 from activities.connectors.webhook.send import SendWebhook
 
 __all__ = ["WEBHOOK"]
@@ -21,4 +22,5 @@ WEBHOOK = Connector(
     scopes=(Scope(name="send", allows="Send signed messages to this address", access="write"),),
     # As many as Coco's own webhooks take in an hour, with room for a burst.
     rate_limit=RateLimit(requests=60, seconds=60, source="none published: the receiver is anybody's"),
+    facts=WebhookFacts(),
 )

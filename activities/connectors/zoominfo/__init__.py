@@ -5,6 +5,7 @@ from __future__ import annotations
 from activities.connectors.base import Connector
 from activities.connectors.manifest import Auth, Check, RateLimit
 from activities.connectors.zoominfo.enriching import EnrichCompanies, EnrichContacts
+from activities.connectors.zoominfo.facts import ZoomInfoFacts
 from activities.connectors.zoominfo.reads import LookupCompanies, LookupContacts
 from activities.connectors.zoominfo.scopes import SCOPES
 
@@ -27,4 +28,5 @@ ZOOMINFO = Connector(
     check=Check(operation="companies.lookup", arguments={"website": "zoominfo.com", "limit": 1}),
     base_url="https://api.zoominfo.com",
     record_url="https://app.zoominfo.com",
+    facts=ZoomInfoFacts(),
 )
