@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg.errors import LockNotAvailable, QueryCanceled
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -21,7 +21,7 @@ from coco.errors import CocoError, Code, NotFound
 from coco.requests import Frozen
 from store import audit, revoking
 from store.owned import own
-from store.tables import Connection, CredentialAttempt, Event, SealedCredential, utc_now
+from store.tables import AuditRow, Connection, CredentialAttempt, Event, SealedCredential, utc_now
 
 Outcome = Literal["works", "unchecked", "refused", "scopes_missing", "unreachable", "expired"]
 ACCEPTED: frozenset[Outcome] = frozenset({"works", "unchecked"})
@@ -112,12 +112,29 @@ async def latest(session: AsyncSession, user_id: UUID, connection_id: UUID | Non
 
 
 async def was_read_only(session: AsyncSession, user_id: UUID, connection_id: UUID) -> bool:
-    """Whether its last accepted credential was given to be read with only."""
+    """Whether a connection that carries nothing now only read when it last did; of one that never carried anything,
+    whether its newest credential was given to be read with only.
+
+    From the record of its states: a person may have made it read-only since its credential was given.
+    """
+    told = col(AuditRow.body)
+    was, became = told["state"]["from"].as_string(), told["state"]["to"].as_string()
+    usable = [ConnectionState.ACTIVE.value, ConnectionState.READ_ONLY.value]
+    last = await session.execute(
+        select(case((became.in_(usable), became), else_=was))
+        .where(col(AuditRow.user_id) == user_id, col(AuditRow.kind) == AuditKind.CONNECTION_CHANGED.value)
+        .where(told["connection"].as_string() == str(connection_id))
+        .where(became.in_(usable) | was.in_(usable))
+        .order_by(col(AuditRow.seq).desc())
+        .limit(1)
+    )
+    state = last.scalar_one_or_none()
+    if state is not None:
+        return bool(state == ConnectionState.READ_ONLY.value)
     rows = await session.execute(
         select(col(CredentialAttempt.read_only))
         .where(col(CredentialAttempt.user_id) == user_id, col(CredentialAttempt.connection_id) == connection_id)
-        .where(col(CredentialAttempt.state).in_(ACCEPTED))
-        .order_by(col(CredentialAttempt.finished_at).desc())
+        .order_by(col(CredentialAttempt.created_at).desc(), col(CredentialAttempt.id).desc())
         .limit(1)
     )
     return bool(rows.scalar_one_or_none())
@@ -203,7 +220,9 @@ async def keep(
     await _replace(session, connection, kept, now)
     was = state = connection.state
     if state not in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}:
-        state = ConnectionState.READ_ONLY if attempt.read_only else ConnectionState.ACTIVE
+        # Looked at again: its owner may have made it read-only after they gave the credential.
+        only_reads = attempt.read_only or await was_read_only(session, user_id, connection.id)
+        state = ConnectionState.READ_ONLY if only_reads else ConnectionState.ACTIVE
     method = {"key": "key", "code": "oauth", "team": "team"}[attempt.kind]
     before = list(connection.scopes)
     await _change(

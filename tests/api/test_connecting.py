@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from activities.connectors.registry import connector
 from api.public.oauth import challenge
 from api.public.parts import Parts
 from coco.sealing import open_sealed
+from store import revoking
 from store.tables import OAuthFlow
 from tests.api.pages import visit
 from tests.api.people import Person, code
@@ -45,6 +47,52 @@ async def test_scopes_are_told_in_plain_words_and_the_minimum_is_chosen(ada: Per
         assert not [item for item in kind["scopes"] if item["preselected"] and item["access"] == "write"]
     made = await ada.post("/connections", CONNECTION, status=201)
     assert made["scopes"] == READS
+
+
+async def _breaks(postgres: Postgres, person: Person, connection_id: str) -> None:
+    """The provider does not accept its key any more, as the gateway finds."""
+    async with postgres.gateway.user(person.user_id) as session:
+        await revoking.credential_refused(session, person.user_id, UUID(connection_id), status=401)
+
+
+async def test_a_connection_that_only_reads_still_only_reads_once_it_is_connected_again(
+    ada: Person, sandbox: PrivateKey, postgres: Postgres
+) -> None:
+    """However it became so: its owner's last word on it holds until they say another."""
+    key = {"credential": {"secret": SECRET}}
+    made = await ada.post("/connections", CONNECTION | {"read_only": True}, status=201)
+    path = f"/connections/{made['id']}"
+    await turn_down(postgres, ada.user_id, made["id"], "A typing mistake.")
+    await ada.post(f"{path}/credential", key)
+    await accept(postgres, ada.user_id, made["id"])
+    assert (await ada.get(path))["state"] == "read_only"
+
+    await ada.post(f"{path}/state", {"state": "active"})
+    await _breaks(postgres, ada, made["id"])
+    await ada.post(f"{path}/credential", key)
+    await accept(postgres, ada.user_id, made["id"])
+    assert (await ada.get(path))["state"] == "active"
+
+    await ada.post(f"{path}/state", {"state": "read_only"})
+    await _breaks(postgres, ada, made["id"])
+    await ada.post(f"{path}/credential", key)
+    await accept(postgres, ada.user_id, made["id"])
+    assert (await ada.get(path))["state"] == "read_only"
+
+
+async def test_what_is_made_read_only_while_a_key_is_checked_stays_so(
+    ada: Person, sandbox: PrivateKey, postgres: Postgres
+) -> None:
+    made = await ada.post("/connections", CONNECTION, status=201)
+    path = f"/connections/{made['id']}"
+    await accept(postgres, ada.user_id, made["id"])
+    await ada.post(f"{path}/credential", {"credential": {"secret": SECRET}})
+    await ada.post(f"{path}/state", {"state": "read_only"})
+    await _breaks(postgres, ada, made["id"])
+    with postgres.connect() as owner:
+        owner.execute("UPDATE credential_attempts SET created_at = now() WHERE state = 'pending'")
+    await accept(postgres, ada.user_id, made["id"])
+    assert (await ada.get(path))["state"] == "read_only"
 
 
 @pytest.mark.parametrize(
