@@ -3,8 +3,10 @@ from attested answers; and rules that cover such actions on one side of the line
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -52,6 +54,8 @@ NAMED_OTHERWISE: dict[tuple[str, str], dict[str, Any]] = {
 }
 """What makes an action of an example one that has a name: the own calendar, contacts on lists,
 no reasons to be skipped overruled."""
+EVERY_ACTION = ("action.connector", "action.credits", "action.reversible")
+DOCS = (Path(__file__).parents[2] / "docs" / "facts.md").read_text("utf-8")
 EVERYTHING = frozenset({"contact", "deal", "company", *CATALOGUE.facts})
 
 
@@ -102,6 +106,21 @@ def test_the_reads_it_names_are_reads(name: str, operation: GatedOperation[Any])
         for wanted in wanted_reads(action, one.arguments, None, EVERYTHING, {}):
             assert connector(name).classify(wanted.request).access == "read"
             assert wanted.connection == action.connection
+
+
+@pytest.mark.parametrize(("name", "operation"), GATED, ids=_id)
+def test_the_docs_tell_its_name_and_its_facts(name: str, operation: GatedOperation[Any]) -> None:
+    [row] = [line for line in DOCS.splitlines() if line.startswith(f"| {name} | `{operation.name}` |")]
+    called, told = row.split("|")[3:5]
+    assert (called.strip() == "none") == (operation.name in UNNAMED)
+    for one in examples(name, operation):
+        action = operation.build(examples_of(name).connection, one.arguments, one.prior)
+        for facts in action_facts(action, one.arguments, BASE_URL):
+            assert f"`{facts['action.operation']}`" in called
+            for fact in facts.keys() - {"action.operation", *EVERY_ACTION}:
+                assert f"`{fact}`" in told or "as `" in told, fact
+    for word in re.findall(r"`([a-z]+\.[a-z_]+)`", called):
+        assert word in CATALOGUE.operations or word == "events.cancel", word
 
 
 leaves = (
