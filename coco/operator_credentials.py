@@ -2,7 +2,7 @@
 
 Names are made of the team's and the connector's, in capitals, with `_` for `-`:
 
-    COCO_TEAM_<TEAM>_MEMBERS                    addresses of the accounts that may use it, comma-separated
+    COCO_TEAM_<TEAM>_MEMBERS                    ids of the accounts that may use it, comma-separated
     COCO_TEAM_<TEAM>_<CONNECTOR>_SECRET         or _SECRET_FILE; with _USERNAME for a password
     COCO_TEAM_<TEAM>_<CONNECTOR>_BASE_URL       where it leads, if not to the provider's own address
     COCO_OAUTH_<CONNECTOR>_CLIENT_ID            the API and the gateway need it
@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 _TEAM = re.compile(r"[a-z0-9]{1,40}")
 """Without `_`, so that a team's name ends where the connector's begins."""
@@ -48,15 +49,18 @@ def is_team(name: str) -> bool:
     return _TEAM.fullmatch(name) is not None
 
 
-def team_credential(environment: Mapping[str, str], team: str, connector: str, email: str) -> TeamCredential | None:
-    """None unless the operator configured it and named this account among the team's: the same for every reason."""
+def team_credential(environment: Mapping[str, str], team: str, connector: str, account: UUID) -> TeamCredential | None:
+    """None unless the operator configured it and named this account among the team's: the same for every reason.
+
+    Accounts are named by their ids. Nobody proves at sign-up that an address is theirs, so an address names nobody.
+    """
     if not is_team(team):
         return None
     prefix = f"COCO_TEAM_{team.upper()}"
-    members = {item.strip().lower() for item in environment.get(f"{prefix}_MEMBERS", "").split(",")} - {""}
+    members = {item.strip().lower() for item in environment.get(f"{prefix}_MEMBERS", "").split(",")}
     own = f"{prefix}_{_upper(connector)}"
     secret = _secret(environment, f"{own}_SECRET")
-    if email.lower() not in members or not secret:
+    if str(account) not in members or not secret:
         return None
     return TeamCredential(secret, environment.get(f"{own}_USERNAME", ""), environment.get(f"{own}_BASE_URL", ""))
 

@@ -35,6 +35,8 @@ class Provider:
         self.life = 3600
         self.grant: list[str] | None = None
         """Scopes that the person agrees to; None: all that were asked for."""
+        self.more: list[str] = []
+        """Scopes that come along with them, as where somebody had agreed to more at another time."""
         self.slow = 0.0
 
     def authorize(self, query: dict[str, str]) -> str | None:
@@ -48,7 +50,7 @@ class Provider:
         self.codes[code] = {
             "redirect_uri": query["redirect_uri"],
             "challenge": query["code_challenge"],
-            "scopes": asked if self.grant is None else [item for item in asked if item in self.grant],
+            "scopes": [item for item in asked if self.grant is None or item in self.grant] + self.more,
             "until": time.time() + 60,
         }
         return query["redirect_uri"] + "?" + urlencode({"code": code, "state": query["state"]})
@@ -94,7 +96,7 @@ class Provider:
         return 200 if scope in known["scopes"] else 403
 
     def control(self, order: dict[str, Any]) -> dict[str, Any]:
-        for name in ("life", "grant", "slow"):
+        for name in ("life", "grant", "more", "slow"):
             if name in order:
                 setattr(self, name, order[name])
         if order.get("revoke"):

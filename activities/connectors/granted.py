@@ -47,3 +47,19 @@ def chosen(known: Connector, names: Collection[str] | None) -> list[str]:
     if missing:
         raise InvalidInput(f"scopes: the credential is checked with “{plainly(known, missing)}”, so it must have that")
     return [name for name in declared if name in names]
+
+
+def to_ask_for(known: Connector, names: Collection[str]) -> list[str]:
+    """What the provider's own sign-in page is asked for, so that these scopes may be granted."""
+    asked = [scope.asked_as or scope.name for scope in known.scopes if scope.name in names]
+    return list(dict.fromkeys([*asked, *(known.oauth.always if known.oauth else ())]))
+
+
+def agreed(known: Connector, ticked: Collection[str], named: Collection[str] | None) -> list[str]:
+    """The scopes that a sign-in grants: those ticked that the provider names. Never more: a provider may also name
+    what somebody agreed to at another time. One that names none granted what was asked for (RFC 6749, section 5.1)."""
+    return [
+        scope.name
+        for scope in known.scopes
+        if scope.name in ticked and (named is None or (scope.asked_as or scope.name) in named)
+    ]

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from activities.connectors.granted import to_ask_for
 from activities.connectors.registry import connector
 from api.origins import origin_of
 from api.public import connecting
@@ -83,7 +84,7 @@ async def begin(parts: Parts, who: Identity, what: Wanted, connection_id: UUID |
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": redirect_uri,
-        "scope": manifest.scope_separator.join(what.scopes),
+        "scope": manifest.scope_separator.join(to_ask_for(what.kind, what.scopes)),
         "state": state,
         "code_challenge": challenge(verifier),
         "code_challenge_method": "S256",

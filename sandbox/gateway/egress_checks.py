@@ -12,7 +12,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from activities.connectors.base import ConnectionInfo, Connector
-from activities.connectors.granted import needed_to_check, plainly
+from activities.connectors.granted import agreed, needed_to_check, plainly
 from activities.connectors.registry import connector
 from coco.errors import CocoError, Code, Conflict, Refused
 from coco.gateway_protocol import (
@@ -33,7 +33,8 @@ from sandbox.gateway.egress_credentials import team_own
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_oauth import Denied, Granted, exchange_code, refresh_tokens
 from sandbox.gateway.egress_probe import Found, probe
-from store import credentials, sandboxes
+from sandbox.gateway.egress_tests import Tests
+from store import connection_tests, credentials, sandboxes
 from store.credentials import Kept
 from store.database import Database
 from store.owned import own
@@ -53,8 +54,10 @@ class Checks:
         master: MasterKey,
         policy: AddressPolicy,
         seconds: float,
+        tests: Tests,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._tests = tests
         self._db = database
         self._master = master
         self._policy = policy
@@ -62,13 +65,17 @@ class Checks:
         self._environment = os.environ if environment is None else environment
 
     async def check(self, user_id: UUID, message: CheckRequest, notes: Notes) -> CheckReply:
-        """Tries a key (or the operator's, for a team) out, and keeps it where the provider accepts it.
+        """Tries a key (or the operator's, for a team) out, and keeps it where the provider accepts it; or tests the one
+        that is kept.
 
         Raises NotFound, Refused (FORBIDDEN: not what was given), CocoError (UNAVAILABLE).
         """
         attempt, row = await self._waiting(user_id, message.attempt_id, notes)
         async with credentials.credential_lock(self._db.dsn, row.id, 2 * self._seconds):
             attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+            if attempt.kind == connection_tests.KIND:
+                found = await self._tests.test(user_id, row, message.credential)
+                return await self._ended(user_id, attempt, found)
             if attempt.kind == "team":
                 return await self._check_team(user_id, attempt, row, message.credential)
             if attempt.kind != "key":
@@ -138,6 +145,7 @@ class Checks:
     async def sweep(self, user_id: UUID) -> None:
         """Ends what has waited for its check for too long."""
         async with self._db.user(user_id) as session:
+            await connection_tests.expire(session, user_id)
             await credentials.expire(session, user_id)
 
     # -- parts -----------------------------------------------------------------------------------------------------
@@ -158,10 +166,9 @@ class Checks:
     ) -> CheckReply:
         if brought.scheme != "none":
             raise Refused("a team's credential comes from no sandbox", code=Code.FORBIDDEN)
-        async with self._db.user(user_id) as session:
-            own_key = await team_own(session, row, self._environment)
+        own_key = team_own(row, self._environment)
         if own_key is None:
-            reason = "This deployment has no such team credential for you. Ask whoever runs it."
+            reason = f"This deployment has no such team credential for your account, {user_id}. Ask whoever runs it."
             return await self._ended(user_id, attempt, Found(outcome="refused", reason=reason))
         found = await self._probe(row, own_key)
         return await self._settle(user_id, attempt, found, Kept())
@@ -173,10 +180,7 @@ class Checks:
     async def _keep_tokens(
         self, user_id: UUID, attempt: CredentialAttempt, row: Connection, known: Connector, answer: Granted
     ) -> CheckReply:
-        declared = {scope.name for scope in known.scopes}
-        # RFC 6749, section 5.1: a provider that names none granted what was asked for.
-        named = attempt.scopes if answer.scopes is None else answer.scopes
-        granted = [scope.name for scope in known.scopes if scope.name in declared & set(named)]
+        granted = agreed(known, attempt.scopes, answer.scopes)
         missing = [name for name in needed_to_check(known) if name not in granted]
         if missing:
             reason = f"You did not allow {known.title} what Coco needs at least: {plainly(known, missing)}."

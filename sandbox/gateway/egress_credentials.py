@@ -14,9 +14,7 @@ import os
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from activities.connectors.base import Connector
 from activities.connectors.registry import connector
@@ -27,7 +25,7 @@ from coco.operator_credentials import team_credential
 from coco.sealing import is_fingerprint
 from sandbox.gateway.delivery.link import check_credential
 from store import sandboxes
-from store.tables import Connection, User
+from store.tables import Connection
 
 
 async def check_own(
@@ -50,19 +48,18 @@ async def to_use(
         return brought
     if brought.scheme != "none" or brought.secret:
         raise Refused("a team's credential comes from no sandbox", code=Code.CONNECTION_UNUSABLE)
-    found = await team_own(session, row, os.environ)
+    found = team_own(row, os.environ)
     if found is None:
         raise Refused("the operator gives this account no such team credential", code=Code.CONNECTION_UNUSABLE)
     check_credential(known, found)
     return found
 
 
-async def team_own(session: AsyncSession, row: Connection, environment: Mapping[str, str]) -> Credential | None:
+def team_own(row: Connection, environment: Mapping[str, str]) -> Credential | None:
     """The team's credential for a connection of `method` team; None where the operator does not give it to this
     account, or means another address."""
-    email = (await session.execute(select(col(User.email)).where(col(User.id) == row.user_id))).scalar_one()
     known = connector(row.connector)
-    found = team_credential(environment, row.team or "", known.name, email)
+    found = team_credential(environment, row.team or "", known.name, row.user_id)
     if found is None or row.base_url != (found.base_url or known.base_url):
         return None
     return Credential(scheme=known.auth.scheme, secret=found.secret, username=found.username)

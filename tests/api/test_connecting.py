@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from nacl.public import PrivateKey
 
-from activities.connectors.granted import minimum, plainly
+from activities.connectors.granted import agreed, minimum, plainly
 from activities.connectors.registry import connector
 from api.public.oauth import challenge
 from api.public.parts import Parts
@@ -257,6 +257,22 @@ async def test_signing_in_asks_for_what_was_ticked_with_a_challenge(
     assert query["code_challenge"] == challenge(parts.master.unwrap(flow.verifier).decode())
     assert query["state"] not in str(flow.model_dump())
     assert flow.session_id == ada.session_id
+
+
+async def test_where_a_provider_has_one_permission_for_both_it_is_asked_for_by_its_own_name(
+    ada: Person, sandbox: PrivateKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COCO_OAUTH_SALESFORCE_CLIENT_ID", "the-client")
+    body = {"connector": "salesforce", "base_url": "https://acme.example", "scopes": every_scope("salesforce")}
+    begun = await ada.post("/oauth", body, status=201)
+    assert parse_qs(urlsplit(begun["authorize_url"]).query)["scope"] == ["api refresh_token"]
+
+
+def test_of_one_permission_for_both_only_what_was_ticked_is_granted() -> None:
+    salesforce = connector("salesforce")
+    assert agreed(salesforce, ["records.read"], ("api", "refresh_token")) == ["records.read"]
+    assert agreed(salesforce, every_scope("salesforce"), ("refresh_token",)) == []
+    assert agreed(salesforce, ["records.read"], None) == ["records.read"]
 
 
 def test_the_challenge_is_rfc_7636s() -> None:

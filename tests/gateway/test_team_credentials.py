@@ -20,6 +20,7 @@ from tests.gateway.test_checks import CONTACTS, Sandbox
 
 SECRET = "team-secret-5566778899"
 NONE = Credential(scheme="none")
+ADA = UUID("6a1f0b52-3d0e-4b7e-9a55-0c8c4d6f2e11")
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def _email(person: Person) -> str:
 
 
 def _configure(operator: dict[str, str], url: str, *members: Person) -> None:
-    operator["COCO_TEAM_SALES_MEMBERS"] = ", ".join(["somebody@example.com", *map(_email, members)])
+    operator["COCO_TEAM_SALES_MEMBERS"] = ", ".join([str(uuid4()), *(str(person.user_id) for person in members)])
     operator["COCO_TEAM_SALES_HUBSPOT_SECRET"] = SECRET
     operator["COCO_TEAM_SALES_HUBSPOT_BASE_URL"] = url
 
@@ -118,6 +119,21 @@ async def test_whoever_is_not_named_gets_nothing(stage: Stage, provider: Provide
     assert provider.seen == []
 
 
+async def test_an_address_that_anybody_may_sign_up_with_makes_nobody_a_member(
+    stage: Stage, provider: Provider, operator: dict[str, str]
+) -> None:
+    """Nobody proves at sign-up that an address is theirs: whoever came first would have the team's key."""
+    sandbox = await _sandbox(stage)
+    _configure(operator, provider.url)
+    operator["COCO_TEAM_SALES_MEMBERS"] = _email(sandbox.person)
+    provider.answers = [CONTACTS]
+    connection_id, attempt = await sandbox.give(provider.url, None, kind="team", team="sales")
+    assert await sandbox.check(attempt, NONE) == "refused"
+    assert provider.seen == []
+    # What the operator has to write down is in the answer.
+    assert str(sandbox.person.user_id) in await sandbox.reason(connection_id)
+
+
 async def test_a_teams_key_goes_to_the_operators_address_alone(
     stage: Stage, provider: Provider, operator: dict[str, str]
 ) -> None:
@@ -139,7 +155,7 @@ async def test_a_member_who_leaves_is_refused_at_the_next_request(
     connection_id, attempt = await sandbox.give(provider.url, None, kind="team", team="sales")
     await sandbox.check(attempt, NONE)
     await _read(sandbox, connection_id, NONE)
-    operator["COCO_TEAM_SALES_MEMBERS"] = "somebody@example.com"
+    operator["COCO_TEAM_SALES_MEMBERS"] = str(uuid4())
     before = len(provider.seen)
     with pytest.raises(Refused) as caught:
         await _read(sandbox, connection_id, NONE)
@@ -181,21 +197,21 @@ async def test_a_write_by_a_teams_key_needs_its_grant_like_any(
 @pytest.mark.parametrize("team", ["", "a_b", "A", "a-b", "../x", "é", "x" * 41])
 def test_a_name_that_could_be_read_otherwise_is_no_team(team: str) -> None:
     """`COCO_TEAM_A_B_C_SECRET` is team `a`'s for the connector `b_c`, and no other team's."""
-    environment = {"COCO_TEAM_A_B_HUBSPOT_SECRET": "x", "COCO_TEAM_A_B_MEMBERS": "ada@example.com"}
-    environment |= {"COCO_TEAM__HUBSPOT_SECRET": "x", "COCO_TEAM__MEMBERS": "ada@example.com"}
-    assert team_credential(environment, team, "hubspot", "ada@example.com") is None
+    environment = {"COCO_TEAM_A_B_HUBSPOT_SECRET": "x", "COCO_TEAM_A_B_MEMBERS": str(ADA)}
+    environment |= {"COCO_TEAM__HUBSPOT_SECRET": "x", "COCO_TEAM__MEMBERS": str(ADA)}
+    assert team_credential(environment, team, "hubspot", ADA) is None
 
 
 def test_secrets_may_be_in_files(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from-a-file\n")
     environment = {
-        "COCO_TEAM_OPS_MEMBERS": "Ada@Example.com",
+        "COCO_TEAM_OPS_MEMBERS": f" {str(ADA).upper()}",
         "COCO_TEAM_OPS_SMTP_SECRET_FILE": str(tmp_path / "secret"),
         "COCO_TEAM_OPS_SMTP_USERNAME": "ops",
         "COCO_OAUTH_HUBSPOT_CLIENT_ID": "id",
         "COCO_OAUTH_HUBSPOT_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
     }
-    found = team_credential(environment, "ops", "smtp", "ada@example.com")
+    found = team_credential(environment, "ops", "smtp", ADA)
     assert found is not None
     assert (found.secret, found.username) == ("from-a-file", "ops")
     assert "from-a-file" not in repr(found)

@@ -165,6 +165,13 @@ async def test_signing_in_connects_with_what_was_agreed_to(desk: Desk) -> None:
     assert {"path": "/token", "grant": "authorization_code", "status": 200} in desk.provider.control()["log"]
 
 
+async def test_a_scope_that_nobody_ticked_is_not_granted_whatever_the_provider_names(desk: Desk) -> None:
+    desk.provider.control(more=["crm.objects.contacts.write", "crm.objects.everything"])
+    told = await desk.sign_in(scopes=READS)
+    desk.provider.control(more=[])
+    assert (told["state"], told["scopes"]) == ("active", READS)
+
+
 async def test_a_scope_that_was_not_agreed_to_is_said_in_plain_words(desk: Desk) -> None:
     desk.provider.control(grant=["crm.objects.deals.read"])
     told = await desk.sign_in()
