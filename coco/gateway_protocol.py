@@ -89,13 +89,13 @@ class SealedItem(Frozen):
 
 
 class PendingItem(Frozen):
-    """A credential that was given and waits to be tried out; the newest of its connection."""
+    """A credential that was given and waits to be tried out, its connection's newest; or a test of what is kept."""
 
     id: UUID
     connection_id: UUID
-    kind: Literal["key", "code", "team"]
+    kind: Literal["key", "code", "team", "test"]
     sealed: str = ""
-    """Base64 of a sealed Credential or AuthorizationCode; empty for a team's, which no sandbox sees."""
+    """Base64 of a sealed Credential or AuthorizationCode; empty for a team's, which no sandbox sees, and for a test."""
 
 
 class SealedReply(Frozen):
@@ -116,7 +116,8 @@ class KeysMovedRequest(Frozen):
 
 
 class CheckRequest(Frozen):
-    """`Check`: tries a pending credential out by a safe call, and keeps it where the provider accepts it."""
+    """`Check`: tries a pending credential out by a safe call, and keeps it where the provider accepts it; or tests the
+    one that is kept."""
 
     attempt_id: UUID
     credential: Credential

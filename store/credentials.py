@@ -103,8 +103,17 @@ async def withdraw(session: AsyncSession, user_id: UUID, connection_id: UUID) ->
 
 
 async def latest(session: AsyncSession, user_id: UUID, connection_id: UUID | None = None) -> dict[UUID, Attempt]:
-    """By connection: the newest attempt."""
+    """By connection: the newest attempt with a credential that was given."""
+    return await newest(session, user_id, connection_id, tests=False)
+
+
+async def newest(
+    session: AsyncSession, user_id: UUID, connection_id: UUID | None, *, tests: bool
+) -> dict[UUID, Attempt]:
+    """By connection: its newest attempt, of the tests of what is in use (store.connection_tests) or of the others."""
     query = select(*_SEEN).where(col(CredentialAttempt.user_id) == user_id)
+    is_test = col(CredentialAttempt.kind) == "test"
+    query = query.where(is_test if tests else ~is_test)
     if connection_id is not None:
         query = query.where(col(CredentialAttempt.connection_id) == connection_id)
     rows = await session.execute(query.order_by(col(CredentialAttempt.created_at), col(CredentialAttempt.id)))

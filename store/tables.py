@@ -134,7 +134,7 @@ class CredentialAttempt(SQLModel, table=True):
     user_id: UUID = Field(index=True)
     connection_id: UUID = Field(index=True)
     kind: str
-    """key | code (of an authorization, to be exchanged for tokens) | team"""
+    """key | code (of an authorization, to be exchanged for tokens) | team | test (of what is in use)"""
     sealed: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     fingerprint: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
     """Of what is sealed."""

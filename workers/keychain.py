@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from coco.errors import CocoError, Code
-from coco.gateway_protocol import AuthorizationCode, Credential, PendingItem, Tokens
+from coco.errors import CocoError, Code, Refused
+from coco.gateway_protocol import AuthorizationCode, CheckReply, Credential, PendingItem, Tokens
 from coco.keys import UserKeys
 from workers.gateway_client import GatewayClient
 from workers.keystore import KeyStore, NoCredential
@@ -99,19 +100,36 @@ class KeyChain:
                 reply = None if code is None else await self._gateway.exchange(item.id, code)
             elif item.kind == "team":
                 reply = await self._gateway.check(item.id, Credential(scheme="none"))
+            elif item.kind == "test":
+                reply = await self._test(item)
             else:
                 credential = self._store.opened(item.sealed, Credential)
                 reply = None if credential is None else await self._gateway.check(item.id, credential)
         except CocoError as error:
-            if error.code not in {Code.NOT_FOUND, Code.FORBIDDEN, Code.CONFLICT}:
+            # Withdrawn or ended meanwhile; or nothing usable is kept, and the gateway ends the test in time.
+            if error.code not in {Code.NOT_FOUND, Code.FORBIDDEN, Code.CONFLICT, Code.CONNECTION_UNUSABLE}:
                 raise
-            # Withdrawn or ended meanwhile.
             return
         if reply is None:
             log.warning("a key for connection %s was not sealed to this sandbox", item.connection_id)
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             log.info("a key for connection %s was tried out: %s", item.connection_id, reply.state)
+
+    async def _test(self, item: PendingItem) -> CheckReply:
+        """Brings what is kept, and renewed where its time is over. Raises what the gateway's client raises."""
+        credential = Credential(scheme="none")
+        try:
+            credential = await self.credential(item.connection_id)
+            return await self._gateway.check(item.id, credential)
+        except CocoError as error:
+            if error.code is not Code.CONNECTION_UNUSABLE:
+                raise
+        following = None
+        with contextlib.suppress(NoCredential, Refused):
+            following = await self.another(item.connection_id, credential)
+        # Where it was not renewed, the gateway knows by now what that means for the connection.
+        return await self._gateway.check(item.id, following or credential)
 
     async def _renew(self, connection_id: UUID, tokens: Tokens) -> None:
         """New tokens, unless somebody here has got them meanwhile. Nothing where there is nothing to renew with."""

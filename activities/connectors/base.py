@@ -47,7 +47,7 @@ class Route(Frozen):
     a token, or another method, from the query). None: any, for providers whose queries nobody can list.
     """
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "SEND", "LIST", "SEARCH", "FETCH"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "SEND", "AUTH", "LIST", "SEARCH", "FETCH"]
     path: str
     access: Literal["read", "gated"]
     operation: str

@@ -7,6 +7,8 @@ it out at the provider. Only then is it the connection's. The API has no way to 
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -16,15 +18,16 @@ from activities.connectors.base import ConnectionInfo, Connector
 from activities.connectors.granted import chosen
 from activities.connectors.registry import connector
 from activities.connectors.smtp.message import sender
+from api.errors import TooManyRequests
 from api.public.parts import Parts
 from coco.canonical import can_be_kept, canonical
 from coco.connections import ConnectionState
-from coco.errors import Code, Conflict, InvalidInput, Refused
+from coco.errors import Code, Conflict, InvalidInput, Later, Refused
 from coco.gateway_protocol import Credential
 from coco.operator_credentials import is_team
 from coco.requests import Frozen
 from coco.sealing import fingerprint, seal
-from store import connections, credentials
+from store import connection_tests, connections, credentials
 from store.tables import Connection
 
 MAX_SETTINGS_BYTES = 10_000
@@ -161,6 +164,23 @@ async def replace_credential(
         return row, (await credentials.latest(session, user_id, connection_id))[connection_id]
 
 
+async def try_again(parts: Parts, user_id: UUID, connection_id: UUID) -> tuple[Connection, credentials.Attempt | None]:
+    """Tests a connection that is in use, by the connector's safe call with the credential that the sandbox keeps.
+
+    The gateway judges by the provider's answer. The connection, and the test once it has ended or as it is when the
+    wait is over. Raises NotFound, Conflict (nothing to test, or a test is under way), TooManyRequests.
+    """
+    try:
+        async with parts.writing(user_id) as session:
+            attempt = await connection_tests.ask(session, user_id, connection_id)
+            await connections.want_sandbox(session, user_id)
+    except Later as error:
+        raise TooManyRequests(max(1, math.ceil(error.seconds))) from error
+    row = await settled(parts, user_id, connection_id, attempt, connection_tests.latest)
+    async with parts.reading(user_id) as session:
+        return row, (await connection_tests.latest(session, user_id, connection_id)).get(connection_id)
+
+
 async def stays_read_only(session: Any, user_id: UUID, row: Connection) -> bool:
     """Whether a connection that is connected again only reads, as before."""
     if row.state in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}:
@@ -168,13 +188,19 @@ async def stays_read_only(session: Any, user_id: UUID, row: Connection) -> bool:
     return await credentials.was_read_only(session, user_id, row.id)
 
 
-async def settled(parts: Parts, user_id: UUID, connection_id: UUID, attempt_id: UUID) -> Connection:
+async def settled(
+    parts: Parts,
+    user_id: UUID,
+    connection_id: UUID,
+    attempt_id: UUID,
+    latest: Callable[..., Awaitable[dict[UUID, credentials.Attempt]]] = credentials.latest,
+) -> Connection:
     """The connection once the check of its credential has ended, or as it is when the wait is over."""
     loop = asyncio.get_running_loop()
     until = loop.time() + parts.check_wait_seconds
     while True:
         async with parts.reading(user_id) as session:
-            found = (await credentials.latest(session, user_id, connection_id)).get(connection_id)
+            found = (await latest(session, user_id, connection_id)).get(connection_id)
             row = await connections.get(session, user_id, connection_id)
         # Another attempt has taken its place, or it has ended.
         if found is None or found.id != attempt_id or found.state != "pending" or loop.time() >= until:

@@ -44,7 +44,7 @@ class About:
     connector: Connector
     route: Route
     kind: Kind
-    run_id: UUID
+    run_id: UUID | None = None
     action_id: UUID | None = None
 
 
@@ -83,7 +83,7 @@ class Carrier:
                 raise await self.no_answer(about, str(error), time.monotonic() - started) from error
             except CredentialRefused as error:
                 await self.refused(about, credential, None, time.monotonic() - started)
-                raise Refused(error.message, code=error.code) from error
+                raise CredentialRefused(error.message) from error
             link.written = left
             try:
                 yield link
@@ -98,6 +98,40 @@ class Carrier:
         Raises Refused (CONNECTION_UNUSABLE; NOT_IN_MANIFEST for a provider without reads), Later (THROTTLED or
         UNAVAILABLE), CocoError (TOO_LARGE, UNAVAILABLE).
         """
+        assert about.run_id is not None
+        response, took, pause = await self._ask(about, request, credential)
+        try:
+            async with self._db.user(about.user_id) as session:
+                # The answer came for this credential; a connection connected anew may lead to another account.
+                await to_use(session, about.connection, about.connector, credential, self._master)
+                read_id = await reads.keep(session, about.user_id, about.run_id, about.connection.id, request, response)
+                await self.answered(session, about, response.status, "answered", took, pause)
+        except Refused:
+            await self._note(about, response.status, "dropped", took)
+            raise
+        return read_id, response
+
+    async def test(
+        self, about: About, request: PreparedRequest | None, credential: Credential
+    ) -> ProviderResponse | None:
+        """Asks the provider, and keeps nothing but the line in the log. Without a request, the protocol's sign-in is
+        all, and None its answer. Raises as `read`; CredentialRefused where the provider turned it down."""
+        response, pause = None, None
+        started = time.monotonic()
+        if request is None:
+            async with self.leaving(about, credential, gated=False):
+                took = time.monotonic() - started
+        else:
+            response, took, pause = await self._ask(about, request, credential)
+        status = None if response is None else response.status
+        async with self._db.user(about.user_id) as session:
+            await self.answered(session, about, status, "answered", took, pause)
+        return response
+
+    async def _ask(
+        self, about: About, request: PreparedRequest, credential: Credential
+    ) -> tuple[ProviderResponse, float, float | None]:
+        """An answer, the seconds it took, and those that the provider wants for itself. Raises as `read`."""
         started = time.monotonic()
         async with self.leaving(about, credential, gated=False) as link:
             if not isinstance(link, ReadLink):
@@ -112,22 +146,13 @@ class Carrier:
             raise await self.no_answer(about, answer.problem or "the provider did not answer", took, answer)
         if about.connector.credential_refused(response):
             await self.refused(about, credential, response.status, took)
-            raise Refused("the provider turned the credential down", code=Code.CONNECTION_UNUSABLE)
+            raise CredentialRefused("the provider turned the credential down")
         pause = pause_asked(response.status, response.headers, datetime.now(UTC))
         if about.connector.limited(response) or (response.status == 503 and pause is not None):
             raise await self.throttled(about, response.status, DEFAULT_SECONDS if pause is None else pause, took)
         if response.status >= 500:
             raise await self.no_answer(about, "the provider is not available", took, answer)
-        try:
-            async with self._db.user(about.user_id) as session:
-                # The answer came for this credential; a connection connected anew may lead to another account.
-                await to_use(session, about.connection, about.connector, credential, self._master)
-                read_id = await reads.keep(session, about.user_id, about.run_id, about.connection.id, request, response)
-                await self.answered(session, about, response.status, "answered", took, pause)
-        except Refused:
-            await self._note(about, response.status, "dropped", took)
-            raise
-        return read_id, response
+        return response, took, pause
 
     # -- what came of it -------------------------------------------------------------------------------------------
 

@@ -33,7 +33,8 @@ from sandbox.gateway.egress_credentials import team_own
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_oauth import Denied, Granted, exchange_code, refresh_tokens
 from sandbox.gateway.egress_probe import Found, probe
-from store import credentials, sandboxes
+from sandbox.gateway.egress_tests import Tests
+from store import connection_tests, credentials, sandboxes
 from store.credentials import Kept
 from store.database import Database
 from store.owned import own
@@ -53,8 +54,10 @@ class Checks:
         master: MasterKey,
         policy: AddressPolicy,
         seconds: float,
+        tests: Tests,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        self._tests = tests
         self._db = database
         self._master = master
         self._policy = policy
@@ -62,13 +65,17 @@ class Checks:
         self._environment = os.environ if environment is None else environment
 
     async def check(self, user_id: UUID, message: CheckRequest, notes: Notes) -> CheckReply:
-        """Tries a key (or the operator's, for a team) out, and keeps it where the provider accepts it.
+        """Tries a key (or the operator's, for a team) out, and keeps it where the provider accepts it; or tests the one
+        that is kept.
 
         Raises NotFound, Refused (FORBIDDEN: not what was given), CocoError (UNAVAILABLE).
         """
         attempt, row = await self._waiting(user_id, message.attempt_id, notes)
         async with credentials.credential_lock(self._db.dsn, row.id, 2 * self._seconds):
             attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+            if attempt.kind == connection_tests.KIND:
+                found = await self._tests.test(user_id, row, message.credential)
+                return await self._ended(user_id, attempt, found)
             if attempt.kind == "team":
                 return await self._check_team(user_id, attempt, row, message.credential)
             if attempt.kind != "key":
@@ -138,6 +145,7 @@ class Checks:
     async def sweep(self, user_id: UUID) -> None:
         """Ends what has waited for its check for too long."""
         async with self._db.user(user_id) as session:
+            await connection_tests.expire(session, user_id)
             await credentials.expire(session, user_id)
 
     # -- parts -----------------------------------------------------------------------------------------------------

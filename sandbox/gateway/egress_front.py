@@ -33,6 +33,7 @@ from sandbox.gateway.delivery.addresses import AddressPolicy
 from sandbox.gateway.egress_checks import Checks
 from sandbox.gateway.egress_messages import Notes, dump, parse
 from sandbox.gateway.egress_sending import Sending
+from sandbox.gateway.egress_tests import Tests
 from sandbox.gateway.limits import MAX_MESSAGE_BYTES, Slots, UserLimits
 from store.database import Database
 
@@ -57,8 +58,8 @@ class Egress:
         self.seconds = settings.request_timeout_seconds
         self.policy = AddressPolicy(private=settings.egress_private_addresses)
         self.changes = Changes(database.dsn)
-        self.checks = Checks(database, master, self.policy, self.seconds)
         self.carrier = Carrier(database, master, self.policy, self.seconds)
+        self.checks = Checks(database, master, self.policy, self.seconds, Tests(database, master, self.carrier))
         self.sending = Sending(database, grant_public_key, self.carrier, self.seconds)
 
     def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:

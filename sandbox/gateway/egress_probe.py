@@ -61,12 +61,19 @@ async def _ask(known: Connector, info: ConnectionInfo, link: Link, seconds: floa
     response = answer.response
     if response is None or not answer.complete:
         return Found(outcome="unreachable", reason=f"{known.title} gave no answer. Try again later.")
+    return judged(known, response)
+
+
+def judged(known: Connector, response: ProviderResponse) -> Found:
+    """What an answer to the connector's check says of the credential it was asked with."""
+    assert known.check is not None
+    operation = known.read(known.check.operation)
     refused = _refused(known, response)
     if refused is not None:
         return refused
     try:
         # A page that answers 200 to everything is no provider, and some say no with a 200.
-        operation.facts(arguments, response)
+        operation.facts(operation.parse(known.check.arguments), response)
     except (CocoError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         return Found(
             outcome="refused", reason=f"The address answers, but not as {known.title} does to a key that it accepts."

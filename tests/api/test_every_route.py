@@ -66,6 +66,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/connections/{connection_id}/credential"): Route(
         "foreign", json=lambda card: {"credential": {"secret": "another"}}
     ),
+    ("POST", "/api/v1/connections/{connection_id}/test"): Route("foreign"),
     ("POST", "/api/v1/oauth"): Route(
         "foreign", json=lambda card: {"connector": "hubspot", "connection_id": str(card.crm)}
     ),
@@ -235,6 +236,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/connections/new"): Route("own", query="connector=smtp"),
     ("GET", "/connections/{connection_id}/credential"): Route("foreign"),
     ("POST", "/connections/{connection_id}/credential"): Route("foreign", form=lambda card: {"secret": "another"}),
+    ("POST", "/connections/{connection_id}/test"): Route("foreign", form=lambda card: {}),
     # Cookies are SameSite=Strict, so nobody is signed in on the way back from a provider: it only leads on.
     ("GET", "/connections/oauth/callback"): Route("open"),
     ("GET", "/connections/oauth/finish"): Route("own", query="code=x&state=y"),

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.connectors.registry import CONNECTORS
-from api.errors import STATUS
-from api.public import setting_up
+from api.errors import STATUS, TooManyRequests, describe
+from api.public import connecting, setting_up
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.connections import ConnectionState
 from coco.errors import CocoError
-from store import calls, connections, pacing, revoking, views
+from store import calls, connection_tests, connections, pacing, revoking, views
+from store.credentials import Attempt
 from store.tables import CallRow, Connection, utc_now
 
 router = APIRouter(include_in_schema=False)
@@ -37,6 +38,16 @@ OUTCOMES = {
     "refused": ("key refused", "bad"),
     "dropped": ("dropped: revoked meanwhile", "off"),
 }
+TEST_OUTCOMES = {
+    "pending": "it is being asked.",
+    "works": "it works.",
+    "unchecked": "not asked.",
+    "refused": "refused.",
+    "scopes_missing": "it may do too little.",
+    "unreachable": "no answer.",
+    "expired": "not in time.",
+}
+"""What became of a test; the attempt's reason follows."""
 KINDS = {"read": "Read", "prior": "Read before a change", "send": "Change", "check": "Test"}
 
 
@@ -53,6 +64,14 @@ class Shown:
     """Seconds, and why, where its provider is left alone right now."""
     runs: int
     """Runs that depend on it and have not ended."""
+    test: Attempt | None = None
+    """The newest test of what it has."""
+
+    @property
+    def tested(self) -> str:
+        """What became of the newest test, in a sentence or two."""
+        assert self.test is not None
+        return f"{TEST_OUTCOMES.get(self.test.state, self.test.state)} {self.test.reason}".strip()
 
     @property
     def is_broken(self) -> bool:
@@ -82,6 +101,7 @@ def plain_scopes(row: Connection) -> tuple[str, ...]:
 async def _shown(visitor: Visitor, rows: list[Connection]) -> list[Shown]:
     async with visitor.parts.reading(visitor.user_id) as session:
         waits = await pacing.waiting(session, visitor.user_id, [row.id for row in rows])
+        tests = await connection_tests.latest(session, visitor.user_id)
         depend = {row.id: len(await revoking.dependents(session, visitor.user_id, row.id)) for row in rows}
     now = utc_now()
     return [
@@ -92,6 +112,7 @@ async def _shown(visitor: Visitor, rows: list[Connection]) -> list[Shown]:
             key_is_old=row.method == "key" and row.state != ConnectionState.REVOKED and now - since > KEY_AGE,
             waits=waits.get(row.id),
             runs=depend[row.id],
+            test=tests.get(row.id),
         )
         for row in rows
     ]
@@ -188,4 +209,19 @@ async def set_state(request: Request, connection_id: UUID, form: OwnForm, visito
             return await one_page(request, visitor, connection_id, status=status, problem=error.message)
         return await list_page(request, visitor, status=status, problem=error.message)
     back = f"/connections/{connection_id}" if text_of(form, "back") == "one" else "/connections"
+    return RedirectResponse(back, status_code=303)
+
+
+@router.post("/connections/{connection_id}/test")
+async def test(request: Request, connection_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """Tests what it has at the provider; the page says what became of it."""
+    on_own_page = text_of(form, "back") == "one"
+    try:
+        await connecting.try_again(visitor.parts, visitor.user_id, connection_id)
+    except (CocoError, TooManyRequests) as error:
+        status, _, problem = describe(error)
+        if on_own_page:
+            return await one_page(request, visitor, connection_id, status=status, problem=problem)
+        return await list_page(request, visitor, status=status, problem=problem)
+    back = f"/connections/{connection_id}" if on_own_page else f"/connections#connection-{connection_id}"
     return RedirectResponse(back, status_code=303)

@@ -17,7 +17,7 @@ from api.public.parts import Parts, PartsDep
 from api.public.rest.models import Given, Limit, Told
 from coco.connections import key_age_days
 from coco.errors import InvalidInput
-from store import calls, connections, credentials
+from store import calls, connection_tests, connections, credentials
 from store.connections import is_old_key
 from store.credentials import Attempt
 from store.tables import Connection, utc_now
@@ -83,7 +83,7 @@ class NewState(Given):
 
 
 class CheckOut(Told):
-    """What became of the newest credential that was given."""
+    """What became of the newest credential that was given, or of the newest test of the one in use."""
 
     state: str
     """pending | works | unchecked | refused | scopes_missing | unreachable | expired"""
@@ -113,6 +113,9 @@ class ConnectionOut(Told):
     key_is_old: bool
     """A key of three months or more: time for another one."""
     check: CheckOut | None
+    """Of the newest credential that was given."""
+    test: CheckOut | None
+    """Of the newest test of the credential in use."""
     created_at: datetime
     last_used_at: datetime | None
 
@@ -148,21 +151,31 @@ class ConnectorOut(Told):
     operations: list[OperationOut]
 
 
-def out(row: Connection, attempt: Attempt | None) -> ConnectionOut:
+def out(row: Connection, attempt: Attempt | None, test: Attempt | None) -> ConnectionOut:
     """A connection as it is told."""
     seen = row.model_dump(include=set(ConnectionOut.model_fields))
-    check = None
-    if attempt is not None:
-        at = attempt.finished_at or attempt.created_at
-        check = CheckOut(state=attempt.state, reason=attempt.reason, at=at)
     age = key_age_days(row.credential_set_at, utc_now())
-    return ConnectionOut(**seen, check=check, credential_age_days=age, key_is_old=is_old_key(row, utc_now()))
+    return ConnectionOut(
+        **seen,
+        check=_outcome(attempt),
+        test=_outcome(test),
+        credential_age_days=age,
+        key_is_old=is_old_key(row, utc_now()),
+    )
+
+
+def _outcome(attempt: Attempt | None) -> CheckOut | None:
+    if attempt is None:
+        return None
+    return CheckOut(state=attempt.state, reason=attempt.reason, at=attempt.finished_at or attempt.created_at)
 
 
 async def _told(parts: Parts, user_id: UUID, connection_id: UUID) -> ConnectionOut:
     async with parts.reading(user_id) as session:
         row = await connections.get(session, user_id, connection_id)
-        return out(row, (await credentials.latest(session, user_id, connection_id)).get(connection_id))
+        attempts = await credentials.latest(session, user_id, connection_id)
+        tests = await connection_tests.latest(session, user_id, connection_id)
+        return out(row, attempts.get(connection_id), tests.get(connection_id))
 
 
 @router.get("/connectors")
@@ -201,7 +214,8 @@ async def list_connections(user: BearerUser, parts: PartsDep) -> list[Connection
     async with parts.reading(user.user_id) as session:
         found = await connections.listed(session, user.user_id)
         attempts = await credentials.latest(session, user.user_id)
-        return [out(row, attempts.get(row.id)) for row in found]
+        tests = await connection_tests.latest(session, user.user_id)
+        return [out(row, attempts.get(row.id), tests.get(row.id)) for row in found]
 
 
 @router.post("/connections", status_code=201)
@@ -269,6 +283,17 @@ async def replace_credential(
     await connecting.replace_credential(
         parts, user.user_id, connection_id, secret=secret, username=username, scopes=body.scopes
     )
+    return await _told(parts, user.user_id, connection_id)
+
+
+@router.post("/connections/{connection_id}/test")
+async def test_connection(connection_id: UUID, user: BearerUser, parts: PartsDep) -> ConnectionOut:
+    """Tests a connection that is in use by the connector's safe call; `test` says what the provider made of it.
+
+    Waits ten seconds for that at most: `test.state` is `pending` then. A credential that is refused makes the
+    connection one that needs reconnection; nothing else changes. One at a time, three within a minute (429).
+    """
+    await connecting.try_again(parts, user.user_id, connection_id)
     return await _told(parts, user.user_id, connection_id)
 
 
