@@ -7,7 +7,8 @@ gave: a sandbox that brings another credential gets a refusal and no call is mad
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -34,7 +35,8 @@ from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_oauth import Denied, Granted, exchange_code, refresh_tokens
 from sandbox.gateway.egress_probe import Found, probe
 from sandbox.gateway.egress_tests import Tests
-from store import connection_tests, credentials, sandboxes
+from sandbox.gateway.leaving import Leaving
+from store import connection_tests, credentials, reads, sandboxes
 from store.credentials import Kept
 from store.database import Database
 from store.owned import own
@@ -61,6 +63,7 @@ class Checks:
         self._db = database
         self._master = master
         self._policy = policy
+        self._leaving = Leaving(database.dsn)
         self._seconds = seconds
         self._environment = os.environ if environment is None else environment
 
@@ -81,7 +84,7 @@ class Checks:
             if attempt.kind != "key":
                 raise Refused("not the credential that was given", code=Code.FORBIDDEN)
             self._check_given(attempt, message.credential)
-            found = await self._probe(row, message.credential)
+            found = await self._probe(attempt, row, message.credential)
             return await self._settle(user_id, attempt, found, Kept(attempt.sealed, attempt.fingerprint))
 
     async def exchange(self, user_id: UUID, message: ExchangeRequest, notes: Notes) -> CheckReply:
@@ -97,11 +100,10 @@ class Checks:
             self._check_given(attempt, message.code)
             known = connector(row.connector)
             client = self._client(known)
-            answer = (
-                Denied(kind="setup")
-                if client is None
-                else await exchange_code(client, known, message.code, self._policy, self._seconds)
-            )
+            answer: Granted | Denied = Denied(kind="setup")
+            if client is not None:
+                async with self._going_out(attempt):
+                    answer = await exchange_code(client, known, message.code, self._policy, self._seconds)
             if isinstance(answer, Denied):
                 return await self._ended(user_id, attempt, _denied(known, answer))
             return await self._keep_tokens(user_id, attempt, row, known, answer)
@@ -128,7 +130,10 @@ class Checks:
             client = self._client(known)
             if client is None:
                 raise CocoError("this deployment has no client for the provider", code=Code.UNAVAILABLE)
-            answer = await refresh_tokens(client, known, message.refresh, self._policy, self._seconds)
+            async with self._leaving.through(row.id):
+                async with self._db.user(user_id) as session:
+                    await reads.usable(session, user_id, row.id, gated=False)
+                answer = await refresh_tokens(client, known, message.refresh, self._policy, self._seconds)
             async with self._db.user(user_id) as session:
                 if isinstance(answer, Granted):
                     fresh = self._sealed(public_key, answer.tokens)
@@ -147,6 +152,9 @@ class Checks:
         async with self._db.user(user_id) as session:
             await connection_tests.expire(session, user_id)
             await credentials.expire(session, user_id)
+
+    async def close(self) -> None:
+        await self._leaving.close()
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
@@ -170,12 +178,24 @@ class Checks:
         if own_key is None:
             reason = f"This deployment has no such team credential for your account, {user_id}. Ask whoever runs it."
             return await self._ended(user_id, attempt, Found(outcome="refused", reason=reason))
-        found = await self._probe(row, own_key)
+        found = await self._probe(attempt, row, own_key)
         return await self._settle(user_id, attempt, found, Kept())
 
-    async def _probe(self, row: Connection, credential: Credential) -> Found:
+    @asynccontextmanager
+    async def _going_out(self, attempt: CredentialAttempt) -> AsyncIterator[None]:
+        """What is said to a provider inside, a revocation waits for; one that came first withdrew the attempt.
+
+        Raises NotFound, CocoError (UNAVAILABLE).
+        """
+        async with self._leaving.through(attempt.connection_id):
+            async with self._db.user(attempt.user_id) as session:
+                await credentials.to_check(session, attempt.user_id, attempt.id)
+            yield
+
+    async def _probe(self, attempt: CredentialAttempt, row: Connection, credential: Credential) -> Found:
         info = ConnectionInfo(id=row.id, connector=row.connector, title=row.title, settings=row.settings)
-        return await probe(connector(row.connector), info, row.base_url, credential, self._policy, self._seconds)
+        async with self._going_out(attempt):
+            return await probe(connector(row.connector), info, row.base_url, credential, self._policy, self._seconds)
 
     async def _keep_tokens(
         self, user_id: UUID, attempt: CredentialAttempt, row: Connection, known: Connector, answer: Granted
@@ -185,7 +205,7 @@ class Checks:
         if missing:
             reason = f"You did not allow {known.title} what Coco needs at least: {plainly(known, missing)}."
             return await self._ended(user_id, attempt, Found(outcome="scopes_missing", reason=reason))
-        found = await self._probe(row, answer.tokens.credential)
+        found = await self._probe(attempt, row, answer.tokens.credential)
         if found.outcome not in credentials.ACCEPTED:
             return await self._ended(user_id, attempt, found)
         async with self._db.user(user_id) as session:

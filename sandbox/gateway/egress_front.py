@@ -82,6 +82,7 @@ class Egress:
         """Sees through what is being sent."""
         await self.sending.close()
         await self.carrier.close()
+        await self.checks.close()
 
 
 class EgressFront:

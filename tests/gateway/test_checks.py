@@ -20,6 +20,7 @@ from store.tables import AuditRow, Connection
 from tests.conftest import Postgres
 from tests.connecting import every_scope
 from tests.gateway.harness import BEARER, PASSWORD, Person, Provider, Refused, Stage, a_stage, answer, contact
+from tests.gateway.test_revoking import take_away
 
 OTHER = Credential(scheme="bearer", secret="another-key-0987654321")
 CONTACTS = answer(200, {"results": [contact()]})
@@ -339,3 +340,48 @@ async def test_a_write_that_needs_more_than_was_granted_is_refused_with_a_grant_
     assert caught.value.code == "forbidden"
     assert provider.seen == []
     assert not await person.spent(row)
+
+
+# -- revoking while it is tried out --------------------------------------------------------------------------------
+
+
+async def test_a_password_does_not_leave_after_its_connection_was_revoked(sandbox: Sandbox) -> None:
+    """A server that is slow to say hello: what it gets to hear after a revocation is nothing."""
+    heard: list[bytes] = []
+    arrived, greet = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await greet.wait()
+        writer.write(b"220 slow.example ESMTP\r\n")
+        while line := await reader.readline():
+            heard.append(line)
+            writer.write(
+                b"250-slow.example\r\n250 AUTH PLAIN LOGIN\r\n" if line[:4].upper() == b"EHLO" else b"235 2.7.0 yes\r\n"
+            )
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        url = f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        connection_id, attempt = await sandbox.give(url, PASSWORD, connector="smtp")
+        checking = asyncio.create_task(sandbox.check(attempt, PASSWORD))
+        await arrived.wait()
+        revoking = asyncio.create_task(take_away(sandbox.person, connection_id))
+        # Either it waits until the check is over, or nothing is said after it.
+        await asyncio.wait({revoking}, timeout=1)
+        before = revoking.done()
+        greet.set()
+        with pytest.raises(Refused):
+            await checking
+        await revoking
+    assert not (before and any(line[:4].upper() == b"AUTH" for line in heard))
+
+
+async def test_what_was_withdrawn_by_a_revocation_is_not_tried_out(sandbox: Sandbox, provider: Provider) -> None:
+    connection_id, attempt = await sandbox.give(provider.url)
+    await take_away(sandbox.person, connection_id)
+    await sandbox.person.rotate()
+    with pytest.raises(Refused):
+        await sandbox.check(attempt)
+    assert provider.seen == []
