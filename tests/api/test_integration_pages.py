@@ -11,13 +11,14 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from api.public.parts import Parts
-from store import calls, connections
+from store import calls, connections, credentials
 from store.tables import Connection, Run, utc_now
 from tests.api.cards import Card, make_card
 from tests.api.pages import visit
 from tests.api.people import Person, code
 from tests.api.test_every_route import everything
 from tests.conftest import Postgres
+from tests.connecting import waiting_attempt
 
 
 @pytest.fixture
@@ -211,3 +212,72 @@ async def test_a_run_that_needs_reconnection_is_in_the_inbox(
     async with postgres.api.user(ada.user_id) as session:
         row: Connection = await connections.get(session, ada.user_id, card.crm)
     assert row.state == "needs_reconnection"
+
+
+async def end_test(postgres: Postgres, user_id: UUID, connection_id: UUID, outcome: credentials.Outcome) -> None:
+    """The gateway has asked the provider."""
+    attempt = await waiting_attempt(postgres, user_id, connection_id)
+    async with postgres.gateway.user(user_id) as session:
+        await credentials.end(session, user_id, attempt.id, outcome, "" if outcome == "works" else "It said no.")
+
+
+async def test_a_connection_is_tested_by_a_button_and_the_page_says_what_came_of_it(
+    ada: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
+) -> None:
+    path = f"/connections/{card.crm}"
+    async with visit(app, parts, ada.email) as visitor:
+        assert "Test it" in await visitor.get("/connections")
+        assert (await visitor.post(f"{path}/test", {"back": "one"})).headers["location"] == path
+        assert "it is being asked." in await visitor.get(path)
+        again = await visitor.post(f"{path}/test", {"back": "one"})
+        assert again.status_code == 409
+        assert "being tested already" in again.text
+        await end_test(postgres, ada.user_id, card.crm, "works")
+        assert "it works." in await visitor.get(path)
+        for outcome in ("works", "unreachable"):
+            assert (await visitor.post(f"{path}/test", {})).headers["location"] == f"/connections#connection-{card.crm}"
+            await end_test(postgres, ada.user_id, card.crm, outcome)
+        assert "no answer. It said no." in await visitor.get("/connections")
+        often = await visitor.post(f"{path}/test", {})
+        assert often.status_code == 429
+        assert "Too many attempts" in often.text
+
+
+async def test_a_test_by_rest_says_what_came_of_it_and_leaves_the_last_check_alone(
+    ada: Person, card: Card, postgres: Postgres
+) -> None:
+    path = f"/connections/{card.crm}"
+    told = await ada.post(f"{path}/test")
+    assert (told["state"], told["test"]["state"], told["check"]) == ("active", "pending", None)
+    response = await ada.call("POST", f"{path}/test")
+    assert (response.status_code, code(response)) == (409, "conflict")
+    await end_test(postgres, ada.user_id, card.crm, "works")
+    told = await ada.get(path)
+    assert (told["test"]["state"], told["check"]) == ("works", None)
+    assert [item["test"] for item in await ada.get("/connections") if item["id"] == str(card.crm)] == [told["test"]]
+    for _ in range(2):
+        await ada.post(f"{path}/test")
+        await end_test(postgres, ada.user_id, card.crm, "works")
+    response = await ada.call("POST", f"{path}/test")
+    assert (response.status_code, code(response)) == (429, "too_many_requests")
+    assert 0 < int(response.headers["retry-after"]) <= 60
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("checking", "being tried out right now"),
+        ("needs_reconnection", "has no key that works"),
+        ("revoked", "was revoked"),
+    ],
+)
+async def test_one_that_is_not_in_use_is_not_tested(
+    ada: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts, state: str, why: str
+) -> None:
+    set_connection(postgres, card.crm, state=state)
+    response = await ada.call("POST", f"/connections/{card.crm}/test")
+    assert (response.status_code, code(response)) == (409, "conflict")
+    assert why in response.json()["error"]["message"]
+    async with visit(app, parts, ada.email) as visitor:
+        assert "Test it" not in await visitor.get(f"/connections/{card.crm}")
+    assert (await ada.get(f"/connections/{card.crm}"))["test"] is None

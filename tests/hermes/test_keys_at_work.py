@@ -364,3 +364,23 @@ async def test_no_crash_leaves_its_memory_behind(desk: Desk) -> None:
     limits = Path(f"/proc/{desk.hermes.process.pid}/limits").read_text()
     [line] = [line for line in limits.splitlines() if line.startswith("Max core file size")]
     assert line.split()[4:6] in (["1", "1"], ["0", "0"]), line
+
+
+async def test_a_connection_in_use_is_tested_by_what_the_sandbox_keeps(desk: Desk) -> None:
+    """Tokens whose time is over are renewed for it; ones that cannot be renewed make it need reconnection."""
+    told = await desk.sign_in()
+    path = f"/connections/{told['id']}/test"
+    tested = await desk.owner.post(path)
+    assert (tested["state"], tested["test"]["state"]) == ("active", "works")
+    _older(desk, told["id"])
+    desk.provider.control(expire=True)
+    before = desk.provider.count("refresh_token")
+    assert (await desk.owner.post(path))["test"]["state"] == "works"
+    assert desk.provider.count("refresh_token") == before + 1
+    _older(desk, told["id"])
+    desk.provider.control(revoke=True)
+    broken = await desk.owner.post(path)
+    assert (broken["state"], broken["test"]["state"]) == ("needs_reconnection", "refused")
+    assert broken["test"]["reason"] == broken["reason"] != ""
+    calls = (await desk.owner.get(f"/connections/{told['id']}/calls"))["items"]
+    assert {item["kind"] for item in calls} == {"check"}
