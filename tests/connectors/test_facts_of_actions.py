@@ -43,7 +43,7 @@ GATED = [
     for operation in one.operations.values()
     if isinstance(operation, GatedOperation)
 ]
-UNNAMED = {"organizations.search"}
+UNNAMED = {"organizations.search", "notes.archive", "tasks.archive"}
 """Gated operations that the catalogue has no word for."""
 NAMED_OTHERWISE: dict[tuple[str, str], dict[str, Any]] = {
     ("apollo", "contacts.add_to_sequence"): {"even_if": []},
