@@ -125,6 +125,8 @@ async def test_another_users_run_cannot_be_followed(
         await eve.client.post("/api/v1/auth/login", json={"email": "eve@example.com", "password": "wrong one here"})
         async with served.parts.database.user(eve.user_id) as session:
             await events.tell(session, eve.user_id, "connection", body={"id": "hers"})
+        # Her own failed sign-in is told to her, and nothing of his approval.
+        assert (await message(hers))["body"]["kind"] == "sign_in_failed"
         assert (await message(hers))["body"] == {"id": "hers"}
 
 

@@ -297,6 +297,8 @@ async def test_a_provider_that_is_not_there_spends_nothing(stage: Stage, provide
     assert not await person.spent(row)
     with stage.postgres.connect() as owner:
         owner.execute("UPDATE connections SET base_url = %s WHERE id = %s", (provider.url, row.connection_id))
+        # The pause that a failing provider is given is over.
+        owner.execute("UPDATE paces SET blocked_until = now() - interval '1 second'")
     provider.answers = [answer(201, {"id": "5"})]
     assert (await person.ask("Send", message))["state"] == "done"
     assert await person.rows(Refusal) == []

@@ -423,6 +423,9 @@ async def test_no_connection_becomes_usable_without_an_accepted_credential(
 @pytest.mark.parametrize("role", ["api", "control", "gateway"])
 async def test_a_revoked_connection_stays_revoked(postgres: Postgres, ada: Person, role: str) -> None:
     _as_owner(postgres, "UPDATE connections SET state = 'revoked' WHERE id = %s", ada.connection)
+    with pytest.raises(DBAPIError, match="is not removed yet"):
+        await _statement(postgres, role, ada.id, "UPDATE connections SET state = 'active'")
+    _as_owner(postgres, "UPDATE connections SET broken_at = now(), purged_at = now() WHERE id = %s", ada.connection)
     with pytest.raises(DBAPIError, match="stays revoked"):
         await _statement(postgres, role, ada.id, "UPDATE connections SET state = 'active'")
 
@@ -449,9 +452,19 @@ async def test_the_database_grants_no_write_to_a_connection_that_only_reads(
 ) -> None:
     await approve(postgres, ada)
     _as_owner(postgres, "UPDATE connections SET state = %s WHERE id = %s", state, ada.connection)
-    with pytest.raises(DBAPIError, match="may not write"):
+    with pytest.raises(Refused):
         async with postgres.control.user(ada.id) as session:
             await grants.mint(session, ada.id, ada.run, ada.action, 600)
+    # And were the code wrong:
+    with pytest.raises(DBAPIError, match="may not write"):
+        await _statement(
+            postgres,
+            "control",
+            ada.id,
+            "INSERT INTO grants (jti, user_id, run_id, action_id, decision_id, digest, prior_digest, credits, "
+            "issued_at, expires_at) SELECT gen_random_uuid(), user_id, run_id, action_id, id, digest, digest, 3, now(), "
+            "now() + interval '10 minutes' FROM decisions",
+        )
 
 
 async def test_the_gateway_removes_only_key_store_keys_that_are_replaced(postgres: Postgres, ada: Person) -> None:
