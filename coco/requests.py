@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -72,12 +73,18 @@ class PreparedRequest(Frozen):
     def _plain_target(cls, value: str) -> str:
         if not _TARGET.fullmatch(value) or value.startswith("//"):
             raise ValueError("target must be an absolute, percent-encoded path with an optional query")
+        # Some servers decode twice, and some leave out what follows a ";" in a segment before they look at dots.
         path = value.partition("?")[0]
-        lowered = path.lower()
-        if any(part in {".", ".."} for part in lowered.replace("%2e", ".").split("/")):
-            raise ValueError("target must not contain dot segments")
-        if "%2f" in lowered or "%5c" in lowered or "%00" in lowered:
-            raise ValueError("target must not hide separators")
+        while True:
+            lowered = path.lower()
+            if "%2f" in lowered or "%5c" in lowered or "%00" in lowered:
+                raise ValueError("target must not hide separators")
+            if any(part.partition(";")[0] in {".", ".."} for part in path.split("/")):
+                raise ValueError("target must not contain dot segments")
+            following = unquote(path, errors="replace")
+            if following == path:
+                break
+            path = following
         return value
 
     @field_validator("headers")

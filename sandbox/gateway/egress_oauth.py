@@ -139,4 +139,4 @@ def _end(seconds: Any) -> datetime | None:
         seconds = int(seconds)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
         return None
-    return utc_now() + timedelta(seconds=min(float(seconds), _LONGEST_LIFE))
+    return utc_now() + timedelta(seconds=float(min(seconds, _LONGEST_LIFE)))

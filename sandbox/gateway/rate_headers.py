@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 
 DEFAULT_SECONDS = 10.0
 """How long to wait after a 429 that does not say."""
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,6})?")
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 HEADERS = frozenset(
     {
@@ -72,7 +72,7 @@ def _retry_after(value: str, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -79,6 +79,21 @@ async def test_whatever_is_not_signed_right_starts_nothing(
     assert runs_of(postgres) == 1
 
 
+async def test_a_copied_delivery_is_not_taken_for_another_by_moving_where_its_id_ends(
+    client: httpx.AsyncClient, ada: Person, postgres: Postgres
+) -> None:
+    """What is signed is time, id and body with dots between: a part of the body must not pass as a part of the id."""
+    card = await make_card(postgres, ada.user_id)
+    made = await ada.post(f"/workflows/{card.workflow_id}/hooks", status=201)
+    body = b'{"score":1.5}'
+    good = signed(made["secret"], "d1", body)
+    assert (await client.post(made["path"], content=body, headers=good)).status_code == 202
+    moved = good | {"coco-delivery": 'd1.{"score":1'}
+    response = await client.post(made["path"], content=b"5}", headers=moved)
+    assert response.status_code == 401
+    assert runs_of(postgres) == 2
+
+
 async def test_another_secret_and_a_disabled_webhook(
     client: httpx.AsyncClient, ada: Person, eve: Person, postgres: Postgres
 ) -> None:

@@ -180,7 +180,8 @@ async def deliver(
 ) -> DeliveryOut:
     """Starts a run. `coco-signature` is `sha256=` and the hex HMAC-SHA256, by the webhook's secret, of
     `coco-timestamp`, a dot, `coco-delivery`, a dot, and the body. The timestamp (seconds since 1970) is at most five
-    minutes off; a `coco-delivery` that came before gets the run that it started. Nothing in the body is looked at."""
+    minutes off; a `coco-delivery` has no dot, and one that came before gets the run that it started. Nothing in the
+    body is looked at."""
     body = await request.body()
     if len(body) > MAX_DELIVERY_BYTES:
         raise CocoError(f"A delivery has at most {MAX_DELIVERY_BYTES} bytes.", code=Code.TOO_LARGE)
@@ -195,7 +196,8 @@ async def deliver(
 
 
 def _genuine(parts: Parts, hook: Hook, timestamp: str, delivery: str, signature: str, body: bytes) -> bool:
-    if not delivery or not timestamp.isascii() or not timestamp.isdigit() or not signature.isascii():
+    # Without dots: else a part of the body could pass as a part of the id, and a copied delivery as another one.
+    if not delivery or "." in delivery or not timestamp.isascii() or not timestamp.isdigit() or not signature.isascii():
         return False
     if abs(time.time() - int(timestamp)) > MAX_CLOCK_DIFFERENCE:
         return False
