@@ -430,6 +430,42 @@ async def test_a_revoked_connection_stays_revoked(postgres: Postgres, ada: Perso
         await _statement(postgres, role, ada.id, "UPDATE connections SET state = 'active'")
 
 
+async def test_the_api_takes_no_revocation_back_by_moving_its_time(postgres: Postgres, ada: Person) -> None:
+    """The credential of before was accepted once: it counts no more, whatever time the revocation is said to have."""
+    with postgres.connect() as owner:
+        owner.execute(
+            "UPDATE connections SET credential_set_at = now() - interval '2 days' WHERE id = %s", (ada.connection,)
+        )
+        owner.execute("ALTER TABLE credential_attempts DISABLE TRIGGER check_attempt")
+        owner.execute(
+            "INSERT INTO credential_attempts (id, user_id, connection_id, kind, scopes, read_only, state, reason, "
+            "created_at, finished_at) SELECT gen_random_uuid(), user_id, id, 'key', '[]', false, 'works', '', "
+            "credential_set_at, credential_set_at FROM connections WHERE id = %s",
+            (ada.connection,),
+        )
+        owner.execute("ALTER TABLE credential_attempts ENABLE TRIGGER check_attempt")
+    revoke = "UPDATE connections SET state = 'revoked', broken_at = now(), purge_owed_at = now()"
+    await _statement(postgres, "api", ada.id, revoke)
+    async with postgres.api.user(ada.id) as session:
+        await session.execute(text("SELECT coco_purge(:c)"), {"c": ada.connection})
+    for change in ("broken_at = NULL", "broken_at = now() - interval '3 days'", "purge_owed_at = NULL"):
+        with pytest.raises(DBAPIError, match="is not taken back"):
+            await _statement(postgres, "api", ada.id, f"UPDATE connections SET {change}")
+    with pytest.raises(DBAPIError, match="stays revoked"):
+        await _statement(postgres, "api", ada.id, "UPDATE connections SET state = 'active'")
+
+
+async def test_a_credential_is_not_given_ahead_of_time(postgres: Postgres, ada: Person) -> None:
+    """Else one that was given before a revocation could be said to have been given after it."""
+    insert = (
+        "INSERT INTO credential_attempts (id, user_id, connection_id, kind, sealed, fingerprint, scopes, read_only, "
+        "state, reason, created_at) VALUES (gen_random_uuid(), :u, :c, 'key', 'x', 'x', '[]', false, 'pending', '', "
+        "now() + interval '1 day')"
+    )
+    with pytest.raises(DBAPIError, match="given now"):
+        await _statement(postgres, "api", ada.id, insert, c=ada.connection)
+
+
 async def test_an_attempt_starts_pending_and_ends_once(postgres: Postgres, ada: Person) -> None:
     insert = (
         "INSERT INTO credential_attempts (id, user_id, connection_id, kind, sealed, fingerprint, scopes, read_only, "
@@ -462,7 +498,8 @@ async def test_the_database_grants_no_write_to_a_connection_that_only_reads(
             "control",
             ada.id,
             "INSERT INTO grants (jti, user_id, run_id, action_id, decision_id, digest, prior_digest, credits, "
-            "issued_at, expires_at) SELECT gen_random_uuid(), user_id, run_id, action_id, id, digest, digest, 3, now(), "
+            "issued_at, expires_at) "
+            "SELECT gen_random_uuid(), user_id, run_id, action_id, id, digest, digest, 3, now(), "
             "now() + interval '10 minutes' FROM decisions",
         )
 
