@@ -22,6 +22,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Clock,
     Count,
     Empty,
     Form,
@@ -243,6 +244,9 @@ class _World:
                 return z3.And(self.age(fact) <= 0, _ordered(-self.age(fact), order, seconds * SECOND))
             case Moment(fact=fact, order=order, at=at):
                 return _ordered(self.now - self.age(fact), order, microseconds(at))
+            case Clock(fact=fact, days=days, start=start, end=end, zone=zone):
+                # left free: a witness that the evaluator does not confirm is not reported
+                return z3.Bool(f"clock:{fact}:{days}:{start}:{end}:{zone}")
             case Truth(fact=fact):
                 return self.truth(fact)
             case Empty(fact=fact):

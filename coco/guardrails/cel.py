@@ -21,6 +21,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Clock,
     Count,
     Empty,
     Form,
@@ -76,6 +77,8 @@ def cel_body(predicate: Predicate) -> str:
             return f"({fact} >= now && {fact} - now {order} {_duration(seconds)})"
         case Moment(fact=fact, order=order, at=at):
             return f'{fact} {order} timestamp("{at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}")'
+        case Clock(fact=fact):
+            return f"({_clock(predicate, fact)})"
         case Truth(fact=fact):
             return f"{fact} == true"
         case Empty(fact=fact):
@@ -120,11 +123,16 @@ def cel_guard(requirement: Requirement) -> str:
 
 
 def cel_weekly(weekly: Weekly) -> str:
-    """CEL for the weekly window. CEL counts Sunday as day 0."""
+    """CEL for the weekly window."""
+    return _clock(weekly, "now")
+
+
+def _clock(weekly: Weekly | Clock, at: str) -> str:
+    """CEL for days and hours in a zone. CEL counts Sunday as day 0."""
     zone = _text(weekly.zone)
     days = ", ".join(str((day + 1) % 7) for day in weekly.days)
-    minute = f"now.getHours({zone}) * 60 + now.getMinutes({zone})"
-    return f"now.getDayOfWeek({zone}) in [{days}] && {minute} >= {weekly.start} && {minute} < {weekly.end}"
+    minute = f"{at}.getHours({zone}) * 60 + {at}.getMinutes({zone})"
+    return f"{at}.getDayOfWeek({zone}) in [{days}] && {minute} >= {weekly.start} && {minute} < {weekly.end}"
 
 
 def cel_text(form: Form, catalogue: Catalogue) -> str:

@@ -13,6 +13,7 @@ from .form import (
     And,
     AtLeast,
     Atom,
+    Clock,
     Count,
     Empty,
     Form,
@@ -111,6 +112,8 @@ def _atom_holds(atom: Atom, value: Value, facts: Mapping[str, Value]) -> bool:
             return compare(sum(entry is True for entry in value) * 10_000, order, share * len(value))
         case Moment(order=order, at=at), int():
             return compare(value, order, microseconds(at))
+        case Clock(), int():
+            return weekly_open(atom, value)
         case ((Age() | Ahead()), int()):
             now = facts["now"]
             if isinstance(now, int):
@@ -120,7 +123,7 @@ def _atom_holds(atom: Atom, value: Value, facts: Mapping[str, Value]) -> bool:
     raise TypeError(f"{atom.fact} holds {value!r}, which {atom.kind} cannot compare")
 
 
-def weekly_open(weekly: Weekly, now: int) -> bool:
+def weekly_open(weekly: Weekly | Clock, now: int) -> bool:
     """Is this instant inside the weekly window?"""
     local = moment_of(now).astimezone(ZoneInfo(weekly.zone))
     return local.weekday() in weekly.days and weekly.start <= local.hour * 60 + local.minute < weekly.end

@@ -17,6 +17,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Clock,
     Count,
     Empty,
     Form,
@@ -133,6 +134,9 @@ def _test(predicate: Predicate) -> Test:
         case Moment(order=order, at=at):
             check = _COMPARE[order](microseconds(at))
             return lambda facts: check(facts[fact])
+        case Clock():
+            clock = predicate
+            return lambda facts: weekly_open(clock, facts[fact])
         case Truth():
             return lambda facts: facts[fact] is True
         case Empty():

@@ -88,6 +88,18 @@ class Moment(_Node):
     at: datetime
 
 
+class Clock(_Node):
+    """A timestamp fact falls on these days (0 is Monday), from `start` (inclusive) to `end` (exclusive), minutes of the
+    day in `zone`."""
+
+    kind: Literal["clock"] = "clock"
+    fact: str
+    days: tuple[int, ...] = Field(min_length=1)
+    start: int = Field(ge=0, lt=1440)
+    end: int = Field(gt=0, le=1440)
+    zone: str
+
+
 class Truth(_Node):
     """A boolean fact is true."""
 
@@ -145,10 +157,10 @@ class AtLeast(_Node):
 
 
 Predicate = Annotated[
-    Is | Has | Only | Number | Age | Ahead | Moment | Truth | Empty | Count | Share | And | Or | Not | AtLeast,
+    Is | Has | Only | Number | Age | Ahead | Moment | Clock | Truth | Empty | Count | Share | And | Or | Not | AtLeast,
     Field(discriminator="kind"),
 ]
-Atom = Is | Has | Only | Number | Age | Ahead | Moment | Truth | Empty | Count | Share
+Atom = Is | Has | Only | Number | Age | Ahead | Moment | Clock | Truth | Empty | Count | Share
 for _model in (And, Or, Not, AtLeast):
     _model.model_rebuild()
 

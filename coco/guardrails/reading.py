@@ -16,6 +16,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Clock,
     Count,
     Covered,
     Empty,
@@ -126,6 +127,8 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
                 if declared.past
                 else f"{_noun(fact, catalogue)} is {when}"
             )
+        case Clock(fact=fact):
+            return f"{_noun(fact, catalogue)} falls {weekly_text(predicate)}"
         case Truth(fact=fact):
             return f"{_truth_subject(fact)} is {fact.partition('.')[2]}"
         case Not(item=Truth(fact=fact)):
@@ -207,7 +210,7 @@ def _clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def weekly_text(weekly: Weekly) -> str:
+def weekly_text(weekly: Weekly | Clock) -> str:
     """ "on Monday and Tuesday between 09:00 and 17:00 Europe/Berlin" """
     if weekly.days == (0, 1, 2, 3, 4):
         days = "weekdays"

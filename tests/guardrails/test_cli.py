@@ -41,7 +41,7 @@ def test_compile_says_where_a_sentence_is_refused() -> None:
             "text": "important",
             "message": '"important" is a judgement, not a fact. Name the fact that shows it, '
             "such as a tag, a stage or an amount",
-            "suggestion": 'tagged "key account"',
+            "suggestion": 'Archive contacts tagged "key account".',
         }
     ]
 

@@ -146,6 +146,22 @@ class ActReader(GroupReader):
             self._cover(names, node, None, None)
         self.parts.conditions.extend(conditions)
 
+    def _invite(self, node: Node, destination: Node | None) -> None:
+        """ "Invite … to a 30-minute call": a meeting with them."""
+        if destination is None or destination.data != "d_meet" or child(destination, "OBJ").value != "meeting":
+            raise Refused(
+                span_of(node), "invite to what? A rule can schedule meetings", "Schedule meetings with …", weak=True
+            )
+        if (kind := child(destination, "QUOTED")) is not None:
+            raise Refused(span_of(kind), "what the meeting is called is not looked at; leave the name out", "")
+        self._reached = True
+        self._np_caps(destination)
+        self._cover(("event.create",), node, None, None)
+        if (dur := child(destination, "DUR")) is not None:
+            self.parts.conditions.append(self._minutes("==", dur))
+        for one in children(destination, "p_long"):
+            self.parts.conditions.append(self._lasting(child(one, *_LENGTHS)))
+
     def _must_be_of_the_action(self, piece: Node) -> None:
         """ "Schedule meetings in Germany": whose country? What follows the object speaks of the event itself."""
         if self._names_entity(piece) not in {None, "action"}:
@@ -184,6 +200,9 @@ class ActReader(GroupReader):
             raise Refused(span_of(first), "post or send?", "Post to the channel …", weak=True)
         if first.type == "SEND" and child(node, "mailobj") is None:
             raise Refused(span_of(first), "send what? Name the message", "Send a message to …", weak=True)
+        said = child(node, "ACTIONS", "OPV", "EMAILOBJ")
+        if said is not None and self._text(span_of(said)).lower() not in {"update", "updates", "alert", "message"}:
+            raise Refused(span_of(said), "what is posted?", "Post a message to the channel …", weak=True)
         self._np_caps(node)
         self._posted(child(node, "chan"), node)
 
@@ -205,12 +224,16 @@ class ActReader(GroupReader):
 
     def _hook(self, node: Node) -> None:
         span = span_of(node)
-        if child(node, "OBJ").value == "direct message":
+        made = children(node, "OBJ")
+        if len(made) == 2:  # "call the webhook at …"
+            if self._text(span_of(made[0])).lower() != "call" or made[1].value != "webhook":
+                raise Refused(span, "what is to be done with it?", "Send webhooks to hooks.acme.com for …", weak=True)
+        elif child(node, "OBJ").value == "direct message":
             self._np_caps(node)
             self._cover(("message.direct",), node, None, None)
             self.parts.conditions.append(self._addressed(child(node, "names")))
             return
-        if child(node, "OBJ").value != "webhook":
+        if made[-1].value != "webhook":
             raise Refused(span, "this takes no host", "", weak=True)
         self._np_caps(node)
         names = self._names(child(node, "names"))
@@ -247,7 +270,7 @@ class ActReader(GroupReader):
         for one in children(node, "field"):
             missing = child(one, "EMPTYW", "NHAVE")
             if missing is not None and (not changed or self._text(span_of(missing)).lower() not in _GONE):
-                raise Refused(span_of(one), "name the fields only", "")
+                raise Refused(span_of(one), "name the fields only", "", weak=2)
             found.append(self._field(child(one, "FACT", "EMAILN", "ENT", "TAGN", "COUNTN", "QUOTED"), entity, changed))
         return tuple(dict.fromkeys(found))
 
@@ -282,6 +305,24 @@ class ActReader(GroupReader):
         if changed and fact is not None and (fact.past or fact.type is FactType.BOOLEANS):
             raise Refused(span, f"{fact.name} is kept by the system and cannot be changed", "")
         return name
+
+    def _missing(self, node: Node) -> list[Predicate]:
+        """ "Missing phone numbers": a field called so, or named after one, is only written where it is empty."""
+        found, missing = [], False
+        for one in children(node, "field"):
+            missing = missing or child(one, "EMPTYW", "NHAVE") is not None
+            name = self._field(
+                child(one, "FACT", "EMAILN", "ENT", "TAGN", "COUNTN", "QUOTED"), self.parts.target or "", True
+            )
+            if missing and f"{self.parts.target}.{name}" in self.catalogue.facts:
+                found.append(name)
+        empty = [Empty(fact=f"{self.parts.target}.{name}") for name in found]
+        if len(children(node, "field")) == 1:
+            return list(empty)
+        return [
+            disjunction([negation(Has(fact="action.fields", values=(name,), least=1)), one])
+            for name, one in zip(found, empty, strict=True)
+        ]
 
     def _changes_only(self, node: Node) -> Predicate:
         return Only(fact="action.fields", values=self._fields(node, changed=True))

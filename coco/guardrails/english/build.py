@@ -24,7 +24,7 @@ from ..form import (
     negation,
 )
 from .acts import ActReader
-from .parts import MODE_KINDS, UNIVERSAL, Node, Target, Unit, capitalised, child, children, span_of, tokens_of
+from .parts import MODE_KINDS, PERSONS, UNIVERSAL, Node, Target, Unit, capitalised, child, children, span_of, tokens_of
 from .problems import Refused
 
 
@@ -53,6 +53,7 @@ class Builder(ActReader):
         {
             "grant": self._grant,
             "passive": self._passive,
+            "p_get": self._get,
             "gerund": self._gerund,
             "rest": self._rest,
             "x_fields": self._never_fields,
@@ -94,6 +95,7 @@ class Builder(ActReader):
         else:
             self._target_of_the_act(alone, children(node, "item"))
         verbs = child(node, "verbs")
+        self._no_addressees(node, verbs)
         if lead is not None:
             before = self.parts.target
             exceptions = [Tree("item", [one]) for one in children(lead, "exception", "exc_names", "exc_list")]
@@ -117,6 +119,16 @@ class Builder(ActReader):
             self._items([Tree("item", list(ahead.children))])
         self._conditions(lead_units)
         self._conditions(self._items(rest))
+
+    def _no_addressees(self, node: Node, verbs: Node | None) -> None:
+        """ "Email anyone at acme.com" is checked by address, not by what the CRM says of a contact."""
+        np, items = child(node, "np"), children(node, "item")
+        if np is None or child(np, "e_those") is None or not items or verbs is None:
+            return
+        first = tokens_of(items[0])
+        sends = any(str(one.data) in {"v_send", "v_message"} for one in verbs.children if isinstance(one, Tree))
+        if sends and any(token.type in {"DOMAIN", "EMAILADDR"} for token in first):
+            raise Refused(span_of(np), "to whom is checked by address", "Send emails to …", weak=True)
 
     def _passive(self, node: Node) -> None:
         if child(node, "p_tag_name") is not None and child(node, "BE") is not None:
@@ -169,6 +181,25 @@ class Builder(ActReader):
             self._conditions(self._items(children(lead, "item")))
         self._conditions(self._items(before))
         self._conditions(self._items(rest))
+
+    def _get(self, node: Node) -> None:
+        """ "Contacts tagged … can get a follow-up"."""
+        self._begin(node)
+        word = child(node, "PERMGET", "MODAL")
+        if word.type == "MODAL" and not self._text(span_of(word)).lower().endswith(" get"):
+            raise Refused(span_of(word), "what may be done? Name the operation", "may be archived", weak=True)
+        self._np(child(node, "np"))
+        self._np_caps(node)
+        self._cover(("email.send",), child(node, "mailobj"), None, None)
+        self.parts.operation_span = span_of(child(node, "mailobj"))
+        index = node.children.index(word)
+        lead = child(node, "lead_if")
+        items = [one for one in node.children if isinstance(one, Tree) and one.data == "item"]
+        before = [one for one in node.children[:index] if isinstance(one, Tree) and one.data == "item"]
+        if lead is not None:
+            self._conditions(self._items(children(lead, "item")))
+        self._conditions(self._items(before))
+        self._conditions(self._items(items[len(before) :]))
 
     def _named(self, verb: str) -> tuple[str, ...]:
         return tuple(
@@ -241,7 +272,7 @@ class Builder(ActReader):
         return first is not None and first.type in {"BE", "NBE", "HAVE", "NHAVE"}
 
     def _never_records(self, node: Node) -> None:
-        names = child(node, "OPV").value
+        names = child(node, "OPV", "OPG").value
         np = child(node, "np")
         items = children(node, "item")
         target = self._entity_of(np)
@@ -315,7 +346,17 @@ class Builder(ActReader):
         raise Refused(span_of(node), "write one exception for each operation", "")
 
     def _entity_of(self, np: Node) -> Target:
-        ent = child(np, "e_plain", "e_lifecycle", "e_two", "e_poss")
+        ent = child(np, "e_plain", "e_lifecycle", "e_two", "e_poss", "e_those", "e_lifecycles")
+        if ent.data == "e_those":
+            said = self._text(span_of(ent))
+            if ent.children[0].value not in PERSONS:
+                raise Refused(
+                    span_of(ent),
+                    f'"{said}" does not say which kind of record; name it, such as contacts, deals or companies',
+                    "contacts",
+                    weak=True,
+                )
+            return "contact"
         if ent.data == "e_two":
             raise Refused(
                 span_of(ent),
@@ -324,13 +365,18 @@ class Builder(ActReader):
                 plural(tokens_of(ent)[0].value),
                 fatal=True,
             )
-        if ent.data == "e_lifecycle":
+        if ent.data == "e_lifecycles" and self._excluding:
+            raise Refused(span_of(ent), "does what follows speak of both? Write one exception for each", "")
+        if ent.data in {"e_lifecycle", "e_lifecycles"}:
             return "contact"
         return ent.children[0].value  # type: ignore[no-any-return]
 
     def _np(self, np: Node) -> None:
         self._set_target(self._entity_of(np), span_of(np))
         if (poss := child(np, "e_poss")) is not None:
+            own = child(poss, "ENT")
+            if own is not None and self._text(span_of(own)).lower().endswith("s"):
+                raise Refused(span_of(own), "of which records?", f"{self._text(span_of(own))}'", weak=2)
             self.parts.conditions.append(self._changes_only(child(poss, "fieldlist")))
         self._premodifiers(np, self.parts.target or "contact")
         limit = child(np, "limit_np", "limit_exact")
@@ -374,7 +420,11 @@ class Builder(ActReader):
     def _premodifier_conditions(self, np: Node) -> list[Predicate]:
         found: list[Predicate] = []
         target = self._entity_of(np)
-        ent = child(np, "e_plain", "e_lifecycle", "e_poss")
+        ent = child(np, "e_plain", "e_lifecycle", "e_poss", "e_those", "e_lifecycles")
+        if ent.data == "e_lifecycles":  # "leads and customers in Norway": what follows holds for both
+            stages = tuple(dict.fromkeys(token.value for token in children(ent, "ENTLC")))
+            found.append(Is(fact="contact.lifecycle_stage", values=stages))
+            self.parts.lifecycles.update(stages)
         if ent.data == "e_lifecycle":
             found.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             self.parts.lifecycles.add(ent.children[0].value)
@@ -412,6 +462,9 @@ class Builder(ActReader):
         kind = str(verb.data)
         names: tuple[str, ...]
         argument = None
+        if kind == "v_invite":
+            self._invite(verb, destination)
+            return
         limit = child(verb, "limit_np", "limit_exact")
         more = child(verb, "l_count")
         if limit is not None and more is not None:
@@ -431,6 +484,11 @@ class Builder(ActReader):
                 self._post(inner)
             else:
                 self._hook(inner)
+            return
+        if kind == "v_stop":
+            if self._text(span_of(verb.children[0])).lower() not in {"stop", "please stop"}:
+                raise Refused(span_of(verb), "never do what?", "", weak=2)
+            self._cover(("contact.remove_from_sequence",), verb, child(verb, "QUOTED"), None)
             return
         if kind == "v_fields":
             self._cover_fields(verb, destination)
@@ -528,18 +586,21 @@ class Builder(ActReader):
     def _cover_fields(self, verb: Node, destination: Node | None) -> None:
         """ "Update the job title and phone of …": an update that changes nothing else."""
         first = verb.children[0]
-        names = first.value if first.type == "OPV" else self._named("update" if first.type == "SETV" else "enrich")
+        if first.type == "SETW" and self._text(span_of(first)).lower() != "set":
+            raise Refused(span_of(first), "add what to which fields?", "", weak=2)
+        names = first.value if first.type == "OPV" else self._named("enrich" if first.type == "FILLV" else "update")
         if first.type == "OPV" and not all(name.endswith((".update", ".enrich")) for name in names):
             raise Refused(span_of(first), f'"{self._text(span_of(first))}" is not done to single fields', "", weak=True)
         if destination is not None:
             raise Refused(
                 span_of(destination),
                 "a rule says which fields may change, not to which value; leave the value out, or have no rule for it",
-                self.sentence[: span_of(destination)[0]].strip() + ".",
+                f"{self.sentence[: span_of(destination)[0]].strip()}. Notify me first.",
             )
         fields = self._changes_only(child(verb, "fieldlist"))
         self._cover(names, verb, None, None)
         self.parts.conditions.append(fields)
+        self.parts.conditions.extend(self._missing(child(verb, "fieldlist")))
 
     def _cover_by_destination(self, verb: Node, kind: str, destination: Node | None) -> None:
         """ "Add … to the list …", "mark … as closed lost", "post … to #deals": the end says which operation it is."""
@@ -632,7 +693,9 @@ class Builder(ActReader):
 
     def _after_a_noun(self, destination: Node) -> bool:
         """Could the name before which no word stands belong to the word before it ("with the job title "CTO"")?"""
-        return self._before.get(span_of(destination)[0]) not in {"VAL", "DUR", "CONNECTOR", "ENT", "NUM", "DATE"}
+        return self._before.get(span_of(destination)[0]) not in {
+            "VAL", "DUR", "CONNECTOR", "ENT", "NUM", "DATE", "COUNTN", "UNSUB",
+        }  # fmt: skip
 
     def _split_destination(self, items: list[Node]) -> tuple[list[Node], Node | None]:
         found = [item for item in items if str(self._piece(item).data).startswith("d_")]

@@ -39,6 +39,7 @@ from .lexer import Lexer
 from .parser import NoParse, parse
 from .parts import Parts, plural
 from .problems import Problem, Refused
+from .suggest import spliced
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
 
@@ -64,7 +65,7 @@ def _lexer(catalogue: Catalogue) -> Lexer:
     return Lexer(build_vocabulary(catalogue))
 
 
-GRANTS = frozenset({"grant", "passive", "gerund"})  # statements that permit something
+GRANTS = frozenset({"grant", "passive", "gerund", "p_get"})  # statements that permit something
 OPERATIONS_SAID = (
     "enrich, archive, update, delete, tag, assign, move (deals to a stage), draft, send, create a task, add a note"
 )
@@ -74,7 +75,15 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None) -> Compi
     """Compile a rule written in English. Never raises for any text; what cannot be understood is a problem."""
     catalogue = catalogue or default_catalogue()
     compiled = _compile(sentence, catalogue)
-    return compiled if compiled.ok else _with_repairs(compiled, catalogue)
+    if compiled.ok:
+        return compiled
+    compiled = _with_repairs(compiled, catalogue)
+
+    def again(text: str) -> tuple[bool, tuple[Problem, ...]]:
+        found = _compile(text, catalogue)
+        return found.ok, found.problems
+
+    return replace(compiled, problems=spliced(sentence, compiled.problems, again))
 
 
 def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
@@ -84,7 +93,7 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     problem = compiled.problems[0]
     start, end = problem.span
     if (start, end) == (0, len(compiled.sentence)) or re.search(
-        r"\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|except|first|last|least|most|un\w+)\b|n't|\d|-",
+        r"\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
         problem.text.lower(),
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
@@ -148,7 +157,7 @@ def _only_forbids(sentence: str, tokens: list[Token], catalogue: Catalogue) -> R
     named = next((token for token in tokens if token.type in {"THOSE", "ENT", "ENTLC", "DET"}), None)
     about = sentence[named.start_pos or 0 :].strip().rstrip(".!") if named is not None else ""
     candidates = [
-        f"Send messages to all contacts except {re.sub(r'^any(one|body)', 'those', about)}.",
+        f'Send messages to contacts tagged "newsletter" except {re.sub(r"^any(one|body)", "those", about)}.',
         f'Archive contacts tagged "old". {whole}',
         'Archive contacts tagged "old", except customers.',
     ]
@@ -302,7 +311,7 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
         first, second = (reading(form, catalogue) for form in list(forms)[:2])
         raise Refused((0, len(sentence)), f"this can be read in two ways: (1) {first} (2) {second}", first)
     if not forms:
-        raise next((failure for failure in failures if not failure.weak), failures[0])
+        raise min(failures, key=lambda failure: int(failure.weak))
     return next(iter(forms.items()))
 
 

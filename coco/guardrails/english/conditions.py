@@ -230,7 +230,7 @@ class ConditionReader(TimeReader):
                 return Truth(fact="action.reversible")
             case "not_rev":
                 return negation(Truth(fact="action.reversible"))
-        if kind.startswith("has_"):
+        if kind.startswith("has_") or kind == "is_empty":
             return self._has(node)
         if kind in {
             "amount",
@@ -271,7 +271,13 @@ class ConditionReader(TimeReader):
                 return self._named_condition(fact, names, kind == "f_is")
             case "f_incl" | "f_nincl":
                 if not fact.type.is_list:
-                    raise Refused(span, f"{fact.name} is one {fact.type.value}; say what it is", "")
+                    verb = child(node, "INCL", "NINCL")
+                    raise Refused(
+                        span_of(verb),
+                        f"names are compared as a whole: a rule cannot look for a part of {fact.name}. List "
+                        "whole names",
+                        "is" if kind == "f_incl" else "is not",
+                    )
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "f_incl")
             case "f_part":
                 if fact.type.is_list and self._text(span_of(child(node, "HAVE"))).lower().startswith("contain"):
@@ -296,6 +302,10 @@ class ConditionReader(TimeReader):
                 if not self._text(span_of(child(node, "EXC"))).lower().endswith("include") or not fact.type.is_list:
                     raise Refused(span, "this exception cannot stand inside a condition", "")
                 return self._named_condition(fact, self._names(child(node, "names")), False)
+            case "f_other":
+                if self._text(span_of(child(node, "EXC"))).lower() not in {"other than", "except", "apart from"}:
+                    raise Refused(span, "this exception cannot stand inside a condition", "", weak=True)
+                return self._named_condition(fact, self._names(child(node, "names")), False)
             case "f_zero":
                 if self._text(span_of(child(node, "NONE"))).lower() != "zero":
                     raise Refused(span, "the condition breaks off", "… is empty", weak=True)
@@ -316,13 +326,34 @@ class ConditionReader(TimeReader):
                 return negation(self._numcmp(fact, child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare")))
             case "f_num_eq":
                 return self._number(fact, "==", child(node, "num"))
+            case "f_falls":
+                return self._falls(fact, node)
             case "f_when" | "f_when_not":
                 return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], kind == "f_when_not")
         raise Refused(span, "this says nothing that can be checked", "")
 
+    def _named_field(self, span: tuple[int, int]) -> str:
+        """The fact that "it" or "one" stands for: the one field that the rule fills, or what it creates."""
+        found = [one.values for one in self.parts.conditions if isinstance(one, Only) and one.fact == "action.fields"]
+        created = [c.operation for c in self.parts.operations if c.operation.endswith(".create")]
+        name = f"{self.parts.target}.{found[0][0]}" if len(found) == 1 and len(found[0]) == 1 else ""
+        if not found and created == ["company.create"] and self.parts.target == "contact":
+            name = "contact.company"
+        if name not in self.catalogue.facts:
+            raise Refused(span, f'"{self._text(span)}": of what? Name the fact again', "", weak=2)
+        return name
+
     def _has(self, node: Node) -> Predicate:
         kind = str(node.data)
         span = span_of(node)
+        if kind in {"has_none", "is_empty"}:
+            number = child(node, "NUM")
+            if number is not None and self._text(span_of(number)).lower() != "one":
+                raise Refused(span, "without this many of what?", "", weak=True)
+            gone = child(node, "NHAVE")
+            if number is None and gone is not None and self._text(span_of(gone)).lower() != "missing":
+                raise Refused(span, "without what?", "", weak=2)
+            return Empty(fact=self._named_field(span))
         if kind == "has_missing_both":
             if self._text(span).lower().split()[0] not in {"missing", "lacking", "lack", "lacks"}:
                 raise Refused(span, "without the two, or without one of them?", "with neither … nor …")
@@ -348,6 +379,13 @@ class ConditionReader(TimeReader):
                 if fact.type is FactType.EMAIL:
                     fact = self._mail_fact(names, span)
                 return self._named_condition(fact, names, True)
+            case "has_name_not":
+                if self._text(span_of(child(node, "EXC"))).lower() != "other than":
+                    raise Refused(span, "this exception cannot stand inside a condition", "", weak=True)
+                names = self._names(child(node, "names"))
+                if fact.type is FactType.EMAIL:
+                    fact = self._mail_fact(names, span)
+                return self._named_condition(fact, names, False)
             case "has_when":
                 return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], False)
             case "has_older":
@@ -517,6 +555,5 @@ class ConditionReader(TimeReader):
                 words = tokens_of(node)
                 if any(token.type == "DET" and token.value in {"every", "all", "each"} for token in words):
                     return Share(fact=fact, order=">=", per_myriad=10_000)
-        raise Refused(
-            span, "every e-mail, at least one, or the last one? Say how many have bounced", "every email has bounced"
-        )
+        many = f"at least {self._whole(num)} emails have bounced" if num is not None else "every email has bounced"
+        raise Refused(span, "every e-mail, at least one, or the last one? Say how many have bounced", many)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..catalogue import FactType
+from ..catalogue import Fact, FactType
 from ..form import (
+    Clock,
     Order,
     Per,
+    Predicate,
     Weekly,
     Within,
 )
@@ -260,6 +262,26 @@ class FrameReader(ConditionReader):
         order = self._order(child(limit, "cmp"))
         self._pending = (order, self._whole(child(limit, "NUM")), span_of(limit))
 
+    def _falls(self, fact: Fact, node: Node) -> Predicate:
+        """ "Starting on weekdays between 9:00 and 17:00 Europe/Berlin": the days and hours of the meeting itself."""
+        span = span_of(node)
+        if fact.name != "action.starts_at":
+            raise Refused(span, f"on which days {fact.name} falls is not looked at", "", weak=True)
+        hours = child(node, "weekhours")
+        said = child(hours, "days", "day_span")
+        days = tuple(sorted(set(self._days(said)))) if said is not None else tuple(range(7))
+        between = child(hours, "timerange", "time_until", "time_from", "time_both")
+        start, end = self._time_range(between) if between is not None else (0, 1440)
+        zones = {token.value for token in tokens_of(hours) if token.type == "ZONE"}
+        if len(zones) != 1:
+            text = self._text(span_of(hours))
+            raise Refused(
+                span_of(hours),
+                "in which time zone? Days and hours differ from place to place" if not zones else "give one time zone",
+                f"{text} Europe/Berlin",
+            )
+        return Clock(fact=fact.name, days=days, start=start, end=end, zone=zones.pop())
+
     def _weekly(self, node: Node) -> None:
         self._set_weekly(node, False)
 
@@ -274,8 +296,8 @@ class FrameReader(ConditionReader):
             raise Refused(
                 span_of(node),
                 f'does "{said}" say when the rule may run, or when the meeting takes place? A rule can say when it '
-                "runs, and how far ahead the meeting is",
-                f"Run only {re.sub(r'^only ', '', said)}.",
+                "runs, and when the meeting starts",
+                f"starting {re.sub(r'^only ', '', said)}",
             )
         det = child(node, "DET")
         if det is not None and det.value not in {"every", "any", "each"}:
@@ -289,7 +311,7 @@ class FrameReader(ConditionReader):
             days = tuple(day for day in range(7) if day not in days)
         if days:
             self.parts.weekly_days = tuple(day for day in self.parts.weekly_days if day in days)
-        timerange = child(node, "timerange", "time_until", "time_from")
+        timerange = child(node, "timerange", "time_until", "time_from", "time_both")
         if timerange is not None:
             start, end = self._time_range(timerange)
             before = self.parts.weekly_hours
@@ -339,6 +361,8 @@ class FrameReader(ConditionReader):
         if node.data in {"time_until", "time_from"}:
             moment = child(node, "TIME").value
             start, end = (0, moment) if node.data == "time_until" else (moment, 1440)
+        elif node.data == "time_both":
+            start, end = (one.value for one in children(node, "TIME"))
         elif token is not None:
             start, end, _ = token.value
         else:
@@ -365,8 +389,8 @@ class FrameReader(ConditionReader):
     def _mode(self, node: Node) -> None:
         kind, span = str(node.data), span_of(node)
         parts = self.parts
-        if kind == "auto":
-            return  # "… automatically": what a rule is for
+        if kind in {"auto", "ask_else"}:
+            return  # "… automatically", "ask me otherwise": what a rule is for, and what the gate does anyway
         if kind == "ask":
             raise Refused(
                 span,

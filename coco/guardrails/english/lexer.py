@@ -146,6 +146,11 @@ _TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
 _TIME = re.compile(r"(\d{1,2}):(\d\d)\s?(am|pm|a\.m\.|p\.m\.)?(?!\w)|(\d{1,2})\s?(am|pm|a\.m\.|p\.m\.)(?!\w)", re.I)
 _ZONE = re.compile(r"(?:[A-Z][A-Za-z]+/)+[A-Z][A-Za-z_-]+|\bUTC\b|\bGMT\b")
 _CITY_TIME = re.compile(r"((?:[A-Z][a-z]+\s)+)time\b")
+_US_ZONES = {
+    "Eastern": "America/New_York", "Central": "America/Chicago", "Mountain": "America/Denver",
+    "Pacific": "America/Los_Angeles",
+}  # fmt: skip
+_US_TIME = re.compile(r"(Eastern|Central|Mountain|Pacific)\b( time\b)?")
 _ABBREVIATED = {
     "CET": "Europe/Berlin",
     "CEST": "Europe/Berlin",
@@ -163,6 +168,18 @@ _ABBREVIATED = {
     "JST": "Asia/Tokyo",
     "AEST": "Australia/Sydney",
 }
+_WITH_COMMA = frozenset({"OFFLINEOK", "ASKELSE"})  # phrases in which a comma may stand
+_REPLIES = re.compile(
+    r"(who|that|which|contact|lead|customer|deal|person|someone|somebody|anyone|they|it|he|she)\s+"
+    r"(?:reply|replies|respond|responds|writes? back)\b(?:\s+to\s+(?:us|our (?:e-?mails?|messages?)|an? e-?mails?|"
+    r"any e-?mails?))?",
+    re.I,
+)
+_PLEASE = re.compile(r",?\s*please\s*(?=[.!]?\s*$)", re.I)
+_NOW = re.compile(r"(?:already|currently|presently)\s+(?=[a-z])", re.I)
+_SHORT = re.compile(r"(they|we|who|it|he|she|that|there|you|i)('ve|'re|'s)$", re.I)
+_SHORT_TAIL = re.compile(r"'(ve|re|s)(?![^\W_])", re.I)
+_HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|got|not had)\b", re.I)
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
 
@@ -243,6 +260,9 @@ class Lexer:
             if text[position] in " \t\r":
                 position += 1
                 continue
+            if (now := self._says_now(text, position)) is not None:
+                position = now
+                continue
             try:
                 end = self._unquoted.end(text, position, found, unquoted) if text[position].isupper() else None
                 if end is not None:
@@ -267,6 +287,18 @@ class Lexer:
             if found:
                 return found
         return self._word(text, position, before)
+
+    def _says_now(self, text: str, at: int) -> int | None:
+        """ "Already tagged", "currently in": a rule looks at how things stand, so the word adds nothing."""
+        if (please := _PLEASE.match(text, at)) is not None and at:
+            return please.end()
+        match = _NOW.match(text, at)
+        if match is None or (at and text[at - 1].isalnum()):
+            return None
+        words = tuple(word.lower() for word, _, _ in self._words_from(text, at))
+        if any(words[:n] in self._vocabulary.phrases or words[:n] in self._vague for n in range(2, len(words) + 1)):
+            return None
+        return match.end()
 
     @staticmethod
     def _unit_alone(text: str, at: int, found: list[Token]) -> list[Token]:
@@ -395,6 +427,10 @@ class Lexer:
                 raise Refused(span, f"{name} is no time zone", near[0] if near else "Europe/Berlin") from None
             end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
             return [_token("ZONE", name, at, end)]
+        if (match := _US_TIME.match(text, at)) and re.search(r"(\d|[ap]\.?m\.?)$", text[:at].rstrip().lower()):
+            return [_token("ZONE", _US_ZONES[match.group(1)], at, match.end())]
+        if (match := _US_TIME.match(text, at)) and match.group(2):
+            return [_token("ZONE", _US_ZONES[match.group(1)], at, match.end())]
         if match := _CITY_TIME.match(text, at):
             words = match.group(1).split()
             for start in range(len(words)):
@@ -583,6 +619,11 @@ class Lexer:
         words: list[tuple[str, int, int]] = []
         position = at
         limit = self._vocabulary.longest
+        if (tail := _SHORT_TAIL.match(text, at)) is not None and at and text[at - 1].isalnum():
+            words.append((_long_form(text, tail), at, tail.end()))  # what follows "once they" in "once they're"
+            position = tail.end()
+            while text[position : position + 1] == " ":
+                position += 1
         while len(words) < limit:
             match = _WORD.match(text, position)
             if match is None:
@@ -615,12 +656,34 @@ class Lexer:
         lowered = tuple(word.lower() for word, _, _ in words)
         if lowered[0] in {"once", "after"} and _begins(found) and re.match(r"\w+\s+(a|an|the)\s", text[at:].lower()):
             return [_token("IF", lowered[0], at, words[0][2])]
+        if (match := _REPLIES.match(text, at)) is not None:
+            raise Refused(
+                match.span(),
+                f'"{match.group()}" is a moment, and a rule looks at how things stand when it runs. Say how long '
+                "ago it may have happened",
+                f"{match.group(1)} replied in the last 24 hours",
+            )
+        if (token := self._phrase(text, at, words)) is not None:
+            return [token]
+        full = _in_full(words, text)
+        if full != words and (token := self._phrase(text, at, full)) is not None:
+            return [token]
+        word, start, end = words[0]
+        if word in {"US", *COUNTRY_CODES} and len(word) == 2:
+            return [_token("VAL", (("company.country", word), ("contact.country", word)), start, end)]
+        if word.lower() in NUMBER_WORDS:
+            return [_token("NUM", float(NUMBER_WORDS[word.lower()]), start, end)]
+        raise self._unknown(text, word, start, end)
+
+    def _phrase(self, text: str, at: int, words: list[tuple[str, int, int]]) -> Token | None:
+        """The longest phrase that these words begin with. Raises Refused for one that no rule may contain."""
+        lowered = tuple(word.lower() for word, _, _ in words)
         for count in range(len(words), 0, -1):
             if "," in lowered[:count]:
                 if lowered[count - 1] == ",":
                     continue
                 key = tuple(w for w in lowered[:count] if w != ",")
-                if key not in self._vocabulary.phrases or self._vocabulary.phrases[key][0] != "OFFLINEOK":
+                if key not in self._vocabulary.phrases or self._vocabulary.phrases[key][0] not in _WITH_COMMA:
                     continue
             else:
                 key = lowered[:count]
@@ -644,13 +707,9 @@ class Lexer:
                     kind, value = "EMAILOBJ", None
                 if kind in {"POSTGE", "POSTLE"} and count > 1 and re.match(r"\s*([$€£\d]|than\b)", text[span[1] :]):
                     continue  # "over $10k or over €9k": the comparison of what follows
-                return [_token(kind, said.lower() if value is None else value, *span)]
-        word, start, end = words[0]
-        if word in {"US", *COUNTRY_CODES} and len(word) == 2:
-            return [_token("VAL", (("company.country", word), ("contact.country", word)), start, end)]
-        if word.lower() in NUMBER_WORDS:
-            return [_token("NUM", float(NUMBER_WORDS[word.lower()]), start, end)]
-        raise self._unknown(text, word, start, end)
+                plain = " ".join(lowered[:count]) if "'" in said else said.lower()
+                return _token(kind, plain if value is None else value, *span)
+        return None
 
     def _unknown(self, text: str, word: str, start: int, end: int) -> Refused:
         bare = word.strip("'").lower()
@@ -731,6 +790,25 @@ def _token(kind: str, value: Any, start: int, end: int) -> Token:
     token = Token(kind, str(value), start_pos=start, end_pos=end)
     token.value = value
     return token
+
+
+def _long_form(text: str, short: re.Match[str]) -> str:
+    """ "'s" in full: "has" before what only "has" can stand before, else "is"."""
+    said = short.group(short.lastindex or 0).strip("'").lower()
+    return {"ve": "have", "re": "are"}.get(said) or ("has" if _HAS.match(text, short.end()) else "is")
+
+
+def _in_full(words: list[tuple[str, int, int]], text: str) -> list[tuple[str, int, int]]:
+    """The words with "they've", "who's" and their like written as two."""
+    full: list[tuple[str, int, int]] = []
+    for word, start, end in words:
+        short = _SHORT.match(text, start, end)
+        if short is None:
+            full.append((word, start, end))
+            continue
+        middle = short.end(1)
+        full += [(short.group(1), start, middle), (_long_form(text, short), middle, end)]
+    return full
 
 
 def _begins(found: list[Token]) -> bool:

@@ -266,7 +266,7 @@ class NameReader(Reader):
         if kind == "fn_ent":
             if token.value == "company" and entity == "contact":
                 return self.catalogue.fact("contact.company")
-            raise Refused(span, f'"{self._text(span)}" is a kind of record, not a fact of a {entity}', "")
+            raise Refused(span, f'"{self._text(span)}" is a kind of record, not a fact of a {entity}', "", weak=True)
         if kind == "fn_mail":
             return self.catalogue.fact(self._named_or("email", entity, span))
         if kind == "fn_tags":

@@ -110,9 +110,7 @@ class NumberReader(NameReader):
             elif self._entity == "deal" and (money or not any(t.type == "PCT" for t in numbers)):
                 fact = self.catalogue.fact("deal.amount")
             else:
-                raise Refused(
-                    span, f"a number of what? A {self._entity} has no amount", "with a lead score over 10", weak=True
-                )
+                raise Refused(span, f"a number of what? A {self._entity} has no amount", "", weak=True)
         elif kind == "scoring":
             fact = self.catalogue.fact(self._own("score", span))
         elif kind == "counted_ent":

@@ -112,7 +112,8 @@ def children(node: Node, *names: str) -> list[Any]:
     ]
 
 
-MODE_KINDS = {"auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait"}
+MODE_KINDS = {"auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait", "ask_else"}
+PERSONS = {"anyone", "anybody", "everyone", "everybody", "whoever", "whomever", "any person"}
 UNIVERSAL = {
     "any",
     "all",

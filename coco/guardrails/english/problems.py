@@ -22,13 +22,13 @@ class Refused(Exception):
     """Raised inside the compiler with one problem at a span."""
 
     def __init__(
-        self, span: tuple[int, int], message: str, suggestion: str = "", *, fatal: bool = False, weak: bool = False
+        self, span: tuple[int, int], message: str, suggestion: str = "", *, fatal: bool = False, weak: int = 0
     ) -> None:
         super().__init__(message)
         self.span = span
         self.message = message
         self.suggestion = suggestion
-        self.weak = weak  # the least likely explanation: reported only when no other derivation gives one
+        self.weak = weak  # an unlikely explanation (2: the least): reported when no derivation gives a better one
         self.fatal = fatal  # refuses the sentence even where another derivation would do
 
     def problem(self, sentence: str) -> Problem:

@@ -134,6 +134,18 @@ class TimeReader(NumberReader):
                 if field_name != "last_reply_at" and field_name != "last_contacted_at":
                     raise Refused(span, "since when? Give a length of time", f"{self._text(span)} in 30 days")
                 return Empty(fact=self._own(field_name, span))
+            case "not_opp":
+                said = self._text(span_of(child(node, "OPP")))
+                rest = self._text(span_of(child(node, "sil_len", "sil_last", "sil_since")))
+                raise Refused(
+                    span,
+                    f"when a record was last {said} is not recorded; when it was last updated, contacted or active is",
+                    f"{self._text((span[0], span_of(child(node, 'OPP'))[0]))}updated {rest}",
+                )
+            case "ever_replied":
+                if child(node, "TV") is not None and self._tv(node) != "last_reply_at":
+                    raise Refused(span, "before which date?", f"{self._text(span)} 2026-03-01", weak=True)
+                return negation(Empty(fact=self._own("last_reply_at", span)))
             case "act":
                 inner = child(node, "pres_last", "pres_since")
                 fact = self._own("last_activity_at", span)
@@ -148,11 +160,24 @@ class TimeReader(NumberReader):
                 if str(child(node, "SINCE").value) != "starting":
                     raise Refused(span, "since when did what happen?", "created since 2026-03-01", weak=True)
                 return self._when(self.catalogue.fact(self._own("starts_at", span)), node.children[-1], False)
+            case "tv_falls":
+                word = child(node, "TV", "SINCE")
+                if word.value != ("starts_at" if word.type == "TV" else "starting"):
+                    raise Refused(span, "days and hours are looked at for the start of a meeting only", "", weak=True)
+                return self._falls(self.catalogue.fact(self._own("starts_at", span)), node)
             case "tv_for":
                 if self._tv(node) != "stage_entered_at":
                     raise Refused(span, "in the last, or ago?", f"{self._text(span)} ago", weak=True)
                 return self._length(self._own("stage_entered_at", span), lengthcmp)
             case "tv_bare":
+                if self._tv(node) == "last_reply_at":
+                    return negation(Empty(fact=self._own("last_reply_at", span)))  # "who replied": at any time
+                if self._tv(node) == "close_date":
+                    raise Refused(
+                        span,
+                        "is it about to close, or has it closed? A rule looks at how things stand when it runs",
+                        "is closed",
+                    )
                 if self._tv(node) != "created_at" or self._entity != (self.parts.target or self._entity):
                     raise Refused(
                         span, "when? Give a length of time", f"{self._text(span)} in the last 7 days", weak=True
@@ -254,6 +279,10 @@ class TimeReader(NumberReader):
                 self.parts.notes.append(note)
         start = datetime(day.year, day.month, day.day, tzinfo=zone)
         return start.astimezone(UTC), datetime(after.year, after.month, after.day, tzinfo=zone).astimezone(UTC)
+
+    def _falls(self, fact: Fact, node: Node) -> Predicate:
+        """Days and hours on which a moment falls; see frame.py."""
+        raise NotImplementedError
 
     def _lasting(self, node: Node) -> Predicate:
         """How long an event lasts; see acts.py."""

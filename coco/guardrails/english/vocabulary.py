@@ -33,7 +33,7 @@ _DAYS = (
 )  # fmt: skip
 DAYS = {name: index for index, names in enumerate(_DAYS) for name in names.split("|")}
 ENTITIES: dict[str, str] = {
-    "contact": "contact|contacts|people|persons|contact record|contact records",
+    "contact": "contact|contacts|people|persons|folks|individuals|contact record|contact records",
     "deal": "deal|deals|opportunity|opportunities|deal record|deal records",
     "company": "company|companies|account|accounts|organization|organizations|organisation|organisations",
 }

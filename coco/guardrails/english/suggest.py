@@ -1,0 +1,115 @@
+"""Suggestions that are whole sentences: what is wrong replaced, and the result compiled before it is offered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from .problems import Problem
+
+MAX_TRIES = 10  # compiles spent on the suggestions of one refused sentence
+_RECORDS = r"(?:contacts?|deals?|compan(?:y|ies)|leads?|customers?|people|accounts?|opportunit(?:y|ies))"
+_ENTITIES = {"deal": "deals", "contact": "contacts", "company": "companies"}
+
+
+def spliced(
+    sentence: str, problems: tuple[Problem, ...], compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]
+) -> tuple[Problem, ...]:
+    """The problems, each suggestion that is a fragment turned into the whole sentence where one compiles with it.
+
+    All of them are put right at once, so that what is offered is a rule that is accepted."""
+    if not problems:
+        return problems
+    tries = iter(range(MAX_TRIES))
+
+    def counted(text: str) -> tuple[bool, tuple[Problem, ...]]:
+        return compile_it(text) if next(tries, None) is not None else (False, ())
+
+    if any(_whole(one.suggestion) for one in problems):
+        return tuple(_checked(one, counted) for one in problems)
+    found = _repaired(sentence, problems, counted, 2)
+    return tuple(replace(one, suggestion=found) for one in problems) if found else problems
+
+
+def _checked(problem: Problem, compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]) -> Problem:
+    """A problem whose suggestion, where it is a whole sentence, compiles: put right where it does not yet."""
+    if not _whole(problem.suggestion):
+        return problem
+    accepted, left = compile_it(problem.suggestion)
+    if accepted:
+        return problem
+    return replace(problem, suggestion=_repaired(problem.suggestion, left, compile_it, 1))
+
+
+def _repaired(
+    sentence: str,
+    problems: tuple[Problem, ...],
+    compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]],
+    rounds: int,
+) -> str:
+    """A sentence that compiles; empty where none was found in a few tries."""
+    if not 0 < len(problems) <= 3:
+        return ""
+    first: tuple[str, tuple[Problem, ...]] | None = None
+    for one in dict.fromkeys(_tries(sentence, problems[-1])):
+        accepted, left = compile_it(one)
+        if accepted:
+            return one
+        if first is None or len(left) < len(first[1]):
+            first = (one, left)
+    if first is None or not rounds:
+        return ""
+    return _repaired(*first, compile_it, rounds - 1)
+
+
+def _whole(suggestion: str) -> bool:
+    return suggestion[:1].isupper() and suggestion.endswith(".") and len(suggestion.split()) > 3
+
+
+def _fragments(problem: Problem) -> Iterator[str]:
+    for text in re.split(r" / | or (?=\d{4}-)", problem.suggestion):
+        if text.strip() and "…" not in text:
+            yield text.strip()
+
+
+def _tries(sentence: str, problem: Problem) -> Iterator[str]:
+    """The sentence with the suggestion in place of the problem, or where a description of records goes."""
+    start, end = problem.span
+    before, after = sentence[:start], sentence[end:]
+    for text in _fragments(problem):
+        if (start, end) == (0, len(sentence)):
+            yield _tidy(f"{sentence.strip().rstrip('.!')}. {text}")
+            continue
+        head = re.sub(r"\s(?:that|who|which|whose)\s+$", " ", before)
+        if head != before and text.startswith(("every", "at least")):
+            yield _tidy(f"{head}where {text}{after}")
+        lead = text.rpartition(' "')[0]
+        if lead and before.rstrip().endswith(lead):  # "owned by me" -> 'owned by "Maria Lopez"'
+            yield _tidy(f"{before.rstrip().removesuffix(lead)}{text}{after}")
+        yield _tidy(f"{before}{text}{after}")
+        yield _tidy(f"{before.rstrip()}. {text[:1].upper()}{text[1:].rstrip('.')}.{after.lstrip(' .')}")
+        # "new HubSpot contacts" -> "HubSpot contacts created in …"
+        record = re.match(rf"\s+((?:\S+\s+)??{_RECORDS})\b", after)
+        moved = re.sub(rf"^{_RECORDS}\s+", "", text)
+        if record is not None:
+            rest = after[record.end() :]
+            yield _tidy(f"{before}{record.group(1)} {moved}{rest}")
+            yield _tidy(f"{before}{record.group(1)} {moved} and that are{rest}")
+        # "contacts whose emails bounced", "that replied": the words before belong to it
+        if head != before:
+            yield _tidy(f"{head}where {text}{after}")
+            yield _tidy(f"{head}{text}{after}")
+        if (own := re.fullmatch(r"the (deal|company|contact)'s .*", text)) is not None:
+            yield _tidy(re.sub(rf"\b{_RECORDS}\b", _ENTITIES[own.group(1)], sentence, count=1, flags=re.I))
+        if "tagged" in text:
+            yield _tidy(f"{before}{text}{re.sub(r'^ tagged', ' and tagged', after)}")
+        zone = re.sub(r"\s+[A-Z][a-z]+/[A-Z]\w+$", "", text)
+        if zone != text:
+            yield _tidy(f"{before}{zone}{after}")
+
+
+def _tidy(text: str) -> str:
+    text = re.sub(r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", text)).strip()
+    text = re.sub(r"([.!])(?:\s*[.!])+", r"\1", text)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!")) else ".")
