@@ -110,9 +110,13 @@ async def _ask(
     return Denied(kind="invalid")
 
 
+_BEARER_TYPES = frozenset({"bearer", "bot"})
+"""RFC 6750's, and the name that Slack's oauth.v2.access gives the bearer token of an app."""
+
+
 def _granted(known: Connector, body: dict[str, Any], refresh: RefreshToken | None) -> Granted | Denied:
     try:
-        if str(body.get("token_type", "bearer")).lower() != "bearer":
+        if str(body.get("token_type", "bearer")).lower() not in _BEARER_TYPES:
             raise InvalidInput("another kind of token")
         token = body["access_token"]
         if not isinstance(token, str) or not token:

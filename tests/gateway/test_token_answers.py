@@ -1,22 +1,24 @@
-"""What a provider's token address answers, however odd."""
+"""What providers' token addresses answer, in the forms that are in use."""
 
 from __future__ import annotations
-
-import json
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from activities.connectors.registry import connector
-from sandbox.gateway.egress_oauth import Granted, _granted
-from store.tables import utc_now
+from sandbox.gateway.egress_oauth import Denied, Granted, _granted
 
 
-@pytest.mark.parametrize("seconds", [10**400, 1e308, "9" * 400])
-def test_a_life_beyond_all_numbers_is_a_long_one(seconds: Any) -> None:
-    body = json.loads(json.dumps({"access_token": "abc-123", "token_type": "Bearer", "expires_in": seconds}))
-    found = _granted(connector("hubspot"), body, None)
-    assert isinstance(found, Granted)
-    assert found.tokens.expires_at is not None
-    assert found.tokens.expires_at < utc_now() + timedelta(days=401)
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "bot"])
+def test_bearer_tokens_are_taken_whatever_they_are_called(kind: str) -> None:
+    answer = {"ok": True, "access_token": "xoxb-1", "token_type": kind, "scope": "channels:read,chat:write"}
+    granted = _granted(connector("slack"), answer, None)
+    assert isinstance(granted, Granted)
+    assert granted.tokens.credential.secret == "xoxb-1"
+    assert granted.scopes == ("channels:read", "chat:write")
+
+
+@pytest.mark.parametrize(
+    "answer", [{"access_token": "a", "token_type": "mac"}, {"token_type": "bearer"}, {"ok": False}]
+)
+def test_another_kind_of_token_or_none_is_refused(answer: dict[str, object]) -> None:
+    assert isinstance(_granted(connector("slack"), answer, None), Denied)
