@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.connectors.base import ConnectionInfo, GatedOperation, Route, json_of
+from activities.connectors.base import ConnectionInfo, GatedOperation, Route
 from activities.connectors.cards import plain
 from activities.connectors.gmail.arguments import DeleteDraftArguments, MessageArguments
 from activities.connectors.gmail.message import message_body
@@ -12,7 +12,7 @@ from activities.connectors.gmail.records import draft_of
 from activities.connectors.gmail.scopes import COMPOSE, READ
 from activities.connectors.gmail.send import fields, people
 from activities.connectors.gmail.wire import DRAFT_PATH, DRAFTS, item
-from activities.connectors.http import as_object, http_request, kept_text, written
+from activities.connectors.http import http_request, kept_text, object_of, written
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -70,7 +70,7 @@ class DeleteDraft(GatedOperation[DeleteDraftArguments]):
         """What would be lost. `message_id` is another one whenever the draft was changed."""
         if response.status == 404:
             return None
-        draft = draft_of(as_object(json_of(response), "a draft"))
+        draft = draft_of(object_of(response, "a draft"))
         if draft["id"] != arguments.id:
             raise InvalidInput(f"the value read is of draft {plain(draft['id'], 64)}, not of {arguments.id}")
         message = draft["message"]

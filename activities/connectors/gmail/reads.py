@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.connectors.base import ConnectionInfo, ReadOperation, Route, json_of
+from activities.connectors.base import ConnectionInfo, ReadOperation, Route
 from activities.connectors.gmail.arguments import GetArguments, ListDraftsArguments, SearchArguments
 from activities.connectors.gmail.records import draft_of, message_of, thread_of
 from activities.connectors.gmail.scopes import READ
@@ -18,7 +18,7 @@ from activities.connectors.gmail.wire import (
     item,
     page_of,
 )
-from activities.connectors.http import as_object, http_request, text_in
+from activities.connectors.http import as_object, http_request, object_of, text_in
 from coco.requests import PreparedRequest, ProviderResponse
 
 _ONE = ("format", "metadataHeaders")
@@ -68,7 +68,7 @@ class GetMessage(ReadOperation[GetArguments]):
         return http_request("GET", item(MESSAGES, arguments.id), query=[("format", arguments.detail)])
 
     def facts(self, arguments: GetArguments, response: ProviderResponse) -> dict[str, Any]:
-        return message_of(as_object(json_of(response), "a message"))
+        return message_of(object_of(response, "a message"))
 
 
 class GetThread(ReadOperation[GetArguments]):
@@ -83,7 +83,7 @@ class GetThread(ReadOperation[GetArguments]):
         return http_request("GET", item(THREADS, arguments.id), query=[("format", arguments.detail)])
 
     def facts(self, arguments: GetArguments, response: ProviderResponse) -> dict[str, Any]:
-        return thread_of(as_object(json_of(response), "a thread"))
+        return thread_of(object_of(response, "a thread"))
 
 
 class ListDrafts(ReadOperation[ListDraftsArguments]):
@@ -124,4 +124,4 @@ class GetDraft(ReadOperation[GetArguments]):
         return http_request("GET", item(DRAFTS, arguments.id), query=[("format", arguments.detail)])
 
     def facts(self, arguments: GetArguments, response: ProviderResponse) -> dict[str, Any]:
-        return draft_of(as_object(json_of(response), "a draft"))
+        return draft_of(object_of(response, "a draft"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.connectors.base import ConnectionInfo, GatedOperation, Route, json_of
+from activities.connectors.base import ConnectionInfo, GatedOperation, Route
 from activities.connectors.cards import plain
 from activities.connectors.gmail.arguments import MessageArguments
 from activities.connectors.gmail.message import KEY_HEADER, key_of, message_body, shown_from
@@ -12,7 +12,7 @@ from activities.connectors.gmail.records import HEADER_NAMES, headers_of, thread
 from activities.connectors.gmail.scopes import READ, SEND
 from activities.connectors.gmail.wire import SEND as SEND_PATH
 from activities.connectors.gmail.wire import THREADS, item
-from activities.connectors.http import as_object, http_request, kept_text, written
+from activities.connectors.http import http_request, kept_text, object_of, written
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -61,7 +61,7 @@ class SendEmail(GatedOperation[MessageArguments]):
         """The conversation's last message (drafts aside), and whether this one is in it."""
         if response.status == 404:
             return None
-        value = as_object(json_of(response), "a thread")
+        value = object_of(response, "a thread")
         thread = thread_of(value)
         if thread["id"] != arguments.thread_id:
             raise InvalidInput(f"the thread read is {plain(thread['id'], 64)}, not {arguments.thread_id}")

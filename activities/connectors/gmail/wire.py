@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.connectors.base import json_of
-from activities.connectors.http import as_object, segment, whole_number
+from activities.connectors.http import object_of, segment, whole_number
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
@@ -26,7 +25,7 @@ def item(collection: str, item_id: str) -> str:
 def page_of(response: ProviderResponse, name: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(entries, `{after, total}`) of a list; Gmail leaves an empty one out, and its total is a guess. Raises
     InvalidInput."""
-    value = as_object(json_of(response), "a page")
+    value = object_of(response, "a page")
     entries = value.get(name, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InvalidInput(f"Gmail answered {name} that cannot be read")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from activities.connectors.base import ConnectionInfo, ReadOperation, Route, json_of
+from activities.connectors.base import ConnectionInfo, ReadOperation, Route
 from activities.connectors.google_calendar.arguments import (
     FreeBusyArguments,
     GetEventArguments,
@@ -21,7 +21,7 @@ from activities.connectors.google_calendar.wire import (
     event_path,
     events_path,
 )
-from activities.connectors.http import as_object, http_request, objects_in, text_in
+from activities.connectors.http import as_object, http_request, object_of, objects_in, text_in
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -94,7 +94,7 @@ class GetEvent(ReadOperation[GetEventArguments]):
         return http_request("GET", event_path(arguments.calendar, arguments.id))
 
     def facts(self, arguments: GetEventArguments, response: ProviderResponse) -> dict[str, Any]:
-        return event_of(as_object(json_of(response), "an event"))
+        return event_of(object_of(response, "an event"))
 
 
 class FreeBusy(ReadOperation[FreeBusyArguments]):
@@ -114,7 +114,7 @@ class FreeBusy(ReadOperation[FreeBusyArguments]):
         return http_request("POST", FREE_BUSY_PATH, body=body)
 
     def facts(self, arguments: FreeBusyArguments, response: ProviderResponse) -> dict[str, Any]:
-        value = as_object(json_of(response), "an answer about busy times")
+        value = object_of(response, "an answer about busy times")
         calendars = value.get("calendars")
         if not isinstance(calendars, dict):
             raise InvalidInput("Google answered no calendars")

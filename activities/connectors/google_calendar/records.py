@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from activities.connectors.base import json_of
 from activities.connectors.cards import plain
-from activities.connectors.http import as_object, text_in
+from activities.connectors.http import as_object, object_of, text_in
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
 
 def page_of(response: ProviderResponse) -> tuple[list[dict[str, Any]], str | None]:
     """(items, where the next page begins) of a list. Google leaves an empty list out. Raises InvalidInput."""
-    value = as_object(json_of(response), "a page")
+    value = object_of(response, "a page")
     items = value.get("items", [])
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise InvalidInput("Google answered a page whose items cannot be read")
@@ -82,7 +81,7 @@ def existing_event(response: ProviderResponse, event_id: str) -> dict[str, Any] 
     """
     if response.status in {404, 410}:
         return None
-    event = event_of(as_object(json_of(response), "an event"))
+    event = event_of(object_of(response, "an event"))
     if event["id"] != event_id:
         raise InvalidInput(
             f"the value read is of event {plain(event['id'], 60)}, not of {event_id}; read that one first"

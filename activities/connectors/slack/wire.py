@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from activities.connectors.base import json_of
-from activities.connectors.http import as_object, http_request
+from activities.connectors.http import http_request, object_of
 from coco.canonical import one_line, parse_json
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -68,7 +67,7 @@ def credential_refused(response: ProviderResponse) -> bool:
 
 def answered(response: ProviderResponse) -> dict[str, Any]:
     """The object of a successful answer. Raises InvalidInput with Slack's own word for a failure."""
-    value = as_object(json_of(response), "a Slack answer")
+    value = object_of(response, "a Slack answer")
     if value.get("ok") is not True:
         error = value.get("error")
         raise InvalidInput(
