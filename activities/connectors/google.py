@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from activities.connectors.base import Connector
+from activities.connectors.http import readable_json
 from activities.connectors.manifest import Auth, OAuth2
-from coco.canonical import parse_json
-from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
 SCOPE = "https://www.googleapis.com/auth/"
@@ -38,10 +37,7 @@ class GoogleConnector(Connector):
 
 def reasons(response: ProviderResponse) -> frozenset[str]:
     """The reasons that an error's answer gives; none where it cannot be read."""
-    try:
-        value = parse_json(response.body_bytes())
-    except (InvalidInput, ValueError):
-        return frozenset()
+    value = readable_json(response)
     error = value.get("error") if isinstance(value, dict) else None
     errors = error.get("errors") if isinstance(error, dict) else None
     given = [item.get("reason") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []

@@ -82,6 +82,14 @@ def whole_number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
 
 
+def readable_json(response: ProviderResponse) -> Any:
+    """The JSON value of an answer of any status; None where it cannot be read. Never raises."""
+    try:
+        return parse_json(response.body_bytes())
+    except (InvalidInput, ValueError):
+        return None
+
+
 def written(response: ProviderResponse) -> dict[str, Any]:
     """The object of a successful write's answer; empty where the answer cannot be read.
 
@@ -89,10 +97,7 @@ def written(response: ProviderResponse) -> dict[str, Any]:
     """
     if not 200 <= response.status < 300:
         raise InvalidInput(f"the provider answered {response.status}")
-    try:
-        value = parse_json(response.body_bytes()) if response.body else {}
-    except InvalidInput:
-        return {}
+    value = readable_json(response)
     return value if isinstance(value, dict) else {}
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
 
 from activities.connectors.base import json_of
-from coco.canonical import parse_json
+from activities.connectors.http import segment, written
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
 
 def item(collection: str, record_id: str) -> str:
     """Path of one record. Ids are digits by their type; encoded all the same."""
-    return f"{collection}/{quote(record_id, safe='')}"
+    return f"{collection}/{segment(record_id)}"
 
 
 def joined(names: Iterable[str]) -> str:
@@ -89,18 +88,12 @@ def existing_record(response: ProviderResponse, record_id: str) -> dict[str, Any
 def outcome_of(response: ProviderResponse, fallback_id: str | None = None) -> dict[str, Any]:
     """What the log keeps of a write: id, updatedAt, url, where the answer names them.
 
-    The write has happened, so an answer that cannot be read is no reason to fail; a status outside 2xx is.
+    Raises InvalidInput for a status outside 2xx.
     """
-    if not 200 <= response.status < 300:
-        raise InvalidInput(f"the provider answered {response.status}")
+    value = written(response)
     kept: dict[str, Any] = {} if fallback_id is None else {"id": fallback_id}
-    try:
-        value = parse_json(response.body_bytes()) if response.body else {}
-    except InvalidInput:
-        return kept
-    if isinstance(value, dict):
-        for name in ("id", "updatedAt", "url"):
-            text = value.get(name)
-            if isinstance(text, str) and (name != "url" or text.startswith(("https://", "http://"))):
-                kept[name] = text[:500]
+    for name in ("id", "updatedAt", "url"):
+        text = value.get(name)
+        if isinstance(text, str) and (name != "url" or text.startswith(("https://", "http://"))):
+            kept[name] = text[:500]
     return kept

@@ -8,10 +8,18 @@ from urllib.parse import unquote_plus
 
 from activities.connectors.base import Route
 from activities.connectors.cards import plain
-from activities.connectors.http import as_object, kept_text, object_of, objects_in, segment, whole_number, written
+from activities.connectors.http import (
+    as_object,
+    kept_text,
+    object_of,
+    objects_in,
+    readable_json,
+    segment,
+    whole_number,
+    written,
+)
 from activities.connectors.salesforce import soql
 from activities.connectors.salesforce.scopes import READ, WRITE
-from coco.canonical import parse_json
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -128,10 +136,7 @@ def outcome_of(response: ProviderResponse, record_id: str | None = None) -> dict
 
 def error_codes(response: ProviderResponse) -> frozenset[str]:
     """The codes of an error's answer, such as INVALID_SESSION_ID; none where it cannot be read."""
-    try:
-        value = parse_json(response.body_bytes())
-    except InvalidInput:
-        return frozenset()
+    value = readable_json(response)
     errors = value if isinstance(value, list) else []
     codes = [item.get("errorCode") for item in errors if isinstance(item, dict)]
     return frozenset(code for code in codes if isinstance(code, str))

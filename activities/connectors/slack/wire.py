@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from activities.connectors.http import http_request, object_of
-from coco.canonical import one_line, parse_json
+from activities.connectors.http import http_request, object_of, readable_json
+from coco.canonical import one_line
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -41,10 +41,7 @@ def error_of(response: ProviderResponse) -> str | None:
     """Slack's word for what went wrong; empty for a success, None for an answer that tells neither. Never raises."""
     if not 200 <= response.status < 300:
         return None
-    try:
-        value = parse_json(response.body_bytes())
-    except (InvalidInput, ValueError):
-        return None
+    value = readable_json(response)
     if not isinstance(value, dict):
         return None
     error = value.get("error")
