@@ -77,6 +77,11 @@ def text_in(value: Mapping[str, Any], name: str, what: str) -> str:
     return found
 
 
+def text_or_none(value: Any) -> str | None:
+    """A text that an answer tells, or None where it tells none or an empty one."""
+    return value if isinstance(value, str) and value else None
+
+
 def whole_number(value: Any) -> int | None:
     """A count that an answer tells, or None where it tells none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.connectors.http import object_of, segment, whole_number
+from activities.connectors.http import object_of, segment, text_or_none, whole_number
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
@@ -29,6 +29,5 @@ def page_of(response: ProviderResponse, name: str) -> tuple[list[dict[str, Any]]
     entries = value.get(name, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise InvalidInput(f"Gmail answered {name} that cannot be read")
-    token = value.get("nextPageToken")
-    after = token if isinstance(token, str) and token else None
-    return entries, {"after": after, "total": whole_number(value.get("resultSizeEstimate"))}
+    after, total = text_or_none(value.get("nextPageToken")), whole_number(value.get("resultSizeEstimate"))
+    return entries, {"after": after, "total": total}

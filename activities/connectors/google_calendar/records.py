@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from activities.connectors.cards import plain
-from activities.connectors.http import as_object, object_of, text_in
+from activities.connectors.http import as_object, object_of, text_in, text_or_none
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
@@ -18,18 +18,17 @@ def page_of(response: ProviderResponse) -> tuple[list[dict[str, Any]], str | Non
     items = value.get("items", [])
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise InvalidInput("Google answered a page whose items cannot be read")
-    token = value.get("nextPageToken")
-    return items, token if isinstance(token, str) and token else None
+    return items, text_or_none(value.get("nextPageToken"))
 
 
 def calendar_of(value: Mapping[str, Any]) -> dict[str, Any]:
     """`{id, name, primary, time_zone, access}`. Raises InvalidInput."""
     return {
         "id": text_in(value, "id", "calendar"),
-        "name": _text(value.get("summaryOverride")) or _text(value.get("summary")),
+        "name": text_or_none(value.get("summaryOverride")) or text_or_none(value.get("summary")),
         "primary": value.get("primary") is True,
-        "time_zone": _text(value.get("timeZone")),
-        "access": _text(value.get("accessRole")),
+        "time_zone": text_or_none(value.get("timeZone")),
+        "access": text_or_none(value.get("accessRole")),
     }
 
 
@@ -42,35 +41,33 @@ def event_of(value: Mapping[str, Any]) -> dict[str, Any]:
     recurrence = value.get("recurrence")
     return {
         "id": text_in(value, "id", "event"),
-        "title": _text(value.get("summary")),
+        "title": text_or_none(value.get("summary")),
         "start": _time(value.get("start")),
         "end": _time(value.get("end")),
-        "status": _text(value.get("status")) or "confirmed",
-        "location": _text(value.get("location")),
-        "description": _text(value.get("description")),
-        "organizer": _text(organizer.get("email")) if isinstance(organizer, dict) else None,
+        "status": text_or_none(value.get("status")) or "confirmed",
+        "location": text_or_none(value.get("location")),
+        "description": text_or_none(value.get("description")),
+        "organizer": text_or_none(organizer.get("email")) if isinstance(organizer, dict) else None,
         "attendees": _attendees(value.get("attendees", [])),
         "repeats": isinstance(recurrence, list) and bool(recurrence),
-        "url": _text(value.get("htmlLink")),
-        "updated": _text(value.get("updated")),
+        "url": text_or_none(value.get("htmlLink")),
+        "updated": text_or_none(value.get("updated")),
     }
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _time(value: Any) -> str | None:
     if value is None:
         return None
     told = as_object(value, "a time")
-    return _text(told.get("dateTime")) or _text(told.get("date"))
+    return text_or_none(told.get("dateTime")) or text_or_none(told.get("date"))
 
 
 def _attendees(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise InvalidInput("Google answered guests that cannot be read")
-    found = [{"email": _text(item.get("email")), "answer": _text(item.get("responseStatus"))} for item in value]
+    found = [
+        {"email": text_or_none(item.get("email")), "answer": text_or_none(item.get("responseStatus"))} for item in value
+    ]
     return [item for item in found if item["email"]]
 
 

@@ -24,6 +24,7 @@ from activities.connectors.hubspot.arguments import (
 )
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
 from activities.connectors.hubspot.objects import TYPE_IDS
+from activities.connectors.hubspot.wire import next_after
 from coco.actions import Preview
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -49,13 +50,6 @@ def _list(value: dict[str, Any]) -> dict[str, Any]:
         "processing": text_in(value, "processingType", "list"),
         "size": whole_number(size),
     }
-
-
-def _after(value: dict[str, Any]) -> str | None:
-    paging = value.get("paging")
-    following = paging.get("next") if isinstance(paging, dict) else None
-    after = following.get("after") if isinstance(following, dict) else None
-    return after if isinstance(after, str) and after else None
 
 
 class SearchLists(ReadOperation[SearchListsArguments]):
@@ -135,7 +129,7 @@ class ListMembers(ReadOperation[ListMembersArguments]):
             {"id": text_in(item, "recordId", "member"), "since": kept_text(item.get("membershipTimestamp"), 40)}
             for item in objects_in(value, "results", "page")
         ]
-        return {"results": results, "after": _after(value), "total": whole_number(value.get("total"))}
+        return {"results": results, "after": next_after(value), "total": whole_number(value.get("total"))}
 
 
 class ListsOfRecord(ReadOperation[ListsOfRecordArguments]):
@@ -181,7 +175,7 @@ class Membership(GatedOperation[MembershipArguments]):
             return None
         value = object_of(response, "a list of lists")
         found = arguments.list_id in _ids(value)
-        if not found and _after(value) is not None:
+        if not found and next_after(value) is not None:
             raise InvalidInput(f"{self.name}: the record is on more lists than one answer tells")
         return {"on_list": found}
 

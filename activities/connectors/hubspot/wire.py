@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from activities.connectors.base import json_of
-from activities.connectors.http import segment, written
+from activities.connectors.http import segment, text_or_none, written
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
@@ -61,15 +61,19 @@ def page_of(response: ProviderResponse) -> dict[str, Any]:
     value = json_of(response)
     if not isinstance(value, dict) or not isinstance(value.get("results"), list):
         raise InvalidInput("HubSpot answered something that is not a page of records")
-    paging = value.get("paging")
-    following = paging.get("next") if isinstance(paging, dict) else None
-    after = following.get("after") if isinstance(following, dict) else None
     total = value.get("total")
     return {
         "results": [record_of(entry) for entry in value["results"]],
-        "after": after if isinstance(after, str) and after else None,
+        "after": next_after(value),
         "total": total if isinstance(total, int) else None,
     }
+
+
+def next_after(value: Mapping[str, Any]) -> str | None:
+    """Where the next page begins; None after the last."""
+    paging = value.get("paging")
+    following = paging.get("next") if isinstance(paging, dict) else None
+    return text_or_none(following.get("after")) if isinstance(following, dict) else None
 
 
 def existing_record(response: ProviderResponse, record_id: str) -> dict[str, Any] | None:

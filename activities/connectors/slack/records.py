@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from activities.connectors.cards import plain
-from activities.connectors.http import as_object, objects_in, text_in
+from activities.connectors.http import as_object, objects_in, text_in, text_or_none
 from activities.connectors.slack.wire import answered, next_cursor
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
@@ -58,10 +58,6 @@ def message_of(value: Mapping[str, Any]) -> dict[str, Any]:
         "thread": text_or_none(value.get("thread_ts")),
         "replies": replies if isinstance(replies, int) and not isinstance(replies, bool) else None,
     }
-
-
-def text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def messages_page(response: ProviderResponse) -> dict[str, Any]:

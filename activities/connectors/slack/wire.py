@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from activities.connectors.http import http_request, object_of, readable_json
+from activities.connectors.http import http_request, object_of, readable_json, text_or_none
 from coco.canonical import one_line
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -76,5 +76,4 @@ def answered(response: ProviderResponse) -> dict[str, Any]:
 def next_cursor(value: Mapping[str, Any]) -> str | None:
     """Where the next page begins; None after the last."""
     metadata = value.get("response_metadata")
-    cursor = metadata.get("next_cursor") if isinstance(metadata, dict) else None
-    return cursor if isinstance(cursor, str) and cursor else None
+    return text_or_none(metadata.get("next_cursor")) if isinstance(metadata, dict) else None
