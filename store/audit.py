@@ -7,12 +7,12 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.audit import GENESIS, AuditEntry, AuditKind, entry_hash
-from store import events
+from store import events, locks
 from store.tables import ActionRow, AuditRow, Run, utc_now
 
 _TOLD_ALREADY = frozenset(AuditKind) - {
@@ -50,9 +50,7 @@ async def append(
     this kind for this action is written at most one time; False says it was there. Holds a lock on the user's chain
     until the transaction ends.
     """
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('audit:' || :u, 0))"), {"u": str(user_id)}
-    )
+    await locks.until_commit(session, f"audit:{user_id}")
     if once:
         existing = await session.execute(
             select(col(AuditRow.seq))

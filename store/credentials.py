@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-import psycopg
-from psycopg.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -19,7 +16,7 @@ from coco.audit import AuditKind
 from coco.connections import ConnectionState
 from coco.errors import CocoError, Code, NotFound
 from coco.requests import Frozen
-from store import audit, revoking
+from store import audit, locks, revoking
 from store.owned import own
 from store.tables import AuditRow, Connection, CredentialAttempt, Event, SealedCredential, utc_now
 
@@ -152,28 +149,12 @@ async def was_read_only(session: AsyncSession, user_id: UUID, connection_id: UUI
 # -- the gateway's side: trying out and keeping --------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def credential_lock(dsn: str, connection_id: UUID, seconds: float) -> AsyncIterator[None]:
+def credential_lock(dsn: str, connection_id: UUID, seconds: float) -> AbstractAsyncContextManager[None]:
     """Held while a connection's credential is checked, exchanged or refreshed, across every gateway.
 
-    A session lock on a connection of its own, which ends with its process. Raises CocoError (UNAVAILABLE).
+    Raises CocoError (UNAVAILABLE) where somebody else holds it for longer than `seconds`.
     """
-    plain = dsn.replace("postgresql+psycopg://", "postgresql://", 1)
-    connection: psycopg.AsyncConnection[Any] | None = None
-    try:
-        try:
-            connection = await psycopg.AsyncConnection.connect(plain, autocommit=True, connect_timeout=10)
-            await connection.execute(f"SET lock_timeout = {max(1, int(seconds * 1000))}")
-            key = f"credential:{connection_id}"
-            await connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (key,))
-        except (LockNotAvailable, QueryCanceled) as error:
-            raise CocoError("the credential is being looked after", code=Code.UNAVAILABLE) from error
-        except psycopg.Error as error:
-            raise CocoError("the database does not answer", code=Code.UNAVAILABLE) from error
-        yield
-    finally:
-        if connection is not None:
-            await connection.close()
+    return locks.held(dsn, f"credential:{connection_id}", seconds, busy="the credential is being looked after")
 
 
 async def pending(session: AsyncSession, user_id: UUID) -> list[CredentialAttempt]:

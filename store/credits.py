@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -30,7 +30,7 @@ from coco.credits import (
     settled,
 )
 from coco.errors import InvalidInput, Refused
-from store import budgets
+from store import budgets, locks
 from store.tables import ActionRow, CreditAccount, LedgerPosting, LedgerTransaction, utc_now
 
 
@@ -156,9 +156,7 @@ async def shortages(
 
 
 async def _lock(session: AsyncSession, user_id: UUID) -> None:
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('credits:' || :u, 0))"), {"u": str(user_id)}
-    )
+    await locks.until_commit(session, f"credits:{user_id}")
 
 
 async def _found(session: AsyncSession, user_id: UUID, kind: LedgerKind, ref: str) -> UUID | None:

@@ -7,24 +7,22 @@ is one whose sender died: nobody knows what became of it, and nobody sends it ag
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-import psycopg
-from psycopg.errors import LockNotAvailable, QueryCanceled
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.actions import ActionState
-from coco.errors import CocoError, Code, Refused
+from coco.errors import Code, Refused
 from coco.grants import GrantClaims
 from coco.requests import ProviderResponse
-from store.database import sqlalchemy_url
+from store import locks
+from store.database import plain_dsn as plain_dsn
 from store.reads import usable, used
 from store.runs import FINAL_RUN_STATES
 from store.tables import ActionRow, DriftRow, EffectRow, GrantRow, Run, utc_now
@@ -35,36 +33,12 @@ Outcome = Literal["done", "failed", "unknown", "turned_away"]
 SENDER_DIED = "the gateway stopped while it was being sent"
 
 
-@asynccontextmanager
-async def sending_lock(dsn: str, action_id: UUID, seconds: float) -> AsyncIterator[None]:
+def sending_lock(dsn: str, action_id: UUID, seconds: float) -> AbstractAsyncContextManager[None]:
     """Held from before an action's grant is spent until its response is kept, across every gateway.
 
-    A session lock on a connection of its own, so it ends with the process that holds it, however that ends. (It needs
-    a direct connection: a pooler that shares sessions between transactions would break it.)
     Raises CocoError (UNAVAILABLE) where somebody else holds it for longer than `seconds`.
     """
-    connection: psycopg.AsyncConnection[Any] | None = None
-    try:
-        try:
-            connection = await psycopg.AsyncConnection.connect(plain_dsn(dsn), autocommit=True, connect_timeout=10)
-            # A host that vanishes says no goodbye: have Postgres notice within half a minute.
-            for setting, value in (("idle", 15), ("interval", 5), ("count", 3)):
-                await connection.execute(f"SET tcp_keepalives_{setting} = {value}")
-            await connection.execute(f"SET lock_timeout = {max(1, int(seconds * 1000))}")
-            await connection.execute("SELECT pg_advisory_lock(hashtextextended('effect:' || %s, 0))", (str(action_id),))
-        except (LockNotAvailable, QueryCanceled) as error:
-            raise CocoError("the action is being sent", code=Code.UNAVAILABLE) from error
-        except psycopg.Error as error:
-            raise CocoError("the database does not answer", code=Code.UNAVAILABLE) from error
-        yield
-    finally:
-        if connection is not None:
-            await connection.close()
-
-
-def plain_dsn(dsn: str) -> str:
-    """A database address as psycopg itself reads it."""
-    return "postgresql://" + sqlalchemy_url(dsn).removeprefix("postgresql+psycopg://")
+    return locks.held(dsn, f"effect:{action_id}", seconds, busy="the action is being sent")
 
 
 async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, request_digest: str) -> None:

@@ -17,7 +17,7 @@ from sqlmodel import col
 from coco.actions import ActionState
 from coco.audit import ERASED, AuditKind, entry_hash
 from coco.connections import ConnectionState
-from store import audit, events, wakeups
+from store import audit, events, locks, wakeups
 from store.owned import own
 from store.runs import FINAL_RUN_STATES
 from store.tables import ActionRow, AuditRow, Connection, EffectRow, Run, Workflow, utc_now
@@ -39,9 +39,7 @@ async def has_left(session: AsyncSession, connection_id: UUID, seconds: float) -
     Raises what SQLAlchemy makes of a lock that cannot be had in time.
     """
     await session.execute(text(f"SET LOCAL lock_timeout = {max(1, int(seconds * 1000))}"))
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended('leaving:' || :id, 0))"), {"id": str(connection_id)}
-    )
+    await locks.until_commit(session, f"leaving:{connection_id}")
     await session.execute(text("SET LOCAL lock_timeout = 0"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -13,6 +13,7 @@ from coco.connections import ConnectionState
 from coco.errors import NotFound
 from coco.tiers import Feature, Limit, Tier, has, within_limit
 from coco.trust import TrustLevel
+from store import locks
 from store.tables import Connection, ScheduleRow, User, Workflow
 
 
@@ -30,7 +31,7 @@ async def check_room(session: AsyncSession, user_id: UUID, limit: Limit) -> None
 
     Holds a lock until the transaction ends, so that two at once do not both take the last place.
     """
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('tier:' || :u, 0))"), {"u": str(user_id)})
+    await locks.until_commit(session, f"tier:{user_id}")
     within_limit(await tier_of(session, user_id), limit, await count(session, user_id, limit))
 
 
