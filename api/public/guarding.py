@@ -90,16 +90,18 @@ async def confirmed(parts: Parts, user_id: UUID, guardrail_id: UUID, version: in
 async def looked(session: AsyncSession, user_id: UUID, workflow_id: UUID, rules: Sequence[GuardrailRow]) -> Looked:
     """What these rules together would have done with the workflow's decided actions."""
     history = await past(session, user_id, workflow_id, default_catalogue())
-    named = [(row.reading, Form.model_validate(row.form)) for row in rules]
-    found = await asyncio.to_thread(look_back, history, named, default_catalogue())
+    return await over(history, [(row.reading, Form.model_validate(row.form)) for row in rules])
+
+
+async def over(history: Sequence[Past], rules: Sequence[tuple[str, Form]]) -> Looked:
+    """What these rules (reading, form) together would have done with decided actions."""
+    found = await asyncio.to_thread(look_back, history, rules, default_catalogue())
     return Looked(found, {one.id: one for one in history})
 
 
-async def examples(session: AsyncSession, user_id: UUID, row: GuardrailRow) -> tuple[list[Example], list[Example]]:
-    """(covered, held) among the workflow's decided actions, those nearest to the line first."""
+async def examples(history: Sequence[Past], form: Form) -> tuple[list[Example], list[Example]]:
+    """(covered, held) among decided actions, those nearest to the rule's line first."""
     catalogue = default_catalogue()
-    history = await past(session, user_id, row.workflow_id, catalogue)
-    form = Form.model_validate(row.form)
     named = {one.id: one for one in history}
     covered, held = await asyncio.to_thread(
         boundary_examples, form, [one.record(form, catalogue) for one in history], catalogue
@@ -111,9 +113,10 @@ async def examples(session: AsyncSession, user_id: UUID, row: GuardrailRow) -> t
 
 
 async def graduated(
-    parts: Parts, user_id: UUID, workflow_id: UUID, terms: LeaseTerms, shown: frozenset[tuple[UUID, int]]
+    parts: Parts, user_id: UUID, workflow_id: UUID, terms: LeaseTerms, shown: frozenset[tuple[UUID, int]] | None = None
 ) -> Lease:
-    """Lets the workflow run alone inside the guardrails that the owner was shown (id, version), and no others.
+    """Lets the workflow run alone inside the guardrails that the owner was shown (id, version), and no others; without
+    `shown`, inside those in force.
 
     Raises NotFound, Conflict, also where other guardrails are in force by now.
     """
@@ -122,10 +125,11 @@ async def graduated(
         await workflows.get(session, user_id, workflow_id)
         history = await past(session, user_id, workflow_id, catalogue)
         lease = await trust.graduate(session, user_id, workflow_id, terms, profile(history, catalogue))
-        # Raising takes the graduation back.
-        in_force = {(row.id, row.version) for row in await trust.confirmed(session, user_id, workflow_id)}
-        if in_force != shown:
-            raise Conflict("Nothing was changed: the guardrails are not those you were shown. Look at them again.")
+        if shown is not None:
+            # Raising takes the graduation back.
+            in_force = {(row.id, row.version) for row in await trust.confirmed(session, user_id, workflow_id)}
+            if in_force != shown:
+                raise Conflict("Nothing was changed: the guardrails are not those you were shown. Look at them again.")
         return lease
 
 

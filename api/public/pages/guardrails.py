@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from activities.looking_back import past
 from api.errors import STATUS
 from api.public import guarding
 from api.public.pages.marking import marked, repaired
@@ -90,9 +91,10 @@ async def _rule_page(
         newest = await guardrails.get(session, user_id, guardrail_id)
         in_force = [one for one in await trust.confirmed(session, user_id, row.workflow_id) if one.id == guardrail_id]
         owner = await workflows.get(session, user_id, row.workflow_id)
-        looked = await guarding.looked(session, user_id, row.workflow_id, [row])
-        covered, held = await guarding.examples(session, user_id, row)
+        history = await past(session, user_id, row.workflow_id, default_catalogue())
     form = Form.model_validate(row.form)
+    looked = await guarding.over(history, [(row.reading, form)])
+    covered, held = await guarding.examples(history, form)
     told = compiled_json(Compiled(row.sentence, form, row.reading), default_catalogue())
     return await own_page(
         request,

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.looking_back import Past, look_back, past, profile
+from activities.looking_back import past
 from api.public import guarding
 from api.public.identity import BearerUser
 from api.public.parts import PartsDep
@@ -21,9 +21,7 @@ from coco.errors import InvalidInput
 from coco.findings import study
 from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.english.compiler import compile_sentence
-from coco.guardrails.examples import boundary_examples
 from coco.guardrails.export import compiled_json
-from coco.guardrails.form import Form
 from coco.trust import Eligibility, LeaseTerms, ReviewVerdict
 from store import guardrails, trust, workflows
 from store.tables import GuardrailRow, Lease
@@ -167,14 +165,14 @@ async def preview_guardrail(workflow_id: UUID, body: SentenceIn, user: BearerUse
     if compiled.form is None:
         return PreviewOut(compiled=compiled_json(compiled), findings=None, examples=[], backtest=None)
     form = compiled.form
-    covered, held = boundary_examples(form, [one.record(form, catalogue) for one in history], catalogue)
+    covered, held = await guarding.examples(history, form)
     return PreviewOut(
         compiled=compiled_json(compiled),
         findings=await asyncio.to_thread(study, compiled, before, others, catalogue),
         examples=[
-            ExampleOut(id=one.record.id, covered=one.verdict.covered, why=one.verdict.why) for one in (*covered, *held)
+            ExampleOut(id=one.action.id, covered=one.verdict.covered, why=one.verdict.why) for one in (*covered, *held)
         ],
-        backtest=_backtest(history, [(compiled.reading, form)]),
+        backtest=_backtest(await guarding.over(history, [(compiled.reading, form)])),
     )
 
 
@@ -231,6 +229,7 @@ async def change_trust_settings(
             review_percent=body.review_percent,
             reserved_operations=body.reserved_operations,
         )
+    async with parts.reading(user.user_id) as session:
         return await _trust(session, user.user_id, workflow_id)
 
 
@@ -238,11 +237,8 @@ async def change_trust_settings(
 async def graduate_workflow(workflow_id: UUID, body: GraduateIn, user: BearerUser, parts: PartsDep) -> TrustOut:
     """Lets the workflow run inside its confirmed guardrails, for this time and these budgets."""
     terms = LeaseTerms(days=body.days, actions=body.actions, credits=body.credits)
-    catalogue = default_catalogue()
-    async with parts.writing(user.user_id) as session:
-        await workflows.get(session, user.user_id, workflow_id)
-        history = await past(session, user.user_id, workflow_id, catalogue)
-        await trust.graduate(session, user.user_id, workflow_id, terms, profile(history, catalogue))
+    await guarding.graduated(parts, user.user_id, workflow_id, terms)
+    async with parts.reading(user.user_id) as session:
         return await _trust(session, user.user_id, workflow_id)
 
 
@@ -275,15 +271,14 @@ async def notice_seen(action_id: UUID, user: BearerUser, parts: PartsDep) -> Not
 
 async def _trust(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> TrustOut:
     workflow = await workflows.get(session, user_id, workflow_id)
-    await session.refresh(workflow)
     settings = await trust.settings_of(session, user_id, workflow_id)
     rules = await trust.confirmed(session, user_id, workflow_id)
-    history = await past(session, user_id, workflow_id, default_catalogue())
+    looked = await guarding.looked(session, user_id, workflow_id, rules)
     lease = await trust.active_lease(session, user_id, workflow_id)
     return TrustOut(
         trust_level=workflow.trust_level,
         eligibility=await trust.standing(session, user_id, workflow_id),
-        backtest=_backtest(history, [(rule.reading, Form.model_validate(rule.form)) for rule in rules]),
+        backtest=_backtest(looked),
         lease=_lease(lease) if lease else None,
         runs_needed=settings.runs_needed,
         review_percent=settings.review_percent,
@@ -292,9 +287,8 @@ async def _trust(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> Tru
     )
 
 
-def _backtest(history: list[Past], rules: list[tuple[str, Form]]) -> BacktestOut:
-    found = look_back(history, rules, default_catalogue())
-    summaries = {one.id: one.summary for one in history}
+def _backtest(looked: guarding.Looked) -> BacktestOut:
+    found = looked.backtest
     return BacktestOut(
         summary=found.summary,
         decided=found.decided,
@@ -304,7 +298,7 @@ def _backtest(history: list[Past], rules: list[tuple[str, Form]]) -> BacktestOut
         disagreements=[
             DisagreementOut(
                 action_id=UUID(one.id),
-                summary=summaries[one.id],
+                summary=looked.decided[one.id].summary,
                 decision=one.decision,
                 ran_alone=one.ran_alone,
                 why=one.why,
