@@ -47,7 +47,7 @@ async def keep(
     Raises Refused (CONNECTION_UNUSABLE) where the connection lost its rights while the answer was on its way: it is
     not kept. The connection's row is held against that until the transaction ends.
     """
-    await usable(session, user_id, connection_id, gated=False)
+    await usable(session, user_id, connection_id, gated=False, alone=True)
     row = ReadRow(
         user_id=user_id,
         run_id=run_id,
@@ -63,13 +63,19 @@ async def keep(
     return row.id
 
 
-async def usable(session: AsyncSession, user_id: UUID, connection_id: UUID, *, gated: bool) -> None:
-    """Raises Refused (CONNECTION_UNUSABLE), NotFound. A change of the connection waits for the transaction's end."""
+async def usable(
+    session: AsyncSession, user_id: UUID, connection_id: UUID, *, gated: bool, alone: bool = False
+) -> None:
+    """Raises Refused (CONNECTION_UNUSABLE), NotFound. A change of the connection waits for the transaction's end.
+
+    `alone` for a transaction that goes on to change the row itself: of several that share a row and then want to change
+    it, each waits for the others.
+    """
     state = (
         await session.execute(
             select(col(Connection.state))
             .where(col(Connection.id) == connection_id, col(Connection.user_id) == user_id)
-            .with_for_update(read=True)
+            .with_for_update(read=not alone, key_share=alone)
         )
     ).scalar_one_or_none()
     if state is None:

@@ -148,6 +148,23 @@ async def person_answered(person: Person, message: dict[str, Any]) -> None:
     assert (await person.ask("Read", message, seconds=10))["response"]["status"] == 200
 
 
+async def test_reads_at_once_by_a_connection_that_was_not_used_yet_hinder_none_of_each_other(
+    stage: Stage, provider: Provider
+) -> None:
+    """Each notes that the connection was used, in the transaction that keeps its answer."""
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(200, contact())]
+    provider.hold.clear()
+    tasks = [asyncio.create_task(person.ask("Read", reading(run, connection))) for _ in range(6)]
+    while len(provider.seen) < len(tasks):
+        await asyncio.sleep(0.01)
+    provider.hold.set()
+    replies = await asyncio.gather(*tasks)
+    assert [reply["response"]["status"] for reply in replies] == [200] * len(tasks)
+    assert len(await person.rows(ReadRow)) == len(tasks)
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
 async def test_a_providers_error_is_an_answer_as_well(stage: Stage, provider: Provider, status: int) -> None:
     person = await stage.person()
