@@ -8,7 +8,6 @@ what may have been.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 
@@ -17,16 +16,16 @@ import h11
 from activities.connectors.manifest import BEARER, Auth
 from coco.gateway_protocol import Credential
 from coco.requests import PreparedRequest
-from sandbox.gateway.delivery.addresses import AddressPolicy, Base, Unreachable, connect
+from sandbox.gateway.delivery.addresses import AddressPolicy, Base
 from sandbox.gateway.delivery.authentication import credential_headers
 from sandbox.gateway.delivery.link import (
     MAX_KEPT_HEADERS,
     MAX_RESPONSE_BYTES,
     Answer,
     Delivery,
-    tls_context,
     without,
 )
+from sandbox.gateway.delivery.streams import open_streams
 
 _CHUNK = 64 * 1024
 
@@ -52,20 +51,7 @@ class HttpLink:
     @classmethod
     async def open(cls, base: Base, credential: Credential, policy: AddressPolicy, auth: Auth = BEARER) -> HttpLink:
         """Raises Unreachable, Refused (an address that the policy forbids)."""
-        sock = await connect(base, policy)
-        try:
-            if base.tls:
-                reader, writer = await asyncio.open_connection(
-                    sock=sock, ssl=tls_context(), server_hostname=base.host, limit=_CHUNK
-                )
-            else:
-                reader, writer = await asyncio.open_connection(sock=sock, limit=_CHUNK)
-        except (OSError, ssl.SSLError) as error:
-            sock.close()
-            raise Unreachable("no secure connection to the provider came about") from error
-        except BaseException:
-            sock.close()
-            raise
+        reader, writer = await open_streams(base, policy, _CHUNK, "provider")
         return cls(base, credential, reader, writer, auth)
 
     async def send(self, request: PreparedRequest, seconds: float) -> Delivery:

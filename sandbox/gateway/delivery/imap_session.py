@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 from dataclasses import dataclass, field
 
 from coco.errors import Code, Refused
 from coco.gateway_protocol import Credential
-from sandbox.gateway.delivery.addresses import AddressPolicy, Base, Unreachable, connect, is_loopback
+from sandbox.gateway.delivery.addresses import AddressPolicy, Base, Unreachable, is_loopback
 from sandbox.gateway.delivery.imap_wire import Budget, NotImap, Response, TooLarge, read_response
 from sandbox.gateway.delivery.link import MAX_RESPONSE_BYTES, CredentialRefused, tls_context
+from sandbox.gateway.delivery.streams import open_streams
 
 _BUSY = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "OVERQUOTA", "CONTACTADMIN")
 """Codes of RFC 5530 that speak of the server, not of what it was asked."""
@@ -55,24 +55,10 @@ class Session:
 
         Raises Unreachable, or Refused where the server turns the credential down or would have it in the clear.
         """
-        sock = await connect(base, policy)
-        clear_is_fine = is_loopback(sock)
-        try:
-            if base.tls:
-                reader, writer = await asyncio.open_connection(
-                    sock=sock, ssl=tls_context(), server_hostname=base.host, limit=MAX_RESPONSE_BYTES
-                )
-            else:
-                reader, writer = await asyncio.open_connection(sock=sock, limit=MAX_RESPONSE_BYTES)
-        except (OSError, ssl.SSLError) as error:
-            sock.close()
-            raise Unreachable("no secure connection to the mail server came about") from error
-        except BaseException:
-            sock.close()
-            raise
+        reader, writer = await open_streams(base, policy, MAX_RESPONSE_BYTES, "mail server")
         session = cls(reader, writer)
         try:
-            await _sign_in(session, base, credential, clear_is_fine)
+            await _sign_in(session, base, credential)
         except (NotImap, TooLarge, Said, EOFError, OSError) as error:
             session.close()
             raise Unreachable("no session with the mail server came about") from error
@@ -137,7 +123,7 @@ class Session:
             data.append(response)
 
 
-async def _sign_in(session: Session, base: Base, credential: Credential, clear_is_fine: bool) -> None:
+async def _sign_in(session: Session, base: Base, credential: Credential) -> None:
     greeting = await read_response(session.reader, session.budget)
     if greeting.tag != "*" or greeting.status is None or greeting.status[0] != "OK":
         raise NotImap("no greeting")
@@ -149,7 +135,7 @@ async def _sign_in(session: Session, base: Base, credential: Credential, clear_i
             raise NotImap("something was said before the encryption began")
         await session.writer.start_tls(tls_context(), server_hostname=base.host)
         able = await _capabilities(session)
-    elif not base.tls and not clear_is_fine:
+    elif not base.tls and not is_loopback(session.writer.get_extra_info("socket")):
         raise Refused("the mail server offers no encryption for the password", code=Code.CONNECTION_UNUSABLE)
     user, secret = credential.username.encode(), credential.secret.encode()
     if "AUTH=PLAIN" in able:
