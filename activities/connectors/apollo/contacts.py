@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from activities.connectors.apollo.arguments import AddToListArguments, AddToSequenceArguments, StopSequenceArguments
 from activities.connectors.apollo.costs import CREDITS, REVERSIBILITY
 from activities.connectors.apollo.scopes import CONTACTS, SEQUENCES
-from activities.connectors.apollo.wire import RECORD_URL, contact_in, described, gated_route
+from activities.connectors.apollo.wire import RECORD_URL, contact_in, contact_request, described, gated_route
 from activities.connectors.base import ConnectionInfo, GatedOperation
 from activities.connectors.cards import listed, plain
 from activities.connectors.http import http_request, segment, written
@@ -30,7 +30,7 @@ class ContactChange(GatedOperation[C]):
         """(summary, after) for the contact called `name`."""
 
     def prior_request(self, connection: ConnectionInfo, arguments: C) -> PreparedRequest:
-        return http_request("GET", f"/contacts/{segment(arguments.id)}")
+        return contact_request(arguments.id)
 
     def prior(self, arguments: C, response: ProviderResponse) -> dict[str, Any] | None:
         contact = contact_in(response, arguments.id)

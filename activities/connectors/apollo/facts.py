@@ -8,8 +8,8 @@ from typing import Any
 from activities.connectors.action_facts import ActionFacts, Facts, Proposed, only_one
 from activities.connectors.apollo.arguments import NoArguments, SearchNamesArguments
 from activities.connectors.apollo.reads import ListLabels, SearchSequences
-from activities.connectors.apollo.wire import contact_in
-from activities.connectors.http import http_request, segment
+from activities.connectors.apollo.wire import contact_in, contact_request
+from activities.connectors.http import http_request
 from coco.requests import PreparedRequest, ProviderResponse
 
 _SEQUENCES = {
@@ -82,8 +82,7 @@ class ApolloFacts(ActionFacts):
 
 
 def _contact(action: Proposed) -> PreparedRequest:
-    """As the operation reads it before: one read serves both."""
-    return http_request("GET", f"/contacts/{segment(action.arguments['id'])}")
+    return contact_request(action.arguments["id"])
 
 
 def _lists() -> PreparedRequest:

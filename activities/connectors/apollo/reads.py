@@ -11,9 +11,17 @@ from activities.connectors.apollo.arguments import (
     SearchNamesArguments,
     SearchPeopleArguments,
 )
-from activities.connectors.apollo.wire import CONTACT, contact_in, page_of, person_of, read_route, without_empty
+from activities.connectors.apollo.wire import (
+    CONTACT,
+    contact_in,
+    contact_request,
+    page_of,
+    person_of,
+    read_route,
+    without_empty,
+)
 from activities.connectors.base import ConnectionInfo, ReadOperation, json_of
-from activities.connectors.http import as_object, http_request, object_of, objects_in, segment, text_in
+from activities.connectors.http import as_object, http_request, object_of, objects_in, text_in
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -86,7 +94,7 @@ class GetContact(ReadOperation[GetContactArguments]):
     route = read_route("GET", CONTACT, name)
 
     def request(self, connection: ConnectionInfo, arguments: GetContactArguments) -> PreparedRequest:
-        return http_request("GET", f"/contacts/{segment(arguments.id)}")
+        return contact_request(arguments.id)
 
     def facts(self, arguments: GetContactArguments, response: ProviderResponse) -> dict[str, Any]:
         contact = contact_in(response, arguments.id)

@@ -8,9 +8,18 @@ from typing import Any, Literal
 from activities.connectors.apollo.scopes import READ
 from activities.connectors.base import Route
 from activities.connectors.cards import plain
-from activities.connectors.http import as_object, kept_text, object_of, objects_in, text_in, whole_number
+from activities.connectors.http import (
+    as_object,
+    http_request,
+    kept_text,
+    object_of,
+    objects_in,
+    segment,
+    text_in,
+    whole_number,
+)
 from coco.errors import InvalidInput
-from coco.requests import ProviderResponse
+from coco.requests import PreparedRequest, ProviderResponse
 
 CONTACT = "/contacts/{id}"
 RECORD_URL = "https://app.apollo.io"
@@ -93,6 +102,11 @@ def page_of(response: ProviderResponse, lists: tuple[str, ...], read: Any, page:
         pages = -(-total // limit)
     more = bool(results) and pages is not None and page < pages
     return {"results": results, "after": str(page + 1) if more else None, "total": total}
+
+
+def contact_request(contact_id: str) -> PreparedRequest:
+    """The read of a contact. Operations before a change and facts make this very one, so that one read serves both."""
+    return http_request("GET", f"/contacts/{segment(contact_id)}")
 
 
 def contact_in(response: ProviderResponse, contact_id: str) -> dict[str, Any] | None:

@@ -14,7 +14,14 @@ from activities.connectors.google_calendar.arguments import (
 )
 from activities.connectors.google_calendar.records import existing_event, same_time, spoken, time_body, titled
 from activities.connectors.google_calendar.scopes import EVENTS, WRITE
-from activities.connectors.google_calendar.wire import EVENT_PATH, EVENTS_PATH, event_path, events_path, kept
+from activities.connectors.google_calendar.wire import (
+    EVENT_PATH,
+    EVENTS_PATH,
+    event_path,
+    event_request,
+    events_path,
+    kept,
+)
 from activities.connectors.http import http_request
 from coco.actions import Preview, Reversibility
 from coco.canonical import digest
@@ -74,7 +81,7 @@ class CreateEvent(GatedOperation[CreateEventArguments]):
         return http_request("POST", events_path(arguments.calendar), query=query, body=body)
 
     def prior_request(self, connection: ConnectionInfo, arguments: CreateEventArguments) -> PreparedRequest:
-        return http_request("GET", event_path(arguments.calendar, event_id(arguments)))
+        return event_request(arguments.calendar, event_id(arguments))
 
     def prior(self, arguments: CreateEventArguments, response: ProviderResponse) -> dict[str, Any] | None:
         """None: not created yet, which is the state it is approved on."""
@@ -138,7 +145,7 @@ class UpdateEvent(GatedOperation[UpdateEventArguments]):
         return http_request("PATCH", path, query=[("sendUpdates", arguments.notify)], body=body)
 
     def prior_request(self, connection: ConnectionInfo, arguments: UpdateEventArguments) -> PreparedRequest:
-        return http_request("GET", event_path(arguments.calendar, arguments.id))
+        return event_request(arguments.calendar, arguments.id)
 
     def prior(self, arguments: UpdateEventArguments, response: ProviderResponse) -> dict[str, Any] | None:
         """What is changed, and whether the whole of a series would be."""
@@ -210,7 +217,7 @@ class CancelEvent(GatedOperation[CancelEventArguments]):
         return http_request("DELETE", event_path(arguments.calendar, arguments.id), query=query)
 
     def prior_request(self, connection: ConnectionInfo, arguments: CancelEventArguments) -> PreparedRequest:
-        return http_request("GET", event_path(arguments.calendar, arguments.id))
+        return event_request(arguments.calendar, arguments.id)
 
     def prior(self, arguments: CancelEventArguments, response: ProviderResponse) -> dict[str, Any] | None:
         """What would be missed: title, time, place, guests."""

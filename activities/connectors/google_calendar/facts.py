@@ -11,10 +11,9 @@ from datetime import date, datetime
 from typing import Any
 
 from activities.connectors.action_facts import ActionFacts, Facts, Proposed
-from activities.connectors.base import json_of
 from activities.connectors.google_calendar.records import existing_event
-from activities.connectors.google_calendar.wire import event_path
-from activities.connectors.http import as_object, http_request
+from activities.connectors.google_calendar.wire import event_request
+from activities.connectors.http import as_object, object_of
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -52,13 +51,12 @@ class CalendarFacts(ActionFacts):
         event = existing_event(answer, action.arguments["id"])
         if event is None or event["repeats"]:
             return {}
-        invited = _invited(json_of(answer))
+        invited = _invited(object_of(answer, "an event"))
         return _times(event["start"], event["end"]) | ({} if invited is None else {_ATTENDEES: invited})
 
 
 def _event(action: Proposed) -> PreparedRequest:
-    """As the operation reads it before a change: one read serves both."""
-    return http_request("GET", event_path(action.arguments["calendar"], action.arguments["id"]))
+    return event_request(action.arguments["calendar"], action.arguments["id"])
 
 
 def _is_a_series(action: Proposed) -> bool:
@@ -80,9 +78,8 @@ def _times(start: str | None, end: str | None) -> Facts:
     return {_STARTS: start, _LASTS: lasts}
 
 
-def _invited(value: Any) -> list[str] | None:
+def _invited(event: Mapping[str, Any]) -> list[str] | None:
     """The address of every guest but the organizer; None where the answer does not have them all."""
-    event = as_object(value, "an event")
     guests = event.get("attendees", [])
     if event.get("attendeesOmitted") or not isinstance(guests, list):
         return None

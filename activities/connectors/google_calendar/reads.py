@@ -18,7 +18,7 @@ from activities.connectors.google_calendar.wire import (
     EVENT_PATH,
     EVENTS_PATH,
     FREE_BUSY_PATH,
-    event_path,
+    event_request,
     events_path,
 )
 from activities.connectors.http import as_object, http_request, object_of, objects_in, text_in
@@ -91,7 +91,7 @@ class GetEvent(ReadOperation[GetEventArguments]):
     route = _route("GET", EVENT_PATH, name, EVENTS)
 
     def request(self, connection: ConnectionInfo, arguments: GetEventArguments) -> PreparedRequest:
-        return http_request("GET", event_path(arguments.calendar, arguments.id))
+        return event_request(arguments.calendar, arguments.id)
 
     def facts(self, arguments: GetEventArguments, response: ProviderResponse) -> dict[str, Any]:
         return event_of(object_of(response, "an event"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.connectors.http import kept_text, segment, written
-from coco.requests import ProviderResponse
+from activities.connectors.http import http_request, kept_text, segment, written
+from coco.requests import PreparedRequest, ProviderResponse
 
 BASE = "/calendar/v3"
 CALENDAR_LIST = f"{BASE}/users/me/calendarList"
@@ -20,6 +20,11 @@ def events_path(calendar: str) -> str:
 
 def event_path(calendar: str, event_id: str) -> str:
     return f"{events_path(calendar)}/{segment(event_id)}"
+
+
+def event_request(calendar: str, event_id: str) -> PreparedRequest:
+    """The read of an event. Operations before a change and facts make this very one, so that one read serves both."""
+    return http_request("GET", event_path(calendar, event_id))
 
 
 def kept(response: ProviderResponse, event_id: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from activities.connectors.action_facts import ActionFacts, Facts, Proposed
-from activities.connectors.http import as_object, http_request, object_of, text_in
+from activities.connectors.http import as_object, object_of, text_in
 from activities.connectors.hubspot.facts import FIELD_OF, KINDS, OWNER, TAGS, facts, facts_request, listed_in
-from activities.connectors.hubspot.lists import LISTS
+from activities.connectors.hubspot.lists import list_request
 from activities.connectors.hubspot.objects import stage_label
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -75,7 +75,7 @@ def subject(operation: str, arguments: Mapping[str, Any]) -> tuple[str, str] | N
 
 
 def _list_request(action: Proposed) -> PreparedRequest:
-    return http_request("GET", f"{LISTS}/{action.arguments['list_id']}", query=[("includeFilters", "false")])
+    return list_request(action.arguments["list_id"])
 
 
 def _list_name(action: Proposed, answer: ProviderResponse) -> str:

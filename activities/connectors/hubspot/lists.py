@@ -52,6 +52,11 @@ def _list(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def list_request(list_id: str) -> PreparedRequest:
+    """The read of one list."""
+    return http_request("GET", f"{LISTS}/{list_id}", query=[("includeFilters", "false")])
+
+
 class SearchLists(ReadOperation[SearchListsArguments]):
     """Facts: `{results: [{id, name, object, processing, size}], after, total}`."""
 
@@ -96,7 +101,7 @@ class GetList(ReadOperation[GetListArguments]):
     )
 
     def request(self, connection: ConnectionInfo, arguments: GetListArguments) -> PreparedRequest:
-        return http_request("GET", f"{LISTS}/{arguments.id}", query=[("includeFilters", "false")])
+        return list_request(arguments.id)
 
     def facts(self, arguments: GetListArguments, response: ProviderResponse) -> dict[str, Any]:
         return _list(as_object(object_of(response, "a list").get("list"), "a list"))

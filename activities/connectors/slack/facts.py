@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from activities.connectors.action_facts import ActionFacts, Facts, Proposed
 from activities.connectors.slack.records import the_user
-from activities.connectors.slack.wire import get
+from activities.connectors.slack.wire import user_request
 from coco.requests import PreparedRequest, ProviderResponse
 
 _READ = frozenset({"action.recipients", "action.recipient_domains", "action.recipient_count"})
@@ -33,5 +33,4 @@ class SlackFacts(ActionFacts):
 
 
 def _person(action: Proposed) -> PreparedRequest:
-    """As the operation reads it before: one read serves both."""
-    return get("users.info", {"user": action.arguments["user"]})
+    return user_request(action.arguments["user"])

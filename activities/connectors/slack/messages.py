@@ -11,7 +11,7 @@ from activities.connectors.http import kept_text, written
 from activities.connectors.slack.arguments import DirectArguments, PostArguments
 from activities.connectors.slack.records import shown_user, the_channel, the_user
 from activities.connectors.slack.scopes import CHANNELS, PEOPLE, WRITE
-from activities.connectors.slack.wire import answered, get, post, succeeded
+from activities.connectors.slack.wire import answered, channel_request, post, succeeded, user_request
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -80,7 +80,7 @@ class PostMessage(GatedOperation[PostArguments]):
         return post("chat.postMessage", body)
 
     def prior_request(self, connection: ConnectionInfo, arguments: PostArguments) -> PreparedRequest:
-        return get("conversations.info", {"channel": arguments.channel})
+        return channel_request(arguments.channel)
 
     def prior(self, arguments: PostArguments, response: ProviderResponse) -> dict[str, Any]:
         """The channel's name, and who can see it: a channel that was renamed or opened is not the one approved."""
@@ -124,7 +124,7 @@ class DirectMessage(GatedOperation[DirectArguments]):
         return post("chat.postMessage", _message(arguments.user, arguments.text))
 
     def prior_request(self, connection: ConnectionInfo, arguments: DirectArguments) -> PreparedRequest:
-        return get("users.info", {"user": arguments.user})
+        return user_request(arguments.user)
 
     def prior(self, arguments: DirectArguments, response: ProviderResponse) -> dict[str, Any]:
         """Who the person is: an account that was given to somebody else is not the one approved."""

@@ -17,7 +17,7 @@ from activities.connectors.slack.arguments import (
 )
 from activities.connectors.slack.records import channel_of, messages_page, the_channel, the_user, user_of
 from activities.connectors.slack.scopes import CHANNELS, EMAILS, HISTORY, PEOPLE
-from activities.connectors.slack.wire import answered, error_of, flag, get, next_cursor
+from activities.connectors.slack.wire import answered, channel_request, error_of, flag, get, next_cursor, user_request
 from coco.requests import PreparedRequest, ProviderResponse
 
 
@@ -59,7 +59,7 @@ class GetChannel(ReadOperation[GetChannelArguments]):
     route = _route("conversations.info", name, CHANNELS, "channel")
 
     def request(self, connection: ConnectionInfo, arguments: GetChannelArguments) -> PreparedRequest:
-        return get("conversations.info", {"channel": arguments.id})
+        return channel_request(arguments.id)
 
     def facts(self, arguments: GetChannelArguments, response: ProviderResponse) -> dict[str, Any]:
         return the_channel(response, arguments.id)
@@ -153,7 +153,7 @@ class GetUser(ReadOperation[GetUserArguments]):
     route = _route("users.info", name, PEOPLE, "user")
 
     def request(self, connection: ConnectionInfo, arguments: GetUserArguments) -> PreparedRequest:
-        return get("users.info", {"user": arguments.id})
+        return user_request(arguments.id)
 
     def facts(self, arguments: GetUserArguments, response: ProviderResponse) -> dict[str, Any]:
         return the_user(response, arguments.id)

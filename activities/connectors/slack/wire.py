@@ -29,6 +29,16 @@ def get(method: str, query: Mapping[str, str | None]) -> PreparedRequest:
     return http_request("GET", f"/api/{method}", query=[(name, value) for name, value in query.items() if value])
 
 
+def channel_request(channel_id: str) -> PreparedRequest:
+    """The read of a channel."""
+    return get("conversations.info", {"channel": channel_id})
+
+
+def user_request(user_id: str) -> PreparedRequest:
+    """The read of a person. Operations before a message and facts make this very one, so that one read serves both."""
+    return get("users.info", {"user": user_id})
+
+
 def post(method: str, body: Mapping[str, Any]) -> PreparedRequest:
     return http_request("POST", f"/api/{method}", body=body, headers=_JSON)
 
