@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 
 from coco.errors import CocoError, Code
-from store.effects import plain_dsn
+from store.database import plain_dsn
 from store.revoking import LEAVING_LOCK
 
 
