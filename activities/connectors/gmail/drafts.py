@@ -7,12 +7,12 @@ from typing import Any
 from activities.connectors.base import ConnectionInfo, GatedOperation, Route
 from activities.connectors.cards import plain
 from activities.connectors.gmail.arguments import DeleteDraftArguments, MessageArguments
-from activities.connectors.gmail.message import message_body
+from activities.connectors.gmail.message import message_body, shown_fields
 from activities.connectors.gmail.records import draft_of
 from activities.connectors.gmail.scopes import COMPOSE, READ
-from activities.connectors.gmail.send import fields, people
 from activities.connectors.gmail.wire import DRAFT_PATH, DRAFTS, item
 from activities.connectors.http import http_request, kept_text, object_of, written
+from activities.connectors.smtp.shown import people
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -35,7 +35,7 @@ class CreateDraft(GatedOperation[MessageArguments]):
         return Preview(
             summary=f"Save the draft “{plain(arguments.subject, 120)}” to {people(arguments)} in Gmail",
             record=f"A new draft to {people(arguments)}",
-            after=fields(connection, arguments),
+            after=shown_fields(connection, arguments),
             body=arguments.body,
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from activities.connectors.base import ConnectionInfo
 from activities.connectors.gmail.arguments import MessageArguments
 from activities.connectors.smtp.message import check_round_trip, composed, sender, shown_sender
+from activities.connectors.smtp.shown import fields
 from coco.canonical import digest
 from coco.errors import InvalidInput
 
@@ -29,6 +30,12 @@ def own_address(connection: ConnectionInfo) -> tuple[str, str] | None:
 def shown_from(connection: ConnectionInfo) -> str:
     """The sender as a card shows it."""
     return shown_sender(connection) if own_address(connection) else f"the Gmail account “{connection.title}”"
+
+
+def shown_fields(connection: ConnectionInfo, arguments: MessageArguments) -> dict[str, Any]:
+    """A message's fields on a card, but for its text."""
+    thread = {} if arguments.thread_id is None else {"thread_id": arguments.thread_id}
+    return fields(arguments, shown_from(connection)) | thread
 
 
 def message_body(connection: ConnectionInfo, arguments: MessageArguments) -> dict[str, Any]:

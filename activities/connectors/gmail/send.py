@@ -7,35 +7,16 @@ from typing import Any
 from activities.connectors.base import ConnectionInfo, GatedOperation, Route
 from activities.connectors.cards import plain
 from activities.connectors.gmail.arguments import MessageArguments
-from activities.connectors.gmail.message import KEY_HEADER, key_of, message_body, shown_from
+from activities.connectors.gmail.message import KEY_HEADER, key_of, message_body, shown_fields
 from activities.connectors.gmail.records import HEADER_NAMES, headers_of, thread_of
 from activities.connectors.gmail.scopes import READ, SEND
 from activities.connectors.gmail.wire import SEND as SEND_PATH
 from activities.connectors.gmail.wire import THREADS, item
 from activities.connectors.http import http_request, kept_text, object_of, written
+from activities.connectors.smtp.shown import people
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
-
-
-def people(arguments: MessageArguments) -> str:
-    """Whom a message goes to, in a sentence."""
-    others = len(arguments.to) + len(arguments.cc) - 1
-    return f"{arguments.to[0]} and {others} more" if others else arguments.to[0]
-
-
-def fields(connection: ConnectionInfo, arguments: MessageArguments) -> dict[str, Any]:
-    """A message's fields on a card, but for its text."""
-    found: dict[str, Any] = {
-        "from": shown_from(connection),
-        "to": list(arguments.to),
-        "subject": arguments.subject,
-        "cc": list(arguments.cc),
-        "reply_to": arguments.reply_to,
-        "in_reply_to": arguments.in_reply_to,
-        "thread_id": arguments.thread_id,
-    }
-    return {name: value for name, value in found.items() if value}
 
 
 class SendEmail(GatedOperation[MessageArguments]):
@@ -79,7 +60,7 @@ class SendEmail(GatedOperation[MessageArguments]):
             summary=f"{'Reply' if prior else 'Send'} “{plain(arguments.subject, 120)}” to {people(arguments)}",
             record=people(arguments),
             before=before,
-            after=fields(connection, arguments),
+            after=shown_fields(connection, arguments),
             body=arguments.body,
         )
 

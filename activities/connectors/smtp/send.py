@@ -7,6 +7,7 @@ from typing import Any
 from activities.connectors.base import ConnectionInfo, GatedOperation, Route
 from activities.connectors.smtp.arguments import SendArguments
 from activities.connectors.smtp.message import message_request, shown_sender
+from activities.connectors.smtp.shown import fields, people
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -28,23 +29,10 @@ class SendEmail(GatedOperation[SendArguments]):
         return message_request(connection, arguments)
 
     def preview(self, connection: ConnectionInfo, arguments: SendArguments, prior: dict[str, Any] | None) -> Preview:
-        others = len(arguments.to) + len(arguments.cc) - 1
-        more = f" and {others} more" if others else ""
-        after: dict[str, Any] = {
-            "from": shown_sender(connection),
-            "to": list(arguments.to),
-            "subject": arguments.subject,
-        }
-        if arguments.cc:
-            after["cc"] = list(arguments.cc)
-        if arguments.reply_to:
-            after["reply_to"] = arguments.reply_to
-        if arguments.in_reply_to:
-            after["in_reply_to"] = arguments.in_reply_to
         return Preview(
-            summary=f"Send “{_short(arguments.subject)}” to {arguments.to[0]}{more}",
-            record=f"{arguments.to[0]}{more}",
-            after=after,
+            summary=f"Send “{_short(arguments.subject)}” to {people(arguments)}",
+            record=people(arguments),
+            after=fields(arguments, shown_sender(connection)),
             body=arguments.body,
         )
 
