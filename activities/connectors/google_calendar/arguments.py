@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from activities.connectors.base import Arguments
 from activities.connectors.smtp.arguments import Address, one_line, text_lines
+from activities.connectors.values import Key
 
 
 def _when(value: str) -> str:
@@ -108,7 +109,7 @@ class CreateEventArguments(Arguments):
     location: Place | None = None
     description: Description | None = None
     notify: Notify
-    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]
+    key: Key
     """Idempotency key, unique per proposal: the event's id is made of it, so it is created once."""
 
     @model_validator(mode="after")

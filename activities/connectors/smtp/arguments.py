@@ -9,6 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from activities.connectors.base import Arguments
+from activities.connectors.values import Key
 
 _MISLEADING = frozenset(
     "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # direction marks, overrides, isolates
@@ -61,7 +62,7 @@ class SendArguments(Arguments):
     body: Body
     reply_to: Address | None = None
     in_reply_to: MessageId | None = None
-    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]
+    key: Key
     """Idempotency key, unique per proposal: two messages that say the same are still two messages."""
 
     @model_validator(mode="after")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, Field, JsonValue
 
 from activities.connectors.base import Arguments, ConnectionInfo, GatedOperation, Route
 from activities.connectors.cards import plain
 from activities.connectors.http import http_request
-from activities.connectors.values import Line
+from activities.connectors.values import Key, Line
 from coco.actions import Preview, Reversibility
 from coco.canonical import can_be_kept, canonical, digest
 from coco.errors import InvalidInput
@@ -41,7 +41,7 @@ class SendArguments(Arguments):
     event: Line
     """What happened, in a word or a few: the receiver's to tell messages apart by."""
     data: Annotated[dict[str, JsonValue], Field(max_length=200), AfterValidator(_bounded)] = {}
-    key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,80}$")]
+    key: Key
     """Idempotency key, unique per proposal: two messages that say the same are still two messages."""
 
 
