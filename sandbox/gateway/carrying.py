@@ -49,17 +49,16 @@ class About:
 
 
 class Carrier:
-    """One per gateway. Close it."""
+    """One per gateway."""
 
-    def __init__(self, database: Database, master: MasterKey, policy: AddressPolicy, seconds: float) -> None:
+    def __init__(
+        self, database: Database, master: MasterKey, policy: AddressPolicy, seconds: float, leaving: Leaving
+    ) -> None:
         self._db = database
         self._master = master
         self._policy = policy
         self._seconds = seconds
-        self._leaving = Leaving(database.dsn)
-
-    async def close(self) -> None:
-        await self._leaving.close()
+        self._leaving = leaving
 
     @contextlib.asynccontextmanager
     async def leaving(self, about: About, credential: Credential, *, gated: bool) -> AsyncIterator[Link]:

@@ -56,6 +56,7 @@ class Checks:
         master: MasterKey,
         policy: AddressPolicy,
         seconds: float,
+        leaving: Leaving,
         tests: Tests,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -63,7 +64,7 @@ class Checks:
         self._db = database
         self._master = master
         self._policy = policy
-        self._leaving = Leaving(database.dsn)
+        self._leaving = leaving
         self._seconds = seconds
         self._environment = os.environ if environment is None else environment
 
@@ -152,9 +153,6 @@ class Checks:
         async with self._db.user(user_id) as session:
             await connection_tests.expire(session, user_id)
             await credentials.expire(session, user_id)
-
-    async def close(self) -> None:
-        await self._leaving.close()
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from sandbox.gateway.egress_checks import Checks
 from sandbox.gateway.egress_messages import Notes, dump, parse
 from sandbox.gateway.egress_sending import Sending
 from sandbox.gateway.egress_tests import Tests
+from sandbox.gateway.leaving import Leaving
 from sandbox.gateway.limits import MAX_MESSAGE_BYTES, Slots, UserLimits
 from store.database import Database
 
@@ -58,8 +59,10 @@ class Egress:
         self.seconds = settings.request_timeout_seconds
         self.policy = AddressPolicy(private=settings.egress_private_addresses)
         self.changes = Changes(database.dsn)
-        self.carrier = Carrier(database, master, self.policy, self.seconds)
-        self.checks = Checks(database, master, self.policy, self.seconds, Tests(database, master, self.carrier))
+        self.leaving = Leaving(database.dsn)
+        self.carrier = Carrier(database, master, self.policy, self.seconds, self.leaving)
+        tests = Tests(database, master, self.carrier)
+        self.checks = Checks(database, master, self.policy, self.seconds, self.leaving, tests)
         self.sending = Sending(database, grant_public_key, self.carrier, self.seconds)
 
     def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:
@@ -81,8 +84,7 @@ class Egress:
     async def close(self) -> None:
         """Sees through what is being sent."""
         await self.sending.close()
-        await self.carrier.close()
-        await self.checks.close()
+        await self.leaving.close()
 
 
 class EgressFront:

@@ -257,8 +257,10 @@ async def test_what_nobody_comes_back_for_becomes_unknown_in_time(
         await doomed.died()
     from sandbox.gateway.carrying import Carrier
     from sandbox.gateway.delivery.addresses import AddressPolicy
+    from sandbox.gateway.leaving import Leaving
 
-    carrier = Carrier(module_postgres.gateway, module_postgres.master, AddressPolicy(private=True), 3)
+    leaving = Leaving(module_postgres.gateway.dsn)
+    carrier = Carrier(module_postgres.gateway, module_postgres.master, AddressPolicy(private=True), 3, leaving)
     sending = Sending(module_postgres.gateway, PUBLIC_KEY, carrier, 3)
     await sending.sweep(person.user_id)
     assert await state_of(person, row) == "sending"
