@@ -12,7 +12,7 @@ from activities.connectors.apollo.arguments import (
 )
 from activities.connectors.apollo.costs import CREDITS, REVERSIBILITY
 from activities.connectors.apollo.scopes import ENRICH
-from activities.connectors.apollo.wire import company_of, gated_route, kept_person, without_empty
+from activities.connectors.apollo.wire import gated_route, kept_person, without_empty
 from activities.connectors.base import ConnectionInfo, GatedOperation
 from activities.connectors.cards import listed, plain
 from activities.connectors.http import http_request, kept_text, whole_number, written
@@ -132,9 +132,7 @@ class SearchOrganizations(GatedOperation[SearchOrganizationsArguments]):
         """The companies of the page, each with id, name and domain."""
         value = written(response)
         found = value.get("organizations")
-        companies = (
-            [company_of(item) for item in found[:100] if isinstance(item, dict)] if isinstance(found, list) else []
-        )
+        companies = [item for item in found[:100] if isinstance(item, dict)] if isinstance(found, list) else []
         names = ("id", "name", "primary_domain")
         kept = [{name: text for name in names if (text := kept_text(item.get(name)))} for item in companies]
         paging = value.get("pagination")

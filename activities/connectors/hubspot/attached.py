@@ -35,10 +35,6 @@ class CreateAttached(GatedOperation[T]):
     def titled(self, arguments: T) -> str:
         """What it is called on the card."""
 
-    @abstractmethod
-    def text(self, arguments: T) -> str:
-        """What it says, in full."""
-
     def request(self, connection: ConnectionInfo, arguments: T) -> PreparedRequest:
         kept = {"hs_timestamp": arguments.at, **self.properties(arguments)}
         if arguments.owner_id is not None:
@@ -61,7 +57,7 @@ class CreateAttached(GatedOperation[T]):
             summary=plain(f"Write the {self.kind.singular} “{plain(self.titled(arguments))}” on {listed(where)}", 500),
             record=plain(listed(where), 300),
             after={name: value for name, value in after.items() if value not in ("", [])},
-            body=self.text(arguments),
+            body=arguments.body,
         )
 
     def result(self, arguments: T, response: ProviderResponse) -> dict[str, Any]:
@@ -82,9 +78,6 @@ class CreateNote(CreateAttached[CreateNoteArguments]):
         return {"hs_note_body": arguments.body}
 
     def titled(self, arguments: CreateNoteArguments) -> str:
-        return arguments.body
-
-    def text(self, arguments: CreateNoteArguments) -> str:
         return arguments.body
 
 
@@ -110,6 +103,3 @@ class CreateTask(CreateAttached[CreateTaskArguments]):
 
     def titled(self, arguments: CreateTaskArguments) -> str:
         return arguments.subject
-
-    def text(self, arguments: CreateTaskArguments) -> str:
-        return arguments.body

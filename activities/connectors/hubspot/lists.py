@@ -23,6 +23,7 @@ from activities.connectors.hubspot.arguments import (
     SearchListsArguments,
 )
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
+from activities.connectors.hubspot.facts import KINDS
 from activities.connectors.hubspot.objects import TYPE_IDS
 from activities.connectors.hubspot.wire import next_after
 from coco.actions import Preview
@@ -33,7 +34,6 @@ LISTS = "/crm/v3/lists"
 OF_RECORD = f"{LISTS}/records/{{objectTypeId}}/{{recordId}}/memberships"
 _READ = ("crm.lists.read",)
 _KINDS = {type_id: kind for kind, type_id in TYPE_IDS.items()}
-_SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"}
 
 
 def _list(value: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Membership(GatedOperation[MembershipArguments]):
     def preview(
         self, connection: ConnectionInfo, arguments: MembershipArguments, prior: dict[str, Any] | None
     ) -> Preview:
-        who = f"{_SINGULAR[arguments.object]} {arguments.id}"
+        who = f"{KINDS[arguments.object].singular} {arguments.id}"
         if prior is None:
             raise InvalidInput(f"{self.name}: there is no {who} (any more)")
         if prior["on_list"] is self.on:
@@ -208,19 +208,23 @@ class Membership(GatedOperation[MembershipArguments]):
         return {"id": arguments.id, "list": arguments.list_id}
 
 
+def _membership_route(verb: str, operation: str) -> Route:
+    return Route(
+        method="PUT",
+        path=f"{LISTS}/{{listId}}/memberships/{verb}",
+        access="gated",
+        operation=operation,
+        scopes=(*_READ, "crm.lists.write"),
+        query=(),
+    )
+
+
 class AddToList(Membership):
     name = "lists.add"
     title = "Put a record on a list"
     verb = "add"
     on = True
-    route = Route(
-        method="PUT",
-        path=f"{LISTS}/{{listId}}/memberships/add",
-        access="gated",
-        operation=name,
-        scopes=(*_READ, "crm.lists.write"),
-        query=(),
-    )
+    route = _membership_route(verb, name)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
 
@@ -230,13 +234,6 @@ class RemoveFromList(Membership):
     title = "Take a record off a list"
     verb = "remove"
     on = False
-    route = Route(
-        method="PUT",
-        path=f"{LISTS}/{{listId}}/memberships/remove",
-        access="gated",
-        operation=name,
-        scopes=(*_READ, "crm.lists.write"),
-        query=(),
-    )
+    route = _membership_route(verb, name)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
