@@ -3,16 +3,10 @@ faults, refused credentials, answers that are none."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from activities.connectors.base import ConnectionInfo
 from activities.connectors.gmail.arguments import MessageArguments
 from activities.connectors.gmail.message import KEY_HEADER, key_of
 from activities.connectors.google_calendar.arguments import CreateEventArguments
@@ -20,13 +14,16 @@ from activities.connectors.google_calendar.changes import event_id
 from activities.connectors.registry import connector
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
-from store.tables import ActionRow, Connection, ReadRow, Run
-from tests.conftest import Postgres
+from store.tables import ReadRow
 from tests.connectors.examples import gmail as mail
 from tests.connectors.examples import google_calendar as agenda
 from tests.connectors.examples import slack as chat
-from tests.gateway.harness import BEARER, Person, Refused, Stage, a_stage
+from tests.gateway.accounts import Account
+from tests.gateway.at_a_provider import person, process, provider, stage
+from tests.gateway.harness import BEARER, Person, Refused
 from tests.gateway.provider_process import ProviderProcess, Reply
+
+__all__ = ["person", "process", "provider", "stage"]
 
 EVENT = "/calendar/v3/calendars/primary/events/k3v9q0example"
 MOVE = {"id": "k3v9q0example", "title": "Moved", "notify": "none"}
@@ -35,71 +32,10 @@ CHANNEL = Reply(body={"ok": True, "channel": chat.CHANNEL})
 POSTED = Reply(body={"ok": True, "channel": "C0123456789", "ts": "1760000001.000200"})
 
 
-@pytest.fixture(scope="module")
-async def stage(module_postgres: Postgres, short_dir: Path) -> AsyncIterator[Stage]:
-    """A gateway that waits two seconds for a provider."""
-    async with a_stage(module_postgres, short_dir / uuid4().hex[:8], request_timeout_seconds=2) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def process() -> AsyncIterator[ProviderProcess]:
-    async with ProviderProcess.running() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def person(stage: Stage) -> Person:
-    """One user with many connections: a user's listener takes a second to stop."""
-    return await stage.person()
-
-
-@pytest.fixture
-async def provider(process: ProviderProcess) -> ProviderProcess:
-    await process.forget()
-    return process
-
-
-@dataclass
-class Account:
-    """A user whose run is being planned, with one connection."""
-
-    person: Person
-    info: ConnectionInfo
-    run: Run
-
-    async def read(self, operation: str, arguments: dict[str, Any], *, patient: bool = False) -> Any:
-        """The facts of a read that the gateway carried."""
-        found = connector(self.info.connector).read(operation)
-        parsed = found.parse(arguments)
-        message = {
-            "run_id": str(self.run.id),
-            "connection_id": str(self.info.id),
-            "request": found.request(self.info, parsed).as_json(),
-            "credential": BEARER.model_dump(mode="json"),
-        }
-        ask = self.person.patiently if patient else self.person.ask
-        reply = await ask("Read", message)
-        return found.facts(parsed, ProviderResponse.model_validate(reply["response"]))
-
-    async def approved(
-        self, operation: str, arguments: dict[str, Any], prior: Any = None, status: int = 200
-    ) -> tuple[ActionRow, dict[str, Any]]:
-        """An approved action and the message that sends it."""
-        before = ProviderResponse.of(status, [], json.dumps(prior).encode())
-        row = await self.person.propose(self.run, self.info, operation, arguments, before)
-        await self.person.set_run(self.run.id, state="working")
-        return row, self.person.sending(row, await self.person.grant(row), BEARER)
-
-    async def state(self) -> str:
-        [state] = [row.state for row in await self.person.rows(Connection) if row.id == self.info.id]
-        return str(state)
-
-
 async def account(person: Person, name: str, provider: ProviderProcess) -> Account:
     settings = {"from_address": "sales@acme.example"} if name == "gmail" else {}
     info = await person.connect(name, provider.url, settings, credential=BEARER)
-    return Account(person, info, await person.run(info))
+    return Account(person, info, await person.run(info), BEARER)
 
 
 # -- reads -----------------------------------------------------------------------------------------------------------
@@ -288,14 +224,8 @@ async def test_a_read_with_a_token_of_its_own_in_the_query_does_not_leave(
         ("google_calendar", "/calendar/v3/users/me/calendarList?$httpMethod=DELETE"),
     ):
         one = await account(person, name, provider)
-        message = {
-            "run_id": str(one.run.id),
-            "connection_id": str(one.info.id),
-            "request": {"protocol": "http", "method": "GET", "target": target},
-            "credential": BEARER.model_dump(mode="json"),
-        }
         with pytest.raises(Refused) as caught:
-            await one.person.ask("Read", message)
+            await person.ask("Read", one.reading({"protocol": "http", "method": "GET", "target": target}))
         assert caught.value.code == "not_in_manifest"
     assert await provider.seen() == []
 
@@ -476,7 +406,9 @@ async def test_an_event_whose_answer_was_lost_is_created_once(
     missing, there = Reply(404, {"error": {"code": 404}}), Reply(body={**agenda.EVENT, "id": made})
     await provider.on("GET", f"/calendar/v3/calendars/primary/events/{made}", missing, there)
     await provider.on("POST", "/calendar/v3/calendars/primary/events", Reply(fault=fault))
-    _, message = await one.approved("events.create", arguments, {"error": {"code": 404}}, 404)
+    row = await person.propose(one.run, one.info, "events.create", arguments, agenda.NOT_THERE)
+    await person.set_run(one.run.id, state="working")
+    message = person.sending(row, await person.grant(row), BEARER)
     assert (await one.person.ask("Send", message))["state"] == "done"
     [write] = await provider.writes()
     assert write.query == {"sendUpdates": "all"}

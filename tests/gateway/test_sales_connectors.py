@@ -6,11 +6,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -18,39 +16,16 @@ from activities.connectors.registry import connector
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 from store.tables import ReadRow
-from tests.conftest import Postgres
 from tests.connectors.examples import apollo, hubspot, outreach, salesforce, zoominfo
 from tests.gateway.accounts import SECRET, Account
-from tests.gateway.harness import Person, Refused, Stage, a_stage
+from tests.gateway.at_a_provider import person, process, provider, stage
+from tests.gateway.harness import Person, Refused
 from tests.gateway.provider_process import ProviderProcess, Reply, Seen
+
+__all__ = ["person", "process", "provider", "stage"]
 
 ROOT = Path(__file__).resolve().parents[2]
 SALES = "/services/data/v60.0"
-
-
-@pytest.fixture(scope="module")
-async def stage(module_postgres: Postgres, short_dir: Path) -> AsyncIterator[Stage]:
-    """A gateway that waits two seconds for a provider."""
-    async with a_stage(module_postgres, short_dir / uuid4().hex[:8], request_timeout_seconds=2) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def process() -> AsyncIterator[ProviderProcess]:
-    async with ProviderProcess.running() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-async def person(stage: Stage) -> Person:
-    """One user with many connections: a user's listener takes a second to stop."""
-    return await stage.person()
-
-
-@pytest.fixture
-async def provider(process: ProviderProcess) -> ProviderProcess:
-    await process.forget()
-    return process
 
 
 def check_signed_in(name: str, seen: Seen) -> None:
