@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,7 +17,7 @@ from coco.settings import Settings
 from sandbox.container import Limits, Sandbox, SandboxSpec
 from sandbox.gateway.admin import AdminClient
 from sandbox.gateway.token import write_token
-from store import revoking
+from store import locks, revoking
 from store.database import Database
 from store.sandboxes import rotate_token
 from store.tables import SandboxRow, utc_now
@@ -47,9 +47,7 @@ class Sandboxes:
             gateway_dir = await self._admin.listen(user_id)
             async with self._db.user(user_id) as session:
                 # Held across replicas until the row says running.
-                await session.execute(
-                    text("SELECT pg_advisory_xact_lock(hashtextextended('sandbox:' || :u, 0))"), {"u": str(user_id)}
-                )
+                await locks.until_commit(session, _lock(user_id))
                 row = await session.get(SandboxRow, user_id)
                 if row is not None and row.state == "running" and await self._kind.alive(str(user_id)):
                     await self._mark(session, user_id, "running")
@@ -136,9 +134,7 @@ class Sandboxes:
                 await revoking.has_left(session, connection_id, wait)
                 await revoking.purge_if_revoked(session, user_id, connection_id)
         async with self._db.user(user_id) as session:
-            await session.execute(
-                text("SELECT pg_advisory_xact_lock(hashtextextended('sandbox:' || :u, 0))"), {"u": str(user_id)}
-            )
+            await locks.until_commit(session, _lock(user_id))
             row = await session.get(SandboxRow, user_id)
             # One that runs was started since, and emptied before.
             if row is None or row.state != "running":
@@ -177,3 +173,8 @@ class Sandboxes:
         await session.execute(
             update(SandboxRow).where(col(SandboxRow.user_id) == user_id).values(state=state, last_active_at=utc_now())
         )
+
+
+def _lock(user_id: UUID) -> str:
+    """Its holder alone, of all replicas, starts this user's sandbox or empties its volume."""
+    return f"sandbox:{user_id}"
