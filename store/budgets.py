@@ -63,10 +63,8 @@ async def check(session: AsyncSession, user_id: UUID, workflow_id: UUID, cost: i
     """Raises Refused (CREDITS) where `cost` would break a budget. The caller holds the lock on the account."""
     if cost == 0:
         return
-    for row in await listed(session, user_id):
-        if row.workflow_id not in {None, workflow_id}:
-            continue
-        compare(row, await committed(session, user_id, row.workflow_id, Period(row.period), now), cost)
+    for row, used in await standing(session, user_id, now, of=workflow_id):
+        compare(row, used, cost)
 
 
 def compare(row: CreditBudget, used: int, cost: int) -> None:
@@ -85,11 +83,15 @@ async def listed(session: AsyncSession, user_id: UUID) -> list[CreditBudget]:
     return list(rows.scalars())
 
 
-async def standing(session: AsyncSession, user_id: UUID, now: datetime) -> list[tuple[CreditBudget, int]]:
-    """A user's budgets with what is committed of each in the period that `now` is in."""
+async def standing(
+    session: AsyncSession, user_id: UUID, now: datetime, *, of: UUID | None = None
+) -> list[tuple[CreditBudget, int]]:
+    """A user's budgets with what is committed of each in the period that `now` is in; only those that bind the
+    workflow `of`, where one is given."""
     return [
         (row, await committed(session, user_id, row.workflow_id, Period(row.period), now))
         for row in await listed(session, user_id)
+        if of is None or row.workflow_id in {None, of}
     ]
 
 

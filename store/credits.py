@@ -130,11 +130,7 @@ async def shortages(
         return {}
     account = await session.get(CreditAccount, user_id, populate_existing=True)
     available = account.balance - account.reserved if account else 0
-    standing = [
-        (row, committed)
-        for row, committed in await budgets.standing(session, user_id, now)
-        if row.workflow_id in {None, workflow_id}
-    ]
+    standing = await budgets.standing(session, user_id, now, of=workflow_id)
     found: dict[UUID, Shortage] = {}
     for action_id, cost in open_costs.items():
         try:
