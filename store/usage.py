@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import Date, Select, cast, column, func, select, true
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -47,23 +49,26 @@ async def usage(session: AsyncSession, user_id: UUID, *, days: int, now: datetim
     """Credits used in the `days` days that end with `now`'s, at most MAX_DAYS."""
     today = now.astimezone(UTC).date()
     first = today - timedelta(days=min(max(days, 1), MAX_DAYS) - 1)
-    rows = await session.execute(
-        select(LedgerTransaction, col(LedgerPosting.amount), col(Workflow.title))
-        .join(LedgerPosting, col(LedgerPosting.transaction_id) == col(LedgerTransaction.id))
-        .outerjoin(Workflow, col(Workflow.id) == col(LedgerTransaction.workflow_id))
-        .where(col(LedgerTransaction.user_id) == user_id)
-        .where(col(LedgerTransaction.kind) == LedgerKind.SETTLE.value)
-        .where(col(LedgerPosting.account) == LedgerAccount.USED.value)
-        .where(col(LedgerTransaction.at) >= datetime(first.year, first.month, first.day, tzinfo=UTC))
-    )
+    since = datetime(first.year, first.month, first.day, tzinfo=UTC)
     by_day: defaultdict[date, int] = defaultdict(int)
     by_workflow: defaultdict[tuple[UUID | None, str], int] = defaultdict(int)
-    by_item: defaultdict[str, int] = defaultdict(int)
-    for transaction, amount, title in rows:
-        by_day[transaction.at.astimezone(UTC).date()] += amount
-        by_workflow[(transaction.workflow_id, title or "a workflow of before")] += amount
-        for item in transaction.items:
-            by_item[item["item"]] += item["credits"]
+    day = cast(func.timezone("UTC", col(LedgerTransaction.at)), Date).label("day")
+    workflow = (col(LedgerTransaction.workflow_id), col(Workflow.title))
+    rows = await session.execute(
+        _used(user_id, since, day, *workflow, func.sum(col(LedgerPosting.amount)).label("credits"))
+        .outerjoin(Workflow, col(Workflow.id) == col(LedgerTransaction.workflow_id))
+        .group_by("day", *workflow)
+    )
+    for row in rows:
+        by_day[row.day] += row.credits
+        by_workflow[(row.workflow_id, row.title or "a workflow of before")] += row.credits
+    item = func.jsonb_array_elements(col(LedgerTransaction.items)).table_valued(column("value", JSONB), name="item")
+    title, cost = item.c.value["item"].as_string(), item.c.value["credits"].as_integer()
+    by_item = await session.execute(
+        _used(user_id, since, title.label("title"), func.sum(cost).label("credits"))
+        .join(item, true())
+        .group_by("title")
+    )
     return UsageView(
         total=sum(by_day.values()),
         days=[
@@ -75,7 +80,20 @@ async def usage(session: AsyncSession, user_id: UUID, *, days: int, now: datetim
             key=lambda part: (-part.credits, part.title),
         ),
         items=sorted(
-            (PartUsage(title=title, credits=amount) for title, amount in by_item.items()),
+            (PartUsage(title=row.title, credits=row.credits) for row in by_item),
             key=lambda part: (-part.credits, part.title),
         ),
+    )
+
+
+def _used(user_id: UUID, since: datetime, *columns: Any) -> Select[Any]:
+    """The columns, of what was debited since then."""
+    return (
+        select(*columns)
+        .select_from(LedgerTransaction)
+        .join(LedgerPosting, col(LedgerPosting.transaction_id) == col(LedgerTransaction.id))
+        .where(col(LedgerTransaction.user_id) == user_id)
+        .where(col(LedgerTransaction.kind) == LedgerKind.SETTLE.value)
+        .where(col(LedgerPosting.account) == LedgerAccount.USED.value)
+        .where(col(LedgerTransaction.at) >= since)
     )
