@@ -7,9 +7,9 @@ connection usable; that takes a credential which was given, and accepted.
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -63,24 +63,17 @@ async def ask(session: AsyncSession, user_id: UUID, connection_id: UUID) -> UUID
         wait = (before[PER_MINUTE - 1][0] + timedelta(minutes=1) - now).total_seconds()
         if wait > 0:
             raise Later("This connection was tested three times within a minute.", wait)
-    attempt_id = uuid4()
-    await session.execute(
-        insert(CredentialAttempt).values(
-            id=attempt_id,
+    return await credentials.open_attempt(
+        session,
+        CredentialAttempt(
             user_id=user_id,
             connection_id=connection_id,
             kind=KIND,
-            sealed=None,
-            fingerprint=None,
             scopes=row.scopes,
             read_only=row.state == ConnectionState.READ_ONLY,
-            state="pending",
-            reason="",
             created_at=now,
-            finished_at=None,
-        )
+        ),
     )
-    return attempt_id
 
 
 async def latest(

@@ -16,9 +16,9 @@ from coco.audit import AuditKind
 from coco.connections import ConnectionState
 from coco.errors import CocoError, Code, NotFound
 from coco.requests import Frozen
-from store import audit, locks, revoking
+from store import audit, events, locks, revoking
 from store.owned import own
-from store.tables import AuditRow, Connection, CredentialAttempt, Event, SealedCredential, utc_now
+from store.tables import AuditRow, Connection, CredentialAttempt, SealedCredential, utc_now
 
 Outcome = Literal["works", "unchecked", "refused", "scopes_missing", "unreachable", "expired"]
 ACCEPTED: frozenset[Outcome] = frozenset({"works", "unchecked"})
@@ -71,10 +71,9 @@ async def give(
 ) -> UUID:
     """A credential to be tried out, in the place of any that still waits. Its id."""
     await withdraw(session, user_id, connection_id)
-    row = CredentialAttempt(user_id=user_id, connection_id=connection_id, kind=kind, scopes=scopes, read_only=read_only)
-    values = {name: getattr(row, name) for name in ("id", "state", "reason", "created_at", "finished_at")}
-    await session.execute(
-        insert(CredentialAttempt).values(
+    return await open_attempt(
+        session,
+        CredentialAttempt(
             user_id=user_id,
             connection_id=connection_id,
             kind=kind,
@@ -82,9 +81,13 @@ async def give(
             fingerprint=fingerprint,
             scopes=scopes,
             read_only=read_only,
-            **values,
-        )
+        ),
     )
+
+
+async def open_attempt(session: AsyncSession, row: CredentialAttempt) -> UUID:
+    """One more attempt for the gateway to make; its id."""
+    await session.execute(insert(CredentialAttempt).values(row.model_dump()))
     return row.id
 
 
@@ -181,7 +184,7 @@ async def end(session: AsyncSession, user_id: UUID, attempt_id: UUID, outcome: O
     await _finish(session, attempt, outcome, reason, utc_now())
     if connection.state == ConnectionState.CHECKING:
         await _change(session, connection, state=ConnectionState.NEEDS_RECONNECTION, reason=reason)
-    await _tell(session, connection, {"check": outcome})
+    await events.tell(session, user_id, "connection", body={"id": str(connection.id), "check": outcome})
 
 
 async def keep(
@@ -241,7 +244,7 @@ async def keep(
             "scopes": {"from": before, "to": scopes},
         },
     )
-    await _tell(session, connection, {"check": outcome, "state": state})
+    await events.tell(session, user_id, "connection", body={"id": str(connection.id), "check": outcome, "state": state})
     if state != was:
         await revoking.wake_dependents(session, user_id, connection.id)
 
@@ -281,7 +284,7 @@ async def needs_reconnection(session: AsyncSession, user_id: UUID, connection_id
     await session.execute(_sealed_of(connection))
     state = ConnectionState.NEEDS_RECONNECTION
     await _change(session, connection, state=state, reason=reason, broken_at=utc_now())
-    await _tell(session, connection, {"state": state.value})
+    await events.tell(session, user_id, "connection", body={"id": str(connection.id), "state": state.value})
     await revoking.wake_dependents(session, user_id, connection.id)
 
 
@@ -350,12 +353,3 @@ async def _change(session: AsyncSession, connection: Connection, **values: Any) 
                 "reason": values.get("reason", ""),
             },
         )
-
-
-async def _tell(session: AsyncSession, connection: Connection, body: dict[str, Any]) -> None:
-    # Without asking for its id back: the gateway may write events, and reads none.
-    await session.execute(
-        insert(Event)
-        .values(user_id=connection.user_id, kind="connection", body={"id": str(connection.id)} | body, at=utc_now())
-        .inline()
-    )
