@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.errors import Fix, settings
+from cli.options import PasswordFile
 
 if TYPE_CHECKING:
     from cli.audit_offline import Key
 
 app = typer.Typer(help="The record of what happened.", no_args_is_help=True)
-
-PasswordFile = Annotated[
-    str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
-]
 
 
 @app.command()

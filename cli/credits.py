@@ -8,17 +8,14 @@ from uuid import UUID
 import typer
 
 from cli.errors import Fix, settings
+from cli.options import Email, PasswordFile
 
 app = typer.Typer(help="Credits of accounts.", no_args_is_help=True)
-
-PasswordFile = Annotated[
-    str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
-]
 
 
 @app.command()
 def add(
-    email: Annotated[str, typer.Argument(help="The account's e-mail address.", show_default=False)],
+    email: Email,
     credits: Annotated[int, typer.Argument(help="How many to add.", min=1, show_default=False)],  # noqa: A002
     reference: Annotated[
         str, typer.Option(help="What they are for, such as an invoice's number; the same one counts once.")

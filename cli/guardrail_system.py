@@ -9,15 +9,13 @@ from uuid import UUID
 import typer
 
 from cli.errors import Fix, settings
+from cli.options import PasswordFile
 
 if TYPE_CHECKING:
     import psycopg
 
 User = Annotated[
     str | None, typer.Option(help="The account's e-mail address, where there is more than one.", metavar="EMAIL")
-]
-PasswordFile = Annotated[
-    str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import Fix, settings
+from cli.options import PasswordFile
 
 app = typer.Typer(help="The deployment's own keys.", no_args_is_help=True)
 
@@ -55,9 +56,7 @@ def new(
 @app.command()
 def rotate(
     user: Annotated[str | None, typer.Option("--user", help="One account's address. Default: every account.")] = None,
-    password_file: Annotated[
-        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
-    ] = None,
+    password_file: PasswordFile = None,
 ) -> None:
     """Give users' key stores a new key each. Sandboxes move to it by themselves; nothing is stopped.
 

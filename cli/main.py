@@ -12,6 +12,7 @@ import typer
 
 from cli import audit, connector, credits, guardrail, guardrail_system, keys, operators, tier
 from cli.errors import Group, settings
+from cli.options import PasswordFile
 
 app = typer.Typer(
     cls=Group,
@@ -69,11 +70,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
 
 
 @app.command()
-def migrate(
-    password_file: Annotated[
-        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
-    ] = None,
-) -> None:
+def migrate(password_file: PasswordFile = None) -> None:
     """Bring the database to the current schema, and make the roles it needs.
 
     With TEMPORAL_ADDRESS, also registers the search attributes that Coco's runs carry.

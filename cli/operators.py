@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from cli.errors import settings
+from cli.options import Email, PasswordFile
 
 app = typer.Typer(help="People who look after this installation.", no_args_is_help=True)
 
 
 @app.command()
 def add(
-    email: Annotated[str, typer.Argument(help="The account's e-mail address.", show_default=False)],
-    password_file: Annotated[
-        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
-    ] = None,
+    email: Email,
+    password_file: PasswordFile = None,
 ) -> None:
     """Let an account read the operators' pages and the codec server. It can approve nothing by that."""
     import psycopg
@@ -30,11 +27,7 @@ def add(
 
 
 @app.command("list")
-def list_operators(
-    password_file: Annotated[
-        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
-    ] = None,
-) -> None:
+def list_operators(password_file: PasswordFile = None) -> None:
     """Show who is an operator."""
     import psycopg
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.errors import Fix, settings
+from cli.options import Email, PasswordFile
 from coco.tiers import TIERS, Tier
 
 app = typer.Typer(help="Tiers of accounts.", no_args_is_help=True)
@@ -14,11 +15,9 @@ app = typer.Typer(help="Tiers of accounts.", no_args_is_help=True)
 
 @app.command("set")
 def set_(
-    email: Annotated[str, typer.Argument(help="The account's e-mail address.", show_default=False)],
+    email: Email,
     tier: Annotated[Tier, typer.Argument(help="The tier.", show_default=False)],
-    password_file: Annotated[
-        str | None, typer.Option(help="File with the owner's password, for a DATABASE_URL without one.")
-    ] = None,
+    password_file: PasswordFile = None,
 ) -> None:
     """Move an account to a tier. What it has already stays, even above the new limits."""
     import psycopg
