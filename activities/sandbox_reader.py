@@ -12,7 +12,7 @@ from activities.connectors.base import ConnectionInfo
 from activities.connectors.registry import connector
 from activities.playbooks.base import ReadResult
 from activities.unfinished import Unfinished
-from coco.errors import Code, Later, Refused
+from coco.errors import CocoError, Code, Later, Refused
 from coco.gateway_protocol import Credential, ReadReply
 from coco.requests import PreparedRequest
 
@@ -80,7 +80,11 @@ class GatewayReader:
         before = self._unfinished.of(self._run_id).get((connection_id, request.digest())) if self._unfinished else None
         if before is not None:
             return before
-        reply = await patiently(lambda: self._read(connection_id, request))
+
+        async def ask(credential: Credential) -> ReadReply:
+            return await self._gateway.read(self._run_id, connection_id, request, credential)
+
+        reply = await patiently(lambda: with_its_key(self._credentials, connection_id, ask))
         if reply.response.status in {401, 403}:
             raise Refused(
                 f"{title} did not accept its key. Connect the account again.",
@@ -90,23 +94,23 @@ class GatewayReader:
             self._unfinished.keep(self._run_id, connection_id, request, reply)
         return reply
 
-    async def _read(self, connection_id: UUID, request: PreparedRequest) -> ReadReply:
-        """One read; one more where the credential was replaced meanwhile, or its time was over."""
-        credential = await self._credentials.credential(connection_id)
-        try:
-            reply = await self._gateway.read(self._run_id, connection_id, request, credential)
-        except Refused as error:
-            if error.code is not Code.CONNECTION_UNUSABLE:
-                raise
-            following = await self._credentials.another(connection_id, credential)
-            if following is None:
-                raise
-            return await self._gateway.read(self._run_id, connection_id, request, following)
-        if reply.response.status == 401:
-            following = await self._credentials.another(connection_id, credential)
-            if following is not None:
-                return await self._gateway.read(self._run_id, connection_id, request, following)
-        return reply
+
+async def with_its_key(credentials: Credentials, connection_id: UUID, call: Callable[[Credential], Awaitable[T]]) -> T:
+    """Makes a call with a connection's credential; once more where it was replaced meanwhile, or its time was over.
+
+    Raises what the calls raise, and CocoError where there is no credential. What was turned down for its credential had
+    no effect.
+    """
+    credential = await credentials.credential(connection_id)
+    try:
+        return await call(credential)
+    except CocoError as error:
+        if error.code is not Code.CONNECTION_UNUSABLE:
+            raise
+        following = await credentials.another(connection_id, credential)
+        if following is None:
+            raise
+    return await call(following)
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:

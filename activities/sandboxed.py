@@ -16,11 +16,11 @@ from activities import names
 from activities.connectors.base import ConnectionInfo
 from activities.names import PerformInput, PerformOutput, PlanInput, PlanOutput, ReadFactsInput, ReadFactsOutput
 from activities.playbooks import PlanContext, playbook
-from activities.sandbox_reader import Credentials, GatewayReader, Reading, patiently
+from activities.sandbox_reader import Credentials, GatewayReader, Reading, patiently, with_its_key
 from activities.unfinished import Unfinished
 from coco.connections import ConnectionState
 from coco.errors import CocoError, Code, Later
-from coco.gateway_protocol import ContextReply, FetchActionReply, SendReply, SendRequest
+from coco.gateway_protocol import ContextReply, Credential, FetchActionReply, SendReply, SendRequest
 from coco.plans import PlanDraft
 
 _READABLE = frozenset({ConnectionState.ACTIVE, ConnectionState.READ_ONLY})
@@ -91,26 +91,18 @@ class SandboxedActivities:
         raise AssertionError("the block returns or raises")
 
     async def _send(self, message: PerformInput, action: FetchActionReply) -> SendReply:
-        credential = await self._keys.credential(action.connection_id)
-        request = SendRequest(
-            grant=message.grant,
-            action_id=message.action_id,
-            connection_id=action.connection_id,
-            request=action.request,
-            credential=credential,
-        )
-        # "Later" is said only where nothing took effect; whether it may be sent is looked at anew each time.
-        try:
+        async def ask(credential: Credential) -> SendReply:
+            request = SendRequest(
+                grant=message.grant,
+                action_id=message.action_id,
+                connection_id=action.connection_id,
+                request=action.request,
+                credential=credential,
+            )
+            # "Later" is said only where nothing took effect; whether it may be sent is looked at anew each time.
             return await patiently(lambda: self._gateway.send(request))
-        except CocoError as error:
-            if error.code is not Code.CONNECTION_UNUSABLE:
-                raise
-            # Nothing was sent. Where the key was replaced meanwhile, the new one is as good as the one before was.
-            following = await self._keys.another(action.connection_id, credential)
-            if following is None:
-                raise
-        renewed = request.model_copy(update={"credential": following})
-        return await patiently(lambda: self._gateway.send(renewed))
+
+        return await with_its_key(self._keys, action.connection_id, ask)
 
     @activity.defn(name=names.READ_FACTS)
     async def read_facts(self, message: ReadFactsInput) -> ReadFactsOutput:
