@@ -22,7 +22,7 @@ from coco.actions import ActionState, prior_digest
 from coco.errors import CocoError, Code, Conflict, InvalidInput, Refused
 from coco.gateway_protocol import Credential, FetchActionReply, FetchActionRequest, SendReply, SendRequest
 from coco.grants import GrantClaims
-from coco.requests import ProviderResponse
+from coco.requests import PreparedRequest, ProviderResponse
 from sandbox.gateway import egress_case
 from sandbox.gateway.carrying import About, Carrier
 from sandbox.gateway.delivery.link import Delivery, Link
@@ -186,7 +186,7 @@ class Sending:
                     await effects.drifted(session, user_id, claims, prior.read_id)
                 log.info("action=%s drifted; nothing was sent", claims.action)
                 return SendReply(state="drifted")
-        about = _about(case, "send")
+        about = _about(case, "send", case.action.request)
         # From opening the link to the answer: whoever revokes the connection waits until this is over, or was first.
         async with self._carrier.leaving(about, message.credential, gated=True) as link:
             async with self._db.user(user_id) as session:
@@ -280,9 +280,10 @@ class Sending:
         read it), InvalidInput where it answers something else.
         """
         assert case.action.prior is not None
+        request = case.action.prior.request
         async with self._db.user(user_id) as session:
             await reads.check_room(session, case.run.id, spare=SPARE_READS)
-        read_id, response = await self._carrier.read(_about(case, "prior"), case.action.prior.request, credential)
+        read_id, response = await self._carrier.read(_about(case, "prior", request), request, credential)
         if response.status == 403:
             raise Refused("the provider does not let the credential read the record", code=Code.FORBIDDEN)
         operation = case.operation
@@ -293,9 +294,7 @@ class Sending:
         return _Prior(value, read_id)
 
 
-def _about(case: Case, kind: Kind) -> About:
-    assert case.action.prior is not None or kind == "send"
-    request = case.action.request if kind == "send" or case.action.prior is None else case.action.prior.request
+def _about(case: Case, kind: Kind, request: PreparedRequest) -> About:
     return About(
         user_id=case.row.user_id,
         connection=case.connection,
