@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from activities.connectors.base import ConnectionInfo, Connector
+from activities.connectors.base import Connector
 from activities.connectors.granted import agreed, needed_to_check, plainly
 from activities.connectors.registry import connector
 from coco.errors import CocoError, Code, Conflict, Refused
@@ -74,9 +74,7 @@ class Checks:
 
         Raises NotFound, Refused (FORBIDDEN: not what was given), CocoError (UNAVAILABLE).
         """
-        attempt, row = await self._waiting(user_id, message.attempt_id, notes)
-        async with credentials.credential_lock(self._db.dsn, row.id, 2 * self._seconds):
-            attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+        async with self._looked_after(user_id, message.attempt_id, notes) as (attempt, row):
             if attempt.kind == connection_tests.KIND:
                 found = await self._tests.test(user_id, row, message.credential)
                 return await self._ended(user_id, attempt, found)
@@ -93,9 +91,7 @@ class Checks:
 
         Raises as `check`.
         """
-        attempt, row = await self._waiting(user_id, message.attempt_id, notes)
-        async with credentials.credential_lock(self._db.dsn, row.id, 2 * self._seconds):
-            attempt, row = await self._waiting(user_id, message.attempt_id, notes)
+        async with self._looked_after(user_id, message.attempt_id, notes) as (attempt, row):
             if attempt.kind != "code":
                 raise Refused("not the credential that was given", code=Code.FORBIDDEN)
             self._check_given(attempt, message.code)
@@ -162,6 +158,19 @@ class Checks:
         notes.detail |= {"connection": str(row.id)}
         return attempt, row
 
+    @asynccontextmanager
+    async def _looked_after(
+        self, user_id: UUID, attempt_id: UUID, notes: Notes
+    ) -> AsyncIterator[tuple[CredentialAttempt, Connection]]:
+        """What waits, while nobody else, on any gateway, is about its connection's credential.
+
+        Raises NotFound, CocoError (UNAVAILABLE).
+        """
+        _, row = await self._waiting(user_id, attempt_id, notes)
+        async with credentials.credential_lock(self._db.dsn, row.id, 2 * self._seconds):
+            # Whoever was about it before may have ended it.
+            yield await self._waiting(user_id, attempt_id, notes)
+
     def _check_given(self, attempt: CredentialAttempt, brought: Frozen) -> None:
         given = attempt.fingerprint
         if given is None or not is_fingerprint(given, brought, self._master):
@@ -191,9 +200,8 @@ class Checks:
             yield
 
     async def _probe(self, attempt: CredentialAttempt, row: Connection, credential: Credential) -> Found:
-        info = ConnectionInfo(id=row.id, connector=row.connector, title=row.title, settings=row.settings)
         async with self._going_out(attempt):
-            return await probe(connector(row.connector), info, row.base_url, credential, self._policy, self._seconds)
+            return await probe(connector(row.connector), row, credential, self._policy, self._seconds)
 
     async def _keep_tokens(
         self, user_id: UUID, attempt: CredentialAttempt, row: Connection, known: Connector, answer: Granted

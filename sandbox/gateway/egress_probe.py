@@ -6,11 +6,12 @@ from activities.connectors.base import ConnectionInfo, Connector
 from activities.connectors.granted import needed_to_check, plainly
 from coco.errors import CocoError, Code, InvalidInput, Refused
 from coco.gateway_protocol import Credential
-from coco.requests import Frozen, ProviderResponse
+from coco.requests import Frozen, PreparedRequest, ProviderResponse
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
 from sandbox.gateway.delivery.link import Link, ReadLink, check_credential
 from sandbox.gateway.delivery.opening import open_link
 from store.credentials import Outcome
+from store.tables import Connection
 
 
 class Found(Frozen):
@@ -20,13 +21,17 @@ class Found(Frozen):
     reason: str = ""
 
 
+def check_request(known: Connector, row: Connection) -> PreparedRequest | None:
+    """What the connector's check asks of a connection's provider; None where it has no check."""
+    if known.check is None:
+        return None
+    operation = known.read(known.check.operation)
+    info = ConnectionInfo(id=row.id, connector=row.connector, title=row.title, settings=row.settings)
+    return operation.request(info, operation.parse(known.check.arguments))
+
+
 async def probe(
-    known: Connector,
-    info: ConnectionInfo,
-    base_url: str,
-    credential: Credential,
-    policy: AddressPolicy,
-    seconds: float,
+    known: Connector, row: Connection, credential: Credential, policy: AddressPolicy, seconds: float
 ) -> Found:
     """Asks the provider once. Raises nothing for what the provider or the network does."""
     try:
@@ -36,26 +41,25 @@ async def probe(
     except Refused:
         return Found(outcome="refused", reason=f"{known.title} takes another kind of credential.")
     try:
-        link = await open_link(known, base_url, credential, policy, seconds)
+        link = await open_link(known, row.base_url, credential, policy, seconds)
     except Unreachable as error:
         return Found(outcome="unreachable", reason=f"{known.title} could not be reached: {error}.")
     except Refused as error:
         # Where the protocol signs in by itself, this is its answer; else it is the address.
         return Found(outcome="refused", reason=f"It was not accepted: {error}.")
     try:
-        return await _ask(known, info, link, seconds)
+        return await _ask(known, row, link, seconds)
     finally:
         await link.close()
 
 
-async def _ask(known: Connector, info: ConnectionInfo, link: Link, seconds: float) -> Found:
-    if known.check is None:
+async def _ask(known: Connector, row: Connection, link: Link, seconds: float) -> Found:
+    request = check_request(known, row)
+    if request is None:
         return Found(outcome="unchecked" if known.protocol == "http" else "works")
-    operation = known.read(known.check.operation)
-    arguments = operation.parse(known.check.arguments)
     if not isinstance(link, ReadLink):
         raise Refused("this provider has no reads", code=Code.NOT_IN_MANIFEST)
-    answer = await link.exchange(operation.request(info, arguments), seconds)
+    answer = await link.exchange(request, seconds)
     if answer.too_large:
         return Found(outcome="refused", reason=f"{known.title} does not answer at this address as it should.")
     response = answer.response

@@ -11,16 +11,15 @@ import math
 import os
 from uuid import UUID
 
-from activities.connectors.base import ConnectionInfo, Connector, Route
+from activities.connectors.base import Connector, Route
 from activities.connectors.registry import connector
 from coco.errors import CocoError, Code, Later, Refused
 from coco.gateway_protocol import Credential
 from coco.keys import MasterKey
-from coco.requests import PreparedRequest
 from sandbox.gateway.carrying import About, Carrier
 from sandbox.gateway.delivery.link import CredentialRefused
 from sandbox.gateway.egress_credentials import team_own, to_use
-from sandbox.gateway.egress_probe import Found, judged
+from sandbox.gateway.egress_probe import Found, check_request, judged
 from store import credentials
 from store.connection_tests import USABLE
 from store.database import Database
@@ -74,14 +73,9 @@ class Tests:
             return _no_finding(f"{known.title} does not answer at this address as it should.")
 
     async def _asked(self, user_id: UUID, row: Connection, known: Connector, brought: Credential) -> Found:
-        request: PreparedRequest | None = None
-        route = SIGN_IN
-        if known.check is not None:
-            operation = known.read(known.check.operation)
-            info = ConnectionInfo(id=row.id, connector=row.connector, title=row.title, settings=row.settings)
-            request, route = operation.request(info, operation.parse(known.check.arguments)), operation.route
+        route = SIGN_IN if known.check is None else known.read(known.check.operation).route
         about = About(user_id=user_id, connection=row, connector=known, route=route, kind="check")
-        answer = await self._carrier.test(about, request, brought)
+        answer = await self._carrier.test(about, check_request(known, row), brought)
         if answer is None:
             return Found(outcome="works")
         found = judged(known, answer)
