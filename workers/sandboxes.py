@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -68,14 +69,11 @@ class Sandboxes:
             log.info("started the sandbox of user %s", user_id)
 
     async def keep(self) -> None:
-        """Until cancelled: starts the sandboxes that are wanted, stops those that are idle."""
-        while True:
-            try:
-                await self._sweep()
-                await self.see_purges_through()
-            except Exception:
-                log.exception("looking after sandboxes failed; trying again")
-            await asyncio.sleep(SWEEP_SECONDS)
+        """Until cancelled: starts the sandboxes that are wanted, stops those that are idle, and beside that sees
+        revocations through, which may have to wait for a provider."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_again_and_again(self._sweep))
+            group.create_task(_again_and_again(self.see_purges_through))
 
     async def _sweep(self) -> None:
         idle_since = utc_now() - timedelta(seconds=self._settings.sandbox_idle_seconds)
@@ -121,18 +119,21 @@ class Sandboxes:
             owed = await revoking.owed(session)
         for user_id, connections in owed.items():
             try:
+                await self._purge(user_id, connections)
                 async with self._locks[user_id]:
                     await self._wipe(user_id, connections)
             except Exception:
                 log.exception("what user %s revoked is not removed everywhere yet; trying again", user_id)
 
-    async def _wipe(self, user_id: UUID, connections: list[UUID]) -> None:
+    async def _purge(self, user_id: UUID, connections: list[UUID]) -> None:
         wait = 2 * self._settings.request_timeout_seconds + 5
         for connection_id in connections:
             # Whoever revoked it may have got no further than the revocation.
             async with self._db.user(user_id) as session:
                 await revoking.has_left(session, connection_id, wait)
                 await revoking.purge_if_revoked(session, user_id, connection_id)
+
+    async def _wipe(self, user_id: UUID, connections: list[UUID]) -> None:
         async with self._db.user(user_id) as session:
             await locks.until_commit(session, _lock(user_id))
             row = await session.get(SandboxRow, user_id)
@@ -173,6 +174,15 @@ class Sandboxes:
         await session.execute(
             update(SandboxRow).where(col(SandboxRow.user_id) == user_id).values(state=state, last_active_at=utc_now())
         )
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("looking after sandboxes failed; trying again")
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def _lock(user_id: UUID) -> str:
