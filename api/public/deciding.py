@@ -1,4 +1,4 @@
-"""What a person does to a run: start, answer, decide, edit, settle, cancel. The same for the REST API and the pages.
+"""What a person does to a run: start, answer, decide, edit, settle, pause, cancel. The same for REST and the pages.
 
 Each is one transaction of the authenticated user, written by the store; then the run is woken.
 """
@@ -6,7 +6,7 @@ Each is one transaction of the authenticated user, written by the store; then th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -142,8 +142,24 @@ async def answer(parts: Parts, user_id: UUID, question_id: UUID, text: str) -> v
 
 async def cancel(parts: Parts, user_id: UUID, run_id: UUID) -> views.RunView:
     """Cancels a run and every approval that has not begun to execute. Raises NotFound, Conflict."""
+    return await _changed(parts, user_id, run_id, runs.cancel)
+
+
+async def pause(parts: Parts, user_id: UUID, run_id: UUID) -> views.RunView:
+    """None of the run's actions begins from now on. Raises NotFound, Conflict."""
+    return await _changed(parts, user_id, run_id, runs.pause)
+
+
+async def resume(parts: Parts, user_id: UUID, run_id: UUID) -> views.RunView:
+    """The run goes on where it was. Raises NotFound, Conflict."""
+    return await _changed(parts, user_id, run_id, runs.resume)
+
+
+async def _changed(
+    parts: Parts, user_id: UUID, run_id: UUID, change: Callable[[AsyncSession, UUID, UUID], Awaitable[None]]
+) -> views.RunView:
     async with parts.writing(user_id) as session:
-        await runs.cancel(session, user_id, run_id)
+        await change(session, user_id, run_id)
         view = await views.run(session, user_id, run_id)
     parts.waker.wake(user_id, run_id)
     return view

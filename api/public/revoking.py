@@ -1,4 +1,4 @@
-"""Taking a connection's rights away, and having a run pause and go on. The same for the REST API and the pages."""
+"""Taking a connection's rights away. The same for the REST API and the pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.exc import DBAPIError
 
 from api.public.parts import Parts
-from store import connections, revoking, runs, views
+from store import connections, revoking
 from store.tables import Connection
 
 log = logging.getLogger("coco.api")
@@ -36,21 +36,3 @@ async def set_state(parts: Parts, user_id: UUID, connection_id: UUID, state: con
         log.warning("connection %s: the rest is left to the control worker: %s", connection_id, error.orig)
     async with parts.reading(user_id) as session:
         return await connections.get(session, user_id, connection_id)
-
-
-async def pause(parts: Parts, user_id: UUID, run_id: UUID) -> views.RunView:
-    """None of the run's actions begins from now on. Raises NotFound, Conflict."""
-    async with parts.writing(user_id) as session:
-        await runs.pause(session, user_id, run_id)
-        view = await views.run(session, user_id, run_id)
-    parts.waker.wake(user_id, run_id)
-    return view
-
-
-async def resume(parts: Parts, user_id: UUID, run_id: UUID) -> views.RunView:
-    """The run goes on where it was. Raises NotFound, Conflict."""
-    async with parts.writing(user_id) as session:
-        await runs.resume(session, user_id, run_id)
-        view = await views.run(session, user_id, run_id)
-    parts.waker.wake(user_id, run_id)
-    return view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -11,11 +12,12 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import STATUS
-from api.public import deciding, revoking
+from api.public import deciding
 from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
 from api.public.pages.typed import NOTHING, Typed
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
+from api.public.parts import Parts
 from coco.actions import ActionState
 from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput
@@ -134,28 +136,30 @@ async def card(request: Request, run_id: UUID, visitor: VisitorDep) -> HTMLRespo
 @router.post("/runs/{run_id}/cancel")
 async def cancel(request: Request, run_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
     """Cancels the run with its open approvals."""
-    try:
-        await deciding.cancel(visitor.parts, visitor.user_id, run_id)
-    except CocoError as error:
-        return await _refused(request, visitor, form, error, run_id)
-    return await _back(request, visitor, form, run_id, "top")
+    return await _changed(request, visitor, form, run_id, deciding.cancel)
 
 
 @router.post("/runs/{run_id}/pause")
 async def pause(request: Request, run_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
     """None of its actions begins from now on."""
-    try:
-        await revoking.pause(visitor.parts, visitor.user_id, run_id)
-    except CocoError as error:
-        return await _refused(request, visitor, form, error, run_id)
-    return await _back(request, visitor, form, run_id, "top")
+    return await _changed(request, visitor, form, run_id, deciding.pause)
 
 
 @router.post("/runs/{run_id}/resume")
 async def resume(request: Request, run_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
     """It goes on where it was."""
+    return await _changed(request, visitor, form, run_id, deciding.resume)
+
+
+async def _changed(
+    request: Request,
+    visitor: Visitor,
+    form: FormData,
+    run_id: UUID,
+    change: Callable[[Parts, UUID, UUID], Awaitable[views.RunView]],
+) -> Response:
     try:
-        await revoking.resume(visitor.parts, visitor.user_id, run_id)
+        await change(visitor.parts, visitor.user_id, run_id)
     except CocoError as error:
         return await _refused(request, visitor, form, error, run_id)
     return await _back(request, visitor, form, run_id, "top")

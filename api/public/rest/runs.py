@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query
 from pydantic import Field
 
-from api.public import deciding, revoking
+from api.public import deciding
 from api.public.identity import BearerUser
 from api.public.parts import PartsDep
 from api.public.rest.models import Cursor, Digest, Given, Limit, Told
@@ -114,13 +114,13 @@ async def cancel_run(run_id: UUID, user: BearerUser, parts: PartsDep) -> views.R
 @router.post("/runs/{run_id}/pause")
 async def pause_run(run_id: UUID, user: BearerUser, parts: PartsDep) -> views.RunView:
     """None of its actions begins from now on; what is on its way is seen through. Repeating it changes nothing."""
-    return await revoking.pause(parts, user.user_id, run_id)
+    return await deciding.pause(parts, user.user_id, run_id)
 
 
 @router.post("/runs/{run_id}/resume")
 async def resume_run(run_id: UUID, user: BearerUser, parts: PartsDep) -> views.RunView:
     """It goes on where it was. Repeating it changes nothing."""
-    return await revoking.resume(parts, user.user_id, run_id)
+    return await deciding.resume(parts, user.user_id, run_id)
 
 
 @router.post("/runs/{run_id}/decisions")
