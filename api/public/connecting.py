@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.connectors.base import ConnectionInfo, Connector
 from activities.connectors.granted import chosen
@@ -32,8 +34,18 @@ from store.tables import Connection
 
 MAX_SETTINGS_BYTES = 10_000
 POLL_SECONDS = 0.25
+OF_A_TEAM = "Nothing was changed: this connection goes by a team's key, which whoever runs Coco keeps."
 MIN_SIGNING_SECRET = 16
 """Characters; whoever sees one signed message can try shorter ones."""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What a connection is to go by: a credential sealed to its owner's sandbox, or a team's, which is not here."""
+
+    kind: Literal["key", "team"]
+    sealed: bytes | None = None
+    fingerprint: bytes | None = None
 
 
 class Wanted(Frozen):
@@ -86,22 +98,7 @@ async def connect(parts: Parts, user_id: UUID, what: Wanted, *, secret: str, use
 
     Raises InvalidInput, and Refused (UNAVAILABLE) while the sandbox has not published its key.
     """
-    credential = credential_of(what.kind, secret, username)
-    public_key = await sealing_key(parts, user_id)
-    async with parts.writing(user_id) as session:
-        row = await connections.add(session, user_id, **what.model_dump(exclude={"read_only"}), method="key")
-        attempt = await credentials.give(
-            session,
-            user_id,
-            row.id,
-            kind="key",
-            sealed=seal(public_key, credential),
-            fingerprint=fingerprint(credential, parts.master),
-            scopes=what.scopes,
-            read_only=what.read_only,
-        )
-        await connections.want_sandbox(session, user_id)
-    return await settled(parts, user_id, row.id, attempt)
+    return await _connect(parts, user_id, what, await _sealed(parts, user_id, what.kind, secret, username))
 
 
 async def connect_team(parts: Parts, user_id: UUID, what: Wanted, *, team: str) -> Connection:
@@ -109,22 +106,15 @@ async def connect_team(parts: Parts, user_id: UUID, what: Wanted, *, team: str) 
 
     Whether the account may use it is the gateway's to find, from what the operator configured.
     """
-    team = _team(team)
+    return await _connect(parts, user_id, what, _Given("team"), team=_team(team))
+
+
+async def _connect(parts: Parts, user_id: UUID, what: Wanted, given: _Given, *, team: str | None = None) -> Connection:
     async with parts.writing(user_id) as session:
         row = await connections.add(
-            session, user_id, **what.model_dump(exclude={"read_only"}), method="team", team=team
+            session, user_id, **what.model_dump(exclude={"read_only"}), method=given.kind, team=team
         )
-        attempt = await credentials.give(
-            session,
-            user_id,
-            row.id,
-            kind="team",
-            sealed=None,
-            fingerprint=None,
-            scopes=what.scopes,
-            read_only=what.read_only,
-        )
-        await connections.want_sandbox(session, user_id)
+        attempt = await _give(session, user_id, row.id, given, scopes=what.scopes, read_only=what.read_only)
     return await settled(parts, user_id, row.id, attempt)
 
 
@@ -146,22 +136,43 @@ async def replace_credential(
         row = await connections.get(session, user_id, connection_id)
     kind = connector(row.connector)
     granted = chosen(kind, row.scopes if scopes is None else scopes)
-    given: dict[str, Any] = {"kind": "team", "sealed": None, "fingerprint": None}
     if row.method == "team":
         if secret:
-            raise Conflict("Nothing was changed: this connection goes by a team's key, which whoever runs Coco keeps.")
+            raise Conflict(OF_A_TEAM)
+        given = _Given("team")
     else:
-        credential = credential_of(kind, secret, username)
-        sealed = seal(await sealing_key(parts, user_id), credential)
-        given = {"kind": "key", "sealed": sealed, "fingerprint": fingerprint(credential, parts.master)}
+        given = await _sealed(parts, user_id, kind, secret, username)
     async with parts.writing(user_id) as session:
         row = await connections.get(session, user_id, connection_id, lock=True)
         read_only = await stays_read_only(session, user_id, row)
-        attempt = await credentials.give(session, user_id, row.id, scopes=granted, read_only=read_only, **given)
-        await connections.want_sandbox(session, user_id)
+        attempt = await _give(session, user_id, row.id, given, scopes=granted, read_only=read_only)
     row = await settled(parts, user_id, connection_id, attempt)
     async with parts.reading(user_id) as session:
         return row, (await credentials.latest(session, user_id, connection_id))[connection_id]
+
+
+async def _sealed(parts: Parts, user_id: UUID, kind: Connector, secret: str, username: str) -> _Given:
+    credential = credential_of(kind, secret, username)
+    public_key = await sealing_key(parts, user_id)
+    return _Given("key", seal(public_key, credential), fingerprint(credential, parts.master))
+
+
+async def _give(
+    session: AsyncSession, user_id: UUID, connection_id: UUID, given: _Given, *, scopes: list[str], read_only: bool
+) -> UUID:
+    """Has the sandbox try it out; the attempt."""
+    attempt = await credentials.give(
+        session,
+        user_id,
+        connection_id,
+        kind=given.kind,
+        sealed=given.sealed,
+        fingerprint=given.fingerprint,
+        scopes=scopes,
+        read_only=read_only,
+    )
+    await connections.want_sandbox(session, user_id)
+    return attempt
 
 
 async def try_again(parts: Parts, user_id: UUID, connection_id: UUID) -> tuple[Connection, credentials.Attempt | None]:
@@ -181,7 +192,7 @@ async def try_again(parts: Parts, user_id: UUID, connection_id: UUID) -> tuple[C
         return row, (await connection_tests.latest(session, user_id, connection_id)).get(connection_id)
 
 
-async def stays_read_only(session: Any, user_id: UUID, row: Connection) -> bool:
+async def stays_read_only(session: AsyncSession, user_id: UUID, row: Connection) -> bool:
     """Whether a connection that is connected again only reads, as before."""
     if row.state in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}:
         return row.state == ConnectionState.READ_ONLY

@@ -150,7 +150,7 @@ def challenge(verifier: str) -> str:
 
 def _check_same(row: Connection, what: Wanted | None) -> None:
     if row.method == "team":
-        raise Conflict("Nothing was changed: this connection goes by a team's key, which whoever runs Coco keeps.")
+        raise Conflict(connecting.OF_A_TEAM)
     if what is not None and row.connector != what.connector:
         raise InvalidInput("connector: the connection is to another provider")
 

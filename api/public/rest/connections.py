@@ -178,6 +178,17 @@ async def _told(parts: Parts, user_id: UUID, connection_id: UUID) -> ConnectionO
         return out(row, attempts.get(connection_id), tests.get(connection_id))
 
 
+def _wanted(body: NewConnection | NewSignIn) -> connecting.Wanted:
+    return connecting.wanted(
+        body.connector,
+        title=body.title,
+        base_url=body.base_url,
+        settings=body.settings,
+        scopes=body.scopes,
+        read_only=body.read_only,
+    )
+
+
 @router.get("/connectors")
 async def list_connectors(user: BearerUser) -> list[ConnectorOut]:
     """What can be connected, with what each can do; `gated` operations need an approval each time."""
@@ -225,14 +236,7 @@ async def add_connection(body: NewConnection, user: BearerUser, parts: PartsDep)
     The key is kept only where the provider accepts it. Waits ten seconds for that at most: `state` is `checking` then,
     and `check` tells later. May wait for the user's first sandbox to start; 503 when that takes too long.
     """
-    what = connecting.wanted(
-        body.connector,
-        title=body.title,
-        base_url=body.base_url,
-        settings=body.settings,
-        scopes=body.scopes,
-        read_only=body.read_only,
-    )
+    what = _wanted(body)
     if (body.credential is None) == (not body.team):
         raise InvalidInput("credential: give one, or name the team whose credential it goes by")
     if body.credential is None:
@@ -246,14 +250,7 @@ async def add_connection(body: NewConnection, user: BearerUser, parts: PartsDep)
 @router.post("/oauth", status_code=201)
 async def begin_sign_in(body: NewSignIn, user: BearerUser, parts: PartsDep) -> SignInOut:
     """Begins a sign-in at the provider. What comes back is for this session alone, once, within ten minutes."""
-    what = connecting.wanted(
-        body.connector,
-        title=body.title,
-        base_url=body.base_url,
-        settings=body.settings,
-        scopes=body.scopes,
-        read_only=body.read_only,
-    )
+    what = _wanted(body)
     begun = await oauth.begin(parts, user, what, body.connection_id)
     return SignInOut(authorize_url=begun.authorize_url, minutes=begun.minutes)
 
