@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,13 +18,12 @@ from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.connections import ConnectionState
 from coco.errors import CocoError
 from store import calls, connection_tests, connections, pacing, revoking, views
+from store.connections import is_old_key
 from store.credentials import Attempt
 from store.tables import CallRow, Connection, utc_now
 
 router = APIRouter(include_in_schema=False)
 
-KEY_AGE = timedelta(days=90)
-"""A key is due for a change every quarter."""
 SHOWN_CALLS = 50
 
 OUTCOMES = {
@@ -108,8 +107,8 @@ async def _shown(visitor: Visitor, rows: list[Connection]) -> list[Shown]:
         Shown(
             row=row,
             scopes=plain_scopes(row),
-            key_since=(since := row.credential_set_at or row.created_at),
-            key_is_old=row.method == "key" and row.state != ConnectionState.REVOKED and now - since > KEY_AGE,
+            key_since=row.credential_set_at or row.created_at,
+            key_is_old=is_old_key(row, now),
             waits=waits.get(row.id),
             runs=depend[row.id],
             test=tests.get(row.id),
