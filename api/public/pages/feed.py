@@ -5,24 +5,22 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from activities.connectors.base import GatedOperation
-from activities.connectors.registry import CONNECTORS
 from api.errors import STATUS
 from api.public import reviewing
 from api.public.audit_files import export
 from api.public.pages import wording
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
+from api.public.pages.workflow import gated
 from coco.audit import AuditKind
 from coco.errors import CocoError, InvalidInput, NotFound
-from coco.names import temporal_workflow_id
 from store import audit_checkpoints, connections, feed, undoing, workflows
 from store.feed import STATES, Filter
 from store.views import ActivityView, Page
@@ -142,7 +140,6 @@ async def _page(
         kinds=_kinds(),
         signed=signed,
         broken=broken,
-        temporal=_temporal(visitor),
         entry_links=entry_links,
         pretty=pretty,
         outcome_of=outcome_of,
@@ -153,15 +150,7 @@ async def _page(
 
 def _operations(connectors: set[str]) -> list[tuple[str, str]]:
     """(name, title) of what can be done through this visitor's connections."""
-    return sorted(
-        {
-            (operation.name, operation.title)
-            for name in connectors & set(CONNECTORS)
-            for operation in CONNECTORS[name].operations.values()
-            if isinstance(operation, GatedOperation)
-        },
-        key=lambda item: item[1],
-    )
+    return sorted({(operation.name, operation.title) for operation in gated(connectors)}, key=lambda item: item[1])
 
 
 def _kinds() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -174,16 +163,6 @@ def _kinds() -> list[tuple[str, list[tuple[str, str]]]]:
             [(kind.value, wording.kind_title(kind.value)) for kind in AuditKind if kind not in covered],
         ),
     ]
-
-
-def _temporal(visitor: Visitor) -> str:
-    """Where a run's address in the Temporal UI begins; the run's id goes behind it. Empty where there is none."""
-    settings = visitor.parts.settings
-    if not settings.temporal_ui_url:
-        return ""
-    nobodys = UUID(int=0)
-    start = quote(temporal_workflow_id(visitor.user_id, nobodys).removesuffix(str(nobodys)), safe="")
-    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{settings.temporal_namespace}/workflows/{start}"
 
 
 @router.post("/activity/export")

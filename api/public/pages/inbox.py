@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
-from urllib.parse import quote
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query, Request
@@ -21,22 +20,12 @@ from api.public.parts import Parts
 from coco.actions import ActionState
 from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput
-from coco.names import temporal_workflow_id
 from coco.trust import LeaseTerms
 from store import connections, views
 from store.connections import is_old_key
 from store.tables import utc_now
 
 router = APIRouter(include_in_schema=False)
-
-
-def _temporal_link(visitor: Visitor, run_id: UUID) -> str:
-    """Where operators see this run in the Temporal UI; empty where there is none."""
-    settings = visitor.parts.settings
-    if not settings.temporal_ui_url:
-        return ""
-    workflow_id = quote(temporal_workflow_id(visitor.user_id, run_id), safe="")
-    return f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{settings.temporal_namespace}/workflows/{workflow_id}"
 
 
 async def inbox_page(
@@ -89,7 +78,7 @@ async def card_page(
         pending=[item for item in card.actions if item.state is ActionState.PENDING],
         activity=activity,
         autonomy=autonomy,
-        temporal=_temporal_link(visitor, run_id),
+        temporal=visitor.temporal_link(run_id),
         feed=str(run_id),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -14,6 +15,7 @@ from api.public.identity import verified
 from api.public.parts import Parts, PartsDep
 from api.tokens import Identity
 from coco.errors import Code, Refused
+from coco.names import temporal_workflow_id
 from store import accounts
 
 MAX_FIELDS = 3000
@@ -45,6 +47,15 @@ class Visitor:
     @property
     def expires(self) -> int:
         return self.identity.expires
+
+    def temporal_link(self, run_id: UUID) -> str:
+        """Where operators see a run of this visitor's in the Temporal UI; empty where there is none."""
+        settings = self.parts.settings
+        if not settings.temporal_ui_url:
+            return ""
+        workflow_id = quote(temporal_workflow_id(self.user_id, run_id), safe="")
+        namespace = f"{settings.temporal_ui_url.rstrip('/')}/namespaces/{settings.temporal_namespace}"
+        return f"{namespace}/workflows/{workflow_id}"
 
 
 async def _visitor(request: Request, parts: PartsDep) -> Visitor:
