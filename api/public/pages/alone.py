@@ -71,8 +71,8 @@ class Work:
     fallen: list[Fallen] = field(default_factory=list)
     reviews: list[views.ActionView] = field(default_factory=list)
     to_review: int = 0
-    titles: dict[UUID, str] = field(default_factory=dict)
-    """The workflows' titles, by action to review."""
+    workflows: dict[UUID, Workflow] = field(default_factory=dict)
+    """By action to review."""
     offers: list[Offer] = field(default_factory=list)
 
 
@@ -143,7 +143,7 @@ async def work(session: AsyncSession, user_id: UUID) -> Work:
         fallen=await worked_alone.fallen(session, user_id, now - FALLEN_FOR),
         reviews=[await views.action(session, user_id, one.id) for one in shown],
         to_review=len(to_review),
-        titles={one.id: (await workflows.get(session, user_id, one.workflow_id)).title for one in shown},
+        workflows={one.id: await workflows.get(session, user_id, one.workflow_id) for one in shown},
         offers=await _offers(session, user_id),
     )
 

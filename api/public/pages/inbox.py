@@ -40,8 +40,7 @@ async def inbox_page(
         done = await work(session, visitor.user_id)
         keys_due = [row for row in await connections.listed(session, visitor.user_id) if is_old_key(row, utc_now())]
         for action in done.reviews:
-            run = await views.run(session, visitor.user_id, action.run_id)
-            autonomy |= await alone(session, visitor.user_id, run.workflow_id, [action])
+            autonomy |= await alone(session, visitor.user_id, done.workflows[action.id].id, [action])
     return await own_page(
         request,
         visitor,
