@@ -35,6 +35,12 @@ STATUS: dict[str, int] = {
 }
 """HTTP status per error code; a code that is not here is a refusal, 403."""
 
+
+def status_of(error: CocoError) -> int:
+    """The HTTP status that an error is answered with."""
+    return STATUS.get(error.code, 403)
+
+
 INTERNAL = "internal"
 TOO_MANY_REQUESTS = "too_many_requests"
 _BY_STATUS = {
@@ -99,7 +105,7 @@ def error_response(
 def describe(error: Exception, *, request_id: str = "") -> tuple[int, str, str]:
     """(status, code, message) of any exception, as people may see it."""
     if isinstance(error, CocoError):
-        return STATUS.get(error.code, 403), error.code.value, error.message
+        return status_of(error), error.code.value, error.message
     if isinstance(error, TooManyRequests):
         return 429, TOO_MANY_REQUESTS, str(error)
     if isinstance(error, RequestValidationError):

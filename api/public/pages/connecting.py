@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from activities.connectors.base import Connector
 from activities.connectors.granted import minimum, needed_to_check, plainly
 from activities.connectors.registry import connector
-from api.errors import STATUS
+from api.errors import status_of
 from api.public import connecting, oauth
 from api.public.pages import integrations
 from api.public.pages.render import own_page, page
@@ -117,7 +117,7 @@ async def new_connection(request: Request, form: OwnForm, visitor: VisitorDep) -
                 username=values["username"],
             )
     except CocoError as error:
-        status = STATUS.get(error.code, 403)
+        status = status_of(error)
         return await _connection_form(
             request, visitor, name, values, ticked=ticked, status=status, problem=error.message
         )
@@ -189,7 +189,7 @@ async def credential(request: Request, connection_id: UUID, form: OwnForm, visit
             scopes=ticked,
         )
     except CocoError as error:
-        status = STATUS.get(error.code, 403)
+        status = status_of(error)
         return await _credential_form(
             request, visitor, connection_id, ticked=ticked, status=status, problem=error.message
         )
@@ -257,5 +257,5 @@ async def finish(request: Request, form: OwnForm, visitor: VisitorDep) -> Respon
             visitor.parts, visitor.identity, code=text_of(form, "code"), state=text_of(form, "state")
         )
     except Refused as error:
-        return await integrations.list_page(request, visitor, status=STATUS.get(error.code, 403), problem=error.message)
+        return await integrations.list_page(request, visitor, status=status_of(error), problem=error.message)
     return _shown(row)

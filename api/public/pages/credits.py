@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.errors import STATUS
+from api.errors import status_of
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.credits import Period
@@ -70,7 +70,7 @@ async def set_budget(request: Request, form: OwnForm, visitor: VisitorDep) -> Re
         async with visitor.parts.writing(visitor.user_id) as session:
             await budgets.put(session, visitor.user_id, workflow_id, period, int(amount))
     except CocoError as error:
-        return await _page(request, visitor, status=STATUS.get(error.code, 403), problem=error.message)
+        return await _page(request, visitor, status=status_of(error), problem=error.message)
     return RedirectResponse("/credits#budgets", status_code=303)
 
 

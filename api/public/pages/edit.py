@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.connectors.base import ConnectionInfo, GatedOperation
 from activities.connectors.registry import connector
-from api.errors import STATUS
+from api.errors import status_of
 from api.public import deciding
 from api.public.pages.inbox import card_page
 from api.public.pages.render import own_page
@@ -105,7 +105,5 @@ async def edit(request: Request, action_id: UUID, form: OwnForm, visitor: Visito
     except InvalidInput as error:
         return await _page(request, visitor, action, operation, values, status=422, problem=error.message)
     except CocoError as error:
-        return await card_page(
-            request, visitor, action.run_id, status=STATUS.get(error.code, 403), problem=error.message
-        )
+        return await card_page(request, visitor, action.run_id, status=status_of(error), problem=error.message)
     return RedirectResponse(f"/runs/{edited.run_id}#action-{edited.id}", status_code=303)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.errors import STATUS
+from api.errors import status_of
 from api.public import reviewing
 from api.public.audit_files import export
 from api.public.pages import wording
@@ -113,7 +113,7 @@ async def _page(
             wanted = filter_of(given)
             found = await feed.page(session, visitor.user_id, wanted, cursor=cursor or None)
         except InvalidInput as error:
-            status, problem = (status, problem) if problem else (STATUS[error.code], error.message)
+            status, problem = (status, problem) if problem else (status_of(error), error.message)
         undone = await undoing.undone_among(session, visitor.user_id, [e.action_id for e in found.items if e.action_id])
         flows = await workflows.listed(session, visitor.user_id, archived=True)
         accounts = await connections.listed(session, visitor.user_id)
@@ -178,7 +178,7 @@ async def export_entries(request: Request, visitor: VisitorDep, form: OwnForm) -
             case _:
                 raise InvalidInput("Nothing was exported: choose CSV, JSON Lines or the signed record.")
     except CocoError as error:
-        return await _page(request, visitor, given, status=STATUS.get(error.code, 403), problem=error.message)
+        return await _page(request, visitor, given, status=status_of(error), problem=error.message)
 
 
 @router.post("/actions/{action_id}/undo")
@@ -190,7 +190,7 @@ async def undo(request: Request, visitor: VisitorDep, form: OwnForm, action_id: 
         raise
     except CocoError as error:
         given = {name: text_of(form, name) for name in FIELDS}
-        return await _page(request, visitor, given, status=STATUS.get(error.code, 403), problem=error.message)
+        return await _page(request, visitor, given, status=status_of(error), problem=error.message)
     return RedirectResponse(f"/runs/{run_id}", status_code=303)
 
 

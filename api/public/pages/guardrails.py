@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.looking_back import past
-from api.errors import STATUS
+from api.errors import status_of
 from api.public import guarding
 from api.public.pages.marking import marked, repaired
 from api.public.pages.render import own_page
@@ -134,7 +134,7 @@ async def confirm(request: Request, guardrail_id: UUID, version: int, form: OwnF
     try:
         row = await guarding.confirmed(visitor.parts, visitor.user_id, guardrail_id, version, text_of(form, "reading"))
     except CocoError as error:
-        status = STATUS.get(error.code, 403)
+        status = status_of(error)
         return await _rule_page(request, visitor, guardrail_id, version, status=status, problem=error.message)
     return RedirectResponse(f"/workflows/{row.workflow_id}#rules", status_code=303)
 

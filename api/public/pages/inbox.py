@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.errors import STATUS
+from api.errors import status_of
 from api.public import deciding
 from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
@@ -93,7 +93,7 @@ async def _refused(
     request: Request, visitor: Visitor, form: FormData, error: CocoError, run_id: UUID | None
 ) -> Response:
     """The page as it stands now, saying what was not done and why."""
-    status = STATUS.get(error.code, 403)
+    status = status_of(error)
     if text_of(form, "back") == "inbox" or run_id is None:
         return await inbox_page(request, visitor, status=status, problem=error.message)
     return await card_page(request, visitor, run_id, status=status, problem=error.message)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.connectors.registry import CONNECTORS
-from api.errors import STATUS, TooManyRequests, describe
+from api.errors import TooManyRequests, describe, status_of
 from api.public import connecting, setting_up
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
@@ -203,7 +203,7 @@ async def set_state(request: Request, connection_id: UUID, form: OwnForm, visito
     try:
         await setting_up.set_connection_state(visitor.parts, visitor.user_id, connection_id, text_of(form, "state"))
     except CocoError as error:
-        status = STATUS.get(error.code, 403)
+        status = status_of(error)
         if text_of(form, "back") == "one":
             return await one_page(request, visitor, connection_id, status=status, problem=error.message)
         return await list_page(request, visitor, status=status, problem=error.message)

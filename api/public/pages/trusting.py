@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
-from api.errors import STATUS
+from api.errors import status_of
 from api.public import guarding
 from api.public.pages.inbox import card_page, inbox_page
 from api.public.pages.typed import typed, whole
@@ -88,7 +88,7 @@ async def review(request: Request, action_id: UUID, form: OwnForm, visitor: Visi
     except CocoError as error:
         kept = typed(f"review-{action_id}", form, error.message)
         if in_inbox:
-            status = STATUS.get(error.code, 403)
+            status = status_of(error)
             return await inbox_page(request, visitor, status=status, problem=error.message, typed=kept)
         return await as_it_is(request, visitor, workflow_id, error, kept)
     if in_inbox and (done.taken_back or done.undo_run_id):
@@ -120,7 +120,7 @@ async def seen(request: Request, action_id: UUID, form: OwnForm, visitor: Visito
         async with visitor.parts.writing(visitor.user_id) as session:
             notice = await trust.seen(session, visitor.user_id, action_id)
     except CocoError as error:
-        status = STATUS.get(error.code, 403)
+        status = status_of(error)
         return await card_page(request, visitor, run_id, status=status, problem=error.message)
     at = notice.not_before.astimezone(UTC)
     told = f"You let it stand. It runs at {at:%H:%M} UTC on {at.day} {at:%B} if the rule still covers it then."

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from activities.connectors.base import GatedOperation
 from activities.connectors.registry import CONNECTORS
 from activities.playbooks import PLAYBOOKS, playbook
-from api.errors import STATUS
+from api.errors import status_of
 from api.public import guarding
 from api.public.pages.alone import DIGEST_OF, alone
 from api.public.pages.render import own_page
@@ -106,7 +106,7 @@ async def as_it_is(
     request: Request, visitor: Visitor, workflow_id: UUID, error: CocoError, typed: Typed = NOTHING
 ) -> HTMLResponse:
     """The workflow's page, saying what was not done and why."""
-    status = STATUS.get(error.code, 403)
+    status = status_of(error)
     return await workflow_page(request, visitor, workflow_id, status=status, problem=error.message, typed=typed)
 
 
