@@ -32,18 +32,19 @@ async def stage(module_postgres: Postgres, short_dir: Path) -> AsyncIterator[Sta
         yield made
 
 
-@pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with Provider.serving() as made:
-        yield made
-
-
 class Sandbox:
     """A person's sandbox, as far as keys go."""
 
     def __init__(self, person: Person) -> None:
         self.person = person
         self.private = PrivateKey.generate()
+
+    @classmethod
+    async def of_somebody(cls, stage: Stage) -> Sandbox:
+        """A new person's."""
+        made = cls(await stage.person())
+        await made.publish()
+        return made
 
     async def publish(self) -> None:
         await self.person.ask("PublishKey", {"public_key": bytes(self.private.public_key).hex()})
@@ -123,9 +124,7 @@ class Sandbox:
 
 @pytest.fixture
 async def sandbox(stage: Stage) -> Sandbox:
-    made = Sandbox(await stage.person())
-    await made.publish()
-    return made
+    return await Sandbox.of_somebody(stage)
 
 
 async def test_a_key_that_works_is_kept_and_makes_the_connection_usable(sandbox: Sandbox, provider: Provider) -> None:
@@ -207,8 +206,7 @@ async def test_another_users_credential_is_not_there_to_check(
     stage: Stage, sandbox: Sandbox, provider: Provider
 ) -> None:
     _, attempt = await sandbox.give(provider.url)
-    stranger = Sandbox(await stage.person())
-    await stranger.publish()
+    stranger = await Sandbox.of_somebody(stage)
     with pytest.raises(Refused) as caught:
         await stranger.check(attempt)
     assert caught.value.code == "not_found"

@@ -30,24 +30,12 @@ async def stage(module_postgres: Postgres, short_dir: Path) -> AsyncIterator[Sta
 
 
 @pytest.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with Provider.serving() as made:
-        yield made
-
-
-@pytest.fixture
 def operator() -> Iterator[dict[str, str]]:
     """What the operator configured; a test adds to it."""
     before = dict(os.environ)
     yield os.environ  # type: ignore[misc]
     for name in set(os.environ) - set(before):
         del os.environ[name]
-
-
-async def _sandbox(stage: Stage) -> Sandbox:
-    made = Sandbox(await stage.person())
-    await made.publish()
-    return made
 
 
 def _email(person: Person) -> str:
@@ -58,6 +46,16 @@ def _configure(operator: dict[str, str], url: str, *members: Person) -> None:
     operator["COCO_TEAM_SALES_MEMBERS"] = ", ".join([str(uuid4()), *(str(person.user_id) for person in members)])
     operator["COCO_TEAM_SALES_HUBSPOT_SECRET"] = SECRET
     operator["COCO_TEAM_SALES_HUBSPOT_BASE_URL"] = url
+
+
+async def _member(stage: Stage, provider: Provider, operator: dict[str, str]) -> tuple[Sandbox, UUID]:
+    """A member's sandbox, and the connection that goes by the team's key."""
+    sandbox = await Sandbox.of_somebody(stage)
+    _configure(operator, provider.url, sandbox.person)
+    provider.answers = [CONTACTS]
+    connection_id, attempt = await sandbox.give(provider.url, None, kind="team", team="sales")
+    await sandbox.check(attempt, NONE)
+    return sandbox, connection_id
 
 
 async def _read(sandbox: Sandbox, connection_id: UUID, credential: Credential) -> Any:
@@ -76,7 +74,7 @@ async def _read(sandbox: Sandbox, connection_id: UUID, credential: Credential) -
 async def test_a_members_connection_goes_by_the_teams_key_which_no_sandbox_sees(
     stage: Stage, provider: Provider, operator: dict[str, str]
 ) -> None:
-    sandbox = await _sandbox(stage)
+    sandbox = await Sandbox.of_somebody(stage)
     _configure(operator, provider.url, sandbox.person)
     # A provider that repeats the key: it is blotted out of what the sandbox gets.
     provider.answers = [answer(200, {"results": [], "echo": SECRET})]
@@ -104,7 +102,7 @@ async def test_a_members_connection_goes_by_the_teams_key_which_no_sandbox_sees(
 
 
 async def test_whoever_is_not_named_gets_nothing(stage: Stage, provider: Provider, operator: dict[str, str]) -> None:
-    member, stranger = await _sandbox(stage), await _sandbox(stage)
+    member, stranger = await Sandbox.of_somebody(stage), await Sandbox.of_somebody(stage)
     _configure(operator, provider.url, member.person)
     provider.answers = [CONTACTS]
     reasons = set()
@@ -123,7 +121,7 @@ async def test_an_address_that_anybody_may_sign_up_with_makes_nobody_a_member(
     stage: Stage, provider: Provider, operator: dict[str, str]
 ) -> None:
     """Nobody proves at sign-up that an address is theirs: whoever came first would have the team's key."""
-    sandbox = await _sandbox(stage)
+    sandbox = await Sandbox.of_somebody(stage)
     _configure(operator, provider.url)
     operator["COCO_TEAM_SALES_MEMBERS"] = _email(sandbox.person)
     provider.answers = [CONTACTS]
@@ -138,7 +136,7 @@ async def test_a_teams_key_goes_to_the_operators_address_alone(
     stage: Stage, provider: Provider, operator: dict[str, str]
 ) -> None:
     """A member chooses the address of a connection: it must not be where the team's key is carried off to."""
-    sandbox = await _sandbox(stage)
+    sandbox = await Sandbox.of_somebody(stage)
     _configure(operator, "https://api.example.com", sandbox.person)
     provider.answers = [CONTACTS]
     _, attempt = await sandbox.give(provider.url, None, kind="team", team="sales")
@@ -149,11 +147,7 @@ async def test_a_teams_key_goes_to_the_operators_address_alone(
 async def test_a_member_who_leaves_is_refused_at_the_next_request(
     stage: Stage, provider: Provider, operator: dict[str, str]
 ) -> None:
-    sandbox = await _sandbox(stage)
-    _configure(operator, provider.url, sandbox.person)
-    provider.answers = [CONTACTS]
-    connection_id, attempt = await sandbox.give(provider.url, None, kind="team", team="sales")
-    await sandbox.check(attempt, NONE)
+    sandbox, connection_id = await _member(stage, provider, operator)
     await _read(sandbox, connection_id, NONE)
     operator["COCO_TEAM_SALES_MEMBERS"] = str(uuid4())
     before = len(provider.seen)
@@ -164,7 +158,7 @@ async def test_a_member_who_leaves_is_refused_at_the_next_request(
 
 
 async def test_no_credential_at_all_is_for_teams_only(stage: Stage, provider: Provider) -> None:
-    sandbox = await _sandbox(stage)
+    sandbox = await Sandbox.of_somebody(stage)
     made = await sandbox.person.connect("hubspot", provider.url)
     with pytest.raises(Refused) as caught:
         await _read(sandbox, made.id, NONE)
@@ -175,11 +169,7 @@ async def test_no_credential_at_all_is_for_teams_only(stage: Stage, provider: Pr
 async def test_a_write_by_a_teams_key_needs_its_grant_like_any(
     stage: Stage, provider: Provider, operator: dict[str, str]
 ) -> None:
-    sandbox = await _sandbox(stage)
-    _configure(operator, provider.url, sandbox.person)
-    provider.answers = [CONTACTS]
-    connection_id, attempt = await sandbox.give(provider.url, None, kind="team", team="sales")
-    await sandbox.check(attempt, NONE)
+    sandbox, connection_id = await _member(stage, provider, operator)
     info = ConnectionInfo(id=connection_id, connector="hubspot", title="A")
     run = await sandbox.person.run(info)
     row = await sandbox.person.propose(run, info, "contacts.create", {"properties": {"email": "n@example.com"}})

@@ -13,23 +13,28 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.names import PLAN
-from sandbox.container import GID, UID, Limits, SandboxSpec, SandboxUnavailable, detect
+from sandbox.container import GID, UID, Limits, Sandbox, SandboxSpec, SandboxUnavailable, detect
 from sandbox.gateway.token import write_token
 from store.tables import Refusal
 from tests.conftest import Postgres
 from tests.demo_fixture import Demo
 from tests.gateway.harness import a_stage
 from tests.hermes.test_hermes import Desk, InSandbox, demo
+from tests.sandbox.conftest import KINDS, skip_or_fail
 from tests.temporal_server import TemporalServer
 from workers.codec import data_converter
 from workers.keyring import KeyRing
 
 __all__ = ["demo"]
 
-KINDS = [
-    pytest.param("docker", marks=pytest.mark.docker),
-    pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
-]
+
+async def of_kind(kind: str, deployment: str, folder: Path) -> Sandbox:
+    """What makes real sandboxes of that kind; without it, the test is skipped, or fails where it is required."""
+    try:
+        return await detect(kind, deployment=deployment, state_dir=folder / "sandboxes")
+    except SandboxUnavailable as error:
+        skip_or_fail(str(error))
+        raise
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,12 +46,7 @@ async def test_it_boots_plans_and_stops_inside(
     short_dir: Path,
 ) -> None:
     folder, deployment = short_dir / uuid4().hex[:8], f"test-{secrets.token_hex(4)}"
-    try:
-        sandbox = await detect(kind, deployment=deployment, state_dir=folder / "sandboxes")
-    except SandboxUnavailable as error:
-        if os.environ.get("COCO_REQUIRE_SANDBOXES") == "1":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+    sandbox = await of_kind(kind, deployment, folder)
     async with a_stage(postgres, folder, temporal.address) as stage:
         person = await stage.person()
         write_token(person.folder, person.token)

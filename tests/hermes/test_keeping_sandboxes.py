@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from sandbox.container import SandboxUnavailable, detect
 from sandbox.gateway.leaving import Leaving
 from store import connections
 from store.tables import Connection, SandboxRow
 from tests.conftest import Postgres
 from tests.gateway.harness import a_stage
-from tests.hermes.test_in_a_sandbox import KINDS
+from tests.hermes.test_in_a_sandbox import of_kind
+from tests.sandbox.conftest import KINDS
 from workers.sandboxes import Sandboxes
 
 
@@ -25,12 +24,7 @@ async def test_a_revocation_that_waits_for_a_provider_holds_up_no_sandbox(
     kind: str, postgres: Postgres, short_dir: Path
 ) -> None:
     folder = short_dir / uuid4().hex[:8]
-    try:
-        sandbox = await detect(kind, deployment=f"test-{secrets.token_hex(4)}", state_dir=folder / "sandboxes")
-    except SandboxUnavailable as error:
-        if os.environ.get("COCO_REQUIRE_SANDBOXES") == "1":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+    sandbox = await of_kind(kind, f"test-{secrets.token_hex(4)}", folder)
     async with a_stage(postgres, folder, request_timeout_seconds=60) as stage:
         ada, bob = await stage.person(), await stage.person()
         connection = await ada.connect("hubspot", "http://127.0.0.1:9")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import signal
 import subprocess
@@ -13,10 +12,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from coco.gateway_protocol import Credential, RefreshToken, SealedItem, Tokens
+from coco.gateway_protocol import Credential, RefreshToken, Tokens
 from coco.keys import UserKeys, new_user_key
 from coco.requests import Frozen
-from coco.sealing import seal
 from sandbox.gateway.token import write_token
 from store import keys as kept_keys
 from store.key_rotation import rotate_keystore_keys
@@ -25,6 +23,7 @@ from tests.cli.running import coco
 from tests.conftest import Postgres
 from tests.gateway.harness import Person, a_stage
 from tests.hermes.test_hermes import Hermes
+from tests.hermes.test_key_store import sealed
 from tests.temporal_server import TemporalServer
 from workers.keystore import FILE_NAME, KeyStore, KeyStoreDamaged
 
@@ -39,11 +38,6 @@ ODD = [
 ]
 
 
-def item_of(store: KeyStore, secret: Frozen) -> SealedItem:
-    raw = base64.b64encode(seal(store.public_key, secret)).decode()
-    return SealedItem(id=uuid4(), connection_id=uuid4(), sealed=raw)
-
-
 def filled(folder: Path, keys: UserKeys) -> dict[UUID, Frozen]:
     """A key store with several credentials, of every kind; what it holds."""
     store = KeyStore.open(folder, keys)
@@ -53,7 +47,7 @@ def filled(folder: Path, keys: UserKeys) -> dict[UUID, Frozen]:
             credential=Credential(scheme="bearer", secret="access-1"), refresh=RefreshToken(refresh_token="refresh-1")
         )
     )
-    items = [item_of(store, secret) for secret in secrets]
+    items = [sealed(store, uuid4(), secret) for secret in secrets]
     assert store.take_in(items) == []
     return {item.connection_id: secret for item, secret in zip(items, secrets, strict=True)}
 

@@ -15,6 +15,7 @@ from nacl.public import PrivateKey
 from coco.errors import Code, InvalidInput
 from coco.gateway_protocol import Credential, SealedItem
 from coco.keys import UserKeys, new_user_key
+from coco.requests import Frozen
 from coco.sealing import open_sealed, seal
 from workers.keystore import FILE_NAME, KeyStore, KeyStoreDamaged, NoCredential
 
@@ -22,7 +23,7 @@ KEYS = UserKeys({1: new_user_key()})
 CREDENTIAL = Credential(scheme="bearer", secret="a-very-secret-provider-key")
 
 
-def sealed(store: KeyStore, connection: UUID, credential: Credential = CREDENTIAL) -> SealedItem:
+def sealed(store: KeyStore, connection: UUID, credential: Frozen = CREDENTIAL) -> SealedItem:
     raw = seal(store.public_key, credential)
     return SealedItem(id=uuid4(), connection_id=connection, sealed=base64.b64encode(raw).decode())
 

@@ -10,27 +10,23 @@ from uuid import uuid4
 
 import pytest
 
-from coco.gateway_protocol import Credential, SealedItem
+from coco.gateway_protocol import Credential
 from coco.keys import UserKeys
-from coco.sealing import seal
+from tests.hermes.test_key_store import sealed
 from workers.keystore import FILE_NAME, KeyStore, NoCredential
 from workers.wiping import empty
 
 KEYS = UserKeys({1: b"k" * 32})
 
 
-def sealed(store: KeyStore, secret: str) -> SealedItem:
-    import base64
-
-    raw = seal(store.public_key, Credential(scheme="bearer", secret=secret))
-    return SealedItem(id=uuid4(), connection_id=uuid4(), sealed=base64.b64encode(raw).decode())
-
-
 def test_only_the_key_store_stays_and_the_revoked_key_goes(tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()
     store = KeyStore.open(volume, KEYS)
-    kept, revoked = sealed(store, "kept-key-123456"), sealed(store, "revoked-key-123456")
+    kept, revoked = (
+        sealed(store, uuid4(), Credential(scheme="bearer", secret=secret))
+        for secret in ("kept-key-123456", "revoked-key-123456")
+    )
     store.take_in([kept, revoked])
     (volume / "cache" / "deep").mkdir(parents=True)
     (volume / "cache" / "deep" / "page.json").write_text("MARKER")
