@@ -15,6 +15,7 @@ from api.public.parts import Parts
 from api.shell import Shell
 from coco.settings import Settings
 from store.roles import Role
+from tests.api.pages import Visitor, visit
 from tests.api.people import BASE, Person, sign_up
 from tests.api.serving import QUICK
 from tests.conftest import Postgres
@@ -51,6 +52,13 @@ def anybody(client: httpx.AsyncClient) -> Callable[[], str]:
 @pytest.fixture
 async def ada(client: httpx.AsyncClient) -> Person:
     return await sign_up(client, "ada@example.com", "Ada Lovelace")
+
+
+@pytest.fixture
+async def visitor(ada: Person, app: FastAPI, parts: Parts) -> AsyncIterator[Visitor]:
+    """Ada's browser, without scripts."""
+    async with visit(app, parts, ada.email) as visitor:
+        yield visitor
 
 
 @pytest.fixture

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from api.public.pages.marking import marked
-from api.public.parts import Parts
 from coco.guardrails.english.compiler import compile_sentence
 from coco.guardrails.english.problems import Problem
 from store import digests, trust
 from tests.api.cards import Card, make_card
-from tests.api.pages import Visitor, visit
+from tests.api.pages import Visitor
 from tests.api.people import Person
 from tests.api.trusted import (
     NOTIFY,
@@ -40,12 +37,6 @@ AMBIGUOUS = 'Archive contacts tagged "a" or tagged "b" and that have no city.'
 @pytest.fixture
 async def card(ada: Person, postgres: Postgres) -> Card:
     return await make_card(postgres, ada.user_id, updates=3)
-
-
-@pytest.fixture
-async def visitor(ada: Person, app: FastAPI, parts: Parts) -> AsyncIterator[Visitor]:
-    async with visit(app, parts, ada.email) as visitor:
-        yield visitor
 
 
 async def write(visitor: Visitor, card: Card, sentence: str, guardrail_id: str = "") -> httpx.Response:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI
 
 from api.public.parts import Parts
 from tests.api.cards import Card, make_card, set_action_state
-from tests.api.pages import Visitor, visit
+from tests.api.pages import Visitor
 from tests.api.people import Person
 from tests.conftest import Postgres
 
@@ -19,12 +17,6 @@ from tests.conftest import Postgres
 @pytest.fixture
 async def card(ada: Person, postgres: Postgres) -> Card:
     return await make_card(postgres, ada.user_id, updates=2, mails=1)
-
-
-@pytest.fixture
-async def visitor(ada: Person, app: FastAPI, parts: Parts) -> AsyncIterator[Visitor]:
-    async with visit(app, parts, ada.email) as visitor:
-        yield visitor
 
 
 def notice(page: str) -> str:

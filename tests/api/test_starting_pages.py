@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from api.public.parts import Parts
 from tests.api.cards import Card, make_card
-from tests.api.pages import Visitor, visit
+from tests.api.pages import Visitor
 from tests.api.people import Person
 from tests.autonomy.test_hooks import signed
 from tests.conftest import Postgres
@@ -25,12 +22,6 @@ WEEKDAYS = "every weekday at 8:00 Europe/Berlin"
 @pytest.fixture
 async def card(ada: Person, postgres: Postgres) -> Card:
     return await make_card(postgres, ada.user_id)
-
-
-@pytest.fixture
-async def visitor(ada: Person, app: FastAPI, parts: Parts) -> AsyncIterator[Visitor]:
-    async with visit(app, parts, ada.email) as visitor:
-        yield visitor
 
 
 def rows(postgres: Postgres, columns: str = "sentence, state, note") -> list[tuple[object, ...]]:

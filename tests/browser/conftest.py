@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
@@ -81,3 +82,18 @@ async def sign_up(page: Page, email: str = "ada@example.com", name: str = "Ada L
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Make the account").click()
     await page.get_by_role("heading", name="Inbox").wait_for()
+
+
+def user_id(postgres: Postgres) -> UUID:
+    """Of the one who signed up."""
+    with postgres.connect() as owner:
+        row = owner.execute("SELECT id FROM users").fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+async def picture(page: Page, name: str) -> None:
+    """Kept where COCO_PICTURES names a folder, for people who look."""
+    folder = os.environ.get("COCO_PICTURES")
+    if folder:
+        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

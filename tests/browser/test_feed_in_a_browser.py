@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,43 +12,30 @@ from store import audit
 from tests.api.cards import Card, make_card
 from tests.api.serving import Served
 from tests.api.test_audit_feed import URL, carry_out
-from tests.browser.conftest import PASSWORD, sign_up
+from tests.browser.conftest import PASSWORD, picture, sign_up, user_id
 from tests.conftest import Postgres
 
 pytestmark = pytest.mark.browser
 
 
-async def decided(postgres: Postgres, user_id: UUID) -> Card:
+async def decided(postgres: Postgres, owner: UUID) -> Card:
     """A run with a write and a mail carried out, and one write rejected."""
     from coco.decisions import Verdict
     from store import decisions
 
-    card = await make_card(postgres, user_id, updates=2, mails=1)
+    card = await make_card(postgres, owner, updates=2, mails=1)
     for number, row in enumerate(card.actions):
         verdict, why = (Verdict.REJECT, "She moved to Paris") if number == 1 else (Verdict.APPROVE, "")
-        async with postgres.api.user(user_id) as session:
-            await decisions.decide(session, user_id, row.id, verdict, row.digest, why)
+        async with postgres.api.user(owner) as session:
+            await decisions.decide(session, owner, row.id, verdict, row.digest, why)
     await carry_out(postgres, card, 0, {"id": "1001", "url": URL})
     await carry_out(postgres, card, 2, {"message_id": "<abc@coco.example>"})
     return card
 
 
-def signed_up(postgres: Postgres) -> UUID:
-    with postgres.connect() as owner:
-        row = owner.execute("SELECT id FROM users").fetchone()
-    assert row is not None
-    return UUID(str(row[0]))
-
-
-async def picture(page: Page, name: str) -> None:
-    """Where COCO_PICTURES names a folder: for the eye."""
-    if folder := os.environ.get("COCO_PICTURES"):
-        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-
 async def test_search_filter_unfold_and_export(page: Page, postgres: Postgres) -> None:
     await sign_up(page)
-    card = await decided(postgres, signed_up(postgres))
+    card = await decided(postgres, user_id(postgres))
     await page.goto("/activity")
     entries = page.locator("#feed-list > ol > li")
     await expect(entries.first).to_contain_text("Shall we pick this up again?")
@@ -79,12 +64,12 @@ async def test_search_filter_unfold_and_export(page: Page, postgres: Postgres) -
 
 async def test_new_entries_come_by_themselves_and_disturb_nothing(page: Page, postgres: Postgres) -> None:
     await sign_up(page)
-    user_id = signed_up(postgres)
+    ada = user_id(postgres)
     await page.goto("/activity")
     await expect(page.locator("body[data-live=yes]")).to_be_attached()
     await page.get_by_role("searchbox").fill("half a wo")
-    async with postgres.api.user(user_id) as session:
-        await audit.append(session, user_id, AuditKind.SIGN_IN, actor="system", body={"address": "192.0.2.77"})
+    async with postgres.api.user(ada) as session:
+        await audit.append(session, ada, AuditKind.SIGN_IN, actor="system", body={"address": "192.0.2.77"})
     await expect(page.locator("#feed-list")).to_contain_text("192.0.2.77")
     await expect(page.get_by_role("searchbox")).to_have_value("half a wo")
 
@@ -94,7 +79,7 @@ async def test_on_a_phone_without_scripts(
     browser: Browser, served: Served, page: Page, postgres: Postgres, scheme: str
 ) -> None:
     await sign_up(page)
-    await decided(postgres, signed_up(postgres))
+    await decided(postgres, user_id(postgres))
     phone = await browser.new_context(
         base_url=served.url,
         viewport={"width": 390, "height": 800},

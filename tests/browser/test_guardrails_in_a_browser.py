@@ -23,8 +23,8 @@ from tests.api.trusted import (
     told_first,
     trust_of,
 )
-from tests.browser.conftest import sign_up
-from tests.browser.test_inbox_in_a_browser import LUMINANCE, user_id
+from tests.browser.conftest import sign_up, user_id
+from tests.browser.test_inbox_in_a_browser import LUMINANCE
 from tests.conftest import Postgres
 
 pytestmark = pytest.mark.browser

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.api.cards import Card, make_card, set_action_state
 from tests.api.serving import Served
-from tests.browser.conftest import PASSWORD, sign_up
+from tests.browser.conftest import PASSWORD, sign_up, user_id
 from tests.conftest import Postgres
 
 pytestmark = pytest.mark.browser
-
-
-def user_id(postgres: Postgres) -> UUID:
-    with postgres.connect() as owner:
-        row = owner.execute("SELECT id FROM users").fetchone()
-    assert row is not None
-    return UUID(str(row[0]))
 
 
 def states(postgres: Postgres, card: Card) -> list[tuple[str, int, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -12,18 +10,10 @@ from playwright.async_api import Page, expect
 from store import calls
 from store.tables import utc_now
 from tests.api.cards import Card, make_card, set_action_state
-from tests.browser.conftest import sign_up
-from tests.browser.test_inbox_in_a_browser import user_id
+from tests.browser.conftest import picture, sign_up, user_id
 from tests.conftest import Postgres
 
 pytestmark = pytest.mark.browser
-
-
-async def picture(page: Page, name: str) -> None:
-    """Kept where COCO_PICTURES names a folder, for people who look."""
-    folder = os.environ.get("COCO_PICTURES")
-    if folder:
-        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 @pytest.fixture
