@@ -80,7 +80,7 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None) -> Compi
     compiled = _with_repairs(compiled, catalogue)
 
     def again(text: str) -> tuple[bool, tuple[Problem, ...]]:
-        found = _compile(text, catalogue)
+        found = _compile(text, catalogue, explained=False)
         return found.ok, found.problems
 
     return replace(compiled, problems=spliced(sentence, compiled.problems, again))
@@ -100,13 +100,19 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     without = re.sub(
         r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", compiled.sentence[:start] + " " + compiled.sentence[end:])
     ).strip()
-    if _compile(without, catalogue).ok:
+    if _accepted(without, catalogue):
         message = f"{problem.message}. Without it, the sentence is accepted"
         return replace(compiled, problems=(replace(problem, message=message, suggestion=without),))
     return compiled
 
 
-def _compile(sentence: str, catalogue: Catalogue) -> Compiled:
+def _accepted(sentence: str, catalogue: Catalogue) -> bool:
+    return _compile(sentence, catalogue, explained=False).ok
+
+
+def _compile(sentence: str, catalogue: Catalogue, *, explained: bool = True) -> Compiled:
+    """Without `explained`, a problem may not say what could have stood in its place, which takes long to find out: for
+    sentences whose problems nobody reads."""
     tokens, refusals = _lexer(catalogue).tokens(sentence)
     if not refusals and not any(token.type not in {"STOP", "COMMA", "COLON"} for token in tokens):
         refusals = [Refused((0, len(sentence)), "there is no rule here", 'Archive contacts tagged "old".')]
@@ -117,7 +123,7 @@ def _compile(sentence: str, catalogue: Catalogue) -> Compiled:
         try:
             parsed.append(parse(statement))
         except NoParse as problem:
-            refusals.append(_unparsed(statement, problem, sentence))
+            refusals.append(_unparsed(statement, problem, sentence, explained))
     if refusals:
         return _refused(sentence, refusals, catalogue)
     if not any(str(tree.children[0].data) in GRANTS for trees in parsed for tree in trees) and all(
@@ -142,7 +148,8 @@ def _contradiction(form: Form, fact: str, sentence: str, catalogue: Catalogue) -
     about = [item for item in items if any(atom.fact == fact for atom in atoms(item))]
     kept = form.model_copy(update={"predicate": conjunction([one for one in items if one not in about[1:]])})
     said = " and ".join(clause_text(item, catalogue, dict(form.spellings)) for item in about)
-    suggestion = reading(kept, catalogue) if len(about) > 1 and _compile(reading(kept, catalogue), catalogue).ok else ""
+    rest = reading(kept, catalogue)
+    suggestion = rest if len(about) > 1 and _accepted(rest, catalogue) else ""
     return Refused(
         (0, len(sentence)),
         f"a contradiction: nothing can be true of the {declared.entity}'s {noun} here ({said}), so the rule would "
@@ -163,7 +170,7 @@ def _only_forbids(sentence: str, tokens: list[Token], catalogue: Catalogue) -> R
     ]
     if not any(token.type in {"EMAILN", "SEND"} for token in tokens):
         candidates = candidates[1:]
-    suggestion = next((one for one in candidates if _compile(one, catalogue).ok), "")
+    suggestion = next((one for one in candidates if _accepted(one, catalogue)), "")
     return Refused(
         (0, len(sentence)),
         "this only forbids, and a guardrail that permits nothing changes nothing: whatever no rule covers waits for "
@@ -198,7 +205,7 @@ def _trimmed(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
-def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
+def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: bool) -> Refused:
     if problem.index < len(tokens):
         token = tokens[problem.index]
         span = (token.start_pos or 0, token.end_pos or 0)
@@ -238,11 +245,12 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str) -> Refused:
         if (whom := _no_addressee(tokens, problem.index, sentence)) is not None:
             return whom
         where = f' after "{before}"' if before else " at the start of a statement"
-        message = f'"{said}" does not fit{where}; here could stand: {describe(problem.expected)}'
-        return Refused(span, message, "")
+        message = f'"{said}" does not fit{where}'
+        return Refused(span, f"{message}; here could stand: {describe(problem.expected)}" if explained else message, "")
     last = tokens[-1]
     span = (last.start_pos or 0, last.end_pos or 0)
-    return Refused(span, f"the statement breaks off; next could come: {describe(problem.expected)}", "")
+    message = "the statement breaks off"
+    return Refused(span, f"{message}; next could come: {describe(problem.expected)}" if explained else message, "")
 
 
 def _no_addressee(tokens: list[Token], index: int, sentence: str) -> Refused | None:
@@ -289,7 +297,7 @@ def _no_addressee(tokens: list[Token], index: int, sentence: str) -> Refused | N
 
 def compile_sentence_plainly(sentence: str) -> bool:
     """Whether a sentence compiles, with the catalogue that ships with Coco."""
-    return _compile(sentence, default_catalogue()).ok
+    return _accepted(sentence, default_catalogue())
 
 
 def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -> tuple[Form, tuple[str, ...]]:

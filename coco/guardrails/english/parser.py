@@ -92,9 +92,15 @@ class _LookaheadEarley(EarleyParser):
 class NoParse(Exception):
     """The tokens form no statement. `index` is the first token that does not fit (len(tokens) at the end)."""
 
-    def __init__(self, index: int, expected: frozenset[str]) -> None:
+    def __init__(self, tokens: list[Token], index: int) -> None:
         super().__init__(index)
-        self.index, self.expected = index, expected
+        self._tokens, self.index = tokens, index
+
+    @property
+    def expected(self) -> frozenset[str]:
+        """Every token that could stand at `index`. Found by parsing again without looking ahead, which takes many
+        times as long as the parse that failed: ask only where it is said."""
+        return _expected(self._tokens, self.index)
 
 
 @lru_cache(maxsize=1)
@@ -124,9 +130,9 @@ def parse(tokens: list[Token]) -> list[Tree[Any]]:
         tree = shared.for_tokens(tokens).parse(_Stream(tokens), "start")  # type: ignore[no-untyped-call]
     except UnexpectedToken as problem:
         index = next((i for i, token in enumerate(tokens) if token is problem.token), len(tokens))
-        raise NoParse(index, _expected(tokens, index)) from None
+        raise NoParse(tokens, index) from None
     except UnexpectedEOF:
-        raise NoParse(len(tokens), _expected(tokens, len(tokens))) from None
+        raise NoParse(tokens, len(tokens)) from None
     found = []
     for one in _expand(tree):
         found.append(one)
