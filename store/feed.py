@@ -23,7 +23,7 @@ from coco.actions import ActionState
 from coco.audit import AuditKind
 from coco.errors import InvalidInput
 from store.tables import AuditRow
-from store.views import ActivityView, Page
+from store.views import ActivityView, Page, activity_page, activity_view
 
 MAX_WORDS = 20
 MOST_CREDITS = 2**31 - 1
@@ -101,8 +101,7 @@ async def page(
     """One page. Raises InvalidInput for a cursor that was not given out, or a search that asks for nothing."""
     below = _below(cursor)
     rows = await _rows(session, user_id, wanted, below, limit + 1)
-    items = [_view(row) for row in rows[:limit]]
-    return Page(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
+    return activity_page(rows, limit)
 
 
 async def everything(
@@ -119,14 +118,10 @@ async def everything(
         async with reading() as session:
             rows = await _rows(session, user_id, wanted, below, chunk)
         for row in rows:
-            yield _view(row)
+            yield activity_view(row)
         if len(rows) < chunk:
             return
         below = rows[-1].seq
-
-
-def _view(row: AuditRow) -> ActivityView:
-    return ActivityView(**row.model_dump(exclude={"user_id", "prev_hash", "once"}))
 
 
 def _below(cursor: str | None) -> int:

@@ -561,18 +561,25 @@ def _decision(row: DecisionRow) -> DecisionView:
 # -- activity and credits --------------------------------------------------------------------------------------------
 
 
-async def activity(
-    session: AsyncSession, user_id: UUID, *, before: int | None = None, run_id: UUID | None = None, limit: int = 50
-) -> Page[ActivityView]:
-    """A user's audit entries, newest first; `before` is the `seq` to go on below."""
-    query = select(AuditRow).where(col(AuditRow.user_id) == user_id).order_by(col(AuditRow.seq).desc()).limit(limit + 1)
-    if before is not None:
-        query = query.where(col(AuditRow.seq) < before)
-    if run_id is not None:
-        query = query.where(col(AuditRow.run_id) == run_id)
-    rows = list((await session.execute(query)).scalars())
-    items = [ActivityView(**row.model_dump(exclude={"user_id", "prev_hash", "once"})) for row in rows[:limit]]
+async def activity(session: AsyncSession, user_id: UUID, *, run_id: UUID, limit: int = 50) -> Page[ActivityView]:
+    """A run's audit entries, newest first; the whole feed, and how it goes on, is in store.feed."""
+    query = (
+        select(AuditRow)
+        .where(col(AuditRow.user_id) == user_id, col(AuditRow.run_id) == run_id)
+        .order_by(col(AuditRow.seq).desc())
+        .limit(limit + 1)
+    )
+    return activity_page(list((await session.execute(query)).scalars()), limit)
+
+
+def activity_page(rows: list[AuditRow], limit: int) -> Page[ActivityView]:
+    """A page of at most `limit` entries, from one row more where there is one."""
+    items = [activity_view(row) for row in rows[:limit]]
     return Page(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
+
+
+def activity_view(row: AuditRow) -> ActivityView:
+    return ActivityView(**row.model_dump(exclude={"user_id", "prev_hash", "once"}))
 
 
 async def balance(session: AsyncSession, user_id: UUID) -> BalanceView:
