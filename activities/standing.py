@@ -14,9 +14,8 @@ from sqlmodel import col
 from coco.actions import ActionState
 from coco.connections import ConnectionState
 from store import credits, pacing
+from store.run_standing import BROKEN, broke_during
 from store.tables import ActionRow, Connection, EffectRow, Run, Workflow, utc_now
-
-BROKEN = frozenset({ConnectionState.NEEDS_RECONNECTION.value, ConnectionState.REVOKED.value})
 
 
 @dataclass(frozen=True)
@@ -53,37 +52,32 @@ async def standing(session: AsyncSession, run: Run, workflow: Workflow) -> Stand
             .where(col(ActionRow.state).in_([ActionState.PENDING.value, ActionState.APPROVED.value]))
         )
     ).all()
-    ids = {UUID(item) for item in workflow.connections} | {row[2] for row in open_actions}
+    given = {UUID(item) for item in workflow.connections}
+    ids = given | {row[2] for row in open_actions}
     found = await session.execute(
         select(Connection).where(col(Connection.user_id) == run.user_id, col(Connection.id).in_(ids))
     )
     connections = {row.id: row for row in found.scalars()}
     broken = {key for key, row in connections.items() if row.state in BROKEN}
-    given = {UUID(item) for item in workflow.connections}
     planning = run.revision == 0 or run.replan or run.state in {"starting", "planning", "asking"}
-    since = {key for key in broken & given if _broke_during(connections[key], run)}
-    waits = await pacing.waiting(session, run.user_id, list(ids))
+    since = {key for key in broken & given if broke_during(connections[key], run)}
     to_begin = [row for row in open_actions if row[1] == ActionState.APPROVED and row[3] in {None, "turned_away"}]
     costs = {row[0]: row[4] for row in to_begin}
     short = await credits.shortages(session, run.user_id, run.workflow_id, costs, utc_now())
     return Standing(
-        blocked=tuple(
-            row[0]
-            for row in to_begin
-            if run.paused_at is not None or connections[row[2]].state != ConnectionState.ACTIVE or row[0] in short
-        ),
+        blocked=tuple(row[0] for row in to_begin if _may_not_begin(run, connections[row[2]]) or row[0] in short),
         short=next((item.why for item in short.values()), ""),
         short_until=min((item.until for item in short.values() if item.until is not None), default=None),
         broken=(planning and bool(since)) or any(row[2] in broken for row in open_actions),
         unreadable=bool(broken & given),
-        wait_seconds=max((seconds for seconds, _ in waits.values()), default=0.0),
+        wait_seconds=await wait_of(session, run.user_id, list(ids)),
     )
 
 
 async def is_blocked(session: AsyncSession, run: Run, action: ActionRow) -> bool:
     """Whether an approved action may not begin now, and will wait."""
     connection = await session.get_one(Connection, action.connection_id, populate_existing=True)
-    if run.paused_at is not None or connection.state != ConnectionState.ACTIVE:
+    if _may_not_begin(run, connection):
         return True
     costs = {action.id: int(action.body["credits"])}
     return bool(await credits.shortages(session, run.user_id, run.workflow_id, costs, utc_now()))
@@ -95,5 +89,5 @@ async def wait_of(session: AsyncSession, user_id: UUID, connection_ids: Sequence
     return max((seconds for seconds, _ in waits.values()), default=0.0)
 
 
-def _broke_during(connection: Connection, run: Run) -> bool:
-    return connection.broken_at is not None and connection.broken_at >= run.created_at
+def _may_not_begin(run: Run, connection: Connection) -> bool:
+    return run.paused_at is not None or connection.state != ConnectionState.ACTIVE

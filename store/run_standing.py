@@ -16,6 +16,9 @@ from coco.connections import ConnectionState
 from store.runs import FINAL_RUN_STATES
 from store.tables import ActionRow, Connection, EffectRow, Pace, Run, Workflow, utc_now
 
+BROKEN = frozenset({ConnectionState.NEEDS_RECONNECTION.value, ConnectionState.REVOKED.value})
+"""States of a connection that has to be connected again."""
+
 
 class Progress(BaseModel):
     """Of the actions that are to be carried out: those approved, and what became of them."""
@@ -52,7 +55,6 @@ _PROGRESS = {
     ActionState.FAILED.value: "failed",
     ActionState.OUTCOME_UNKNOWN.value: "unknown",
 }
-_BROKEN = {ConnectionState.NEEDS_RECONNECTION.value, ConnectionState.REVOKED.value}
 
 
 async def progress(session: AsyncSession, user_id: UUID, run_ids: Sequence[UUID]) -> dict[UUID, Progress]:
@@ -121,14 +123,19 @@ async def held_by(
     return found
 
 
+def broke_during(connection: Connection, run: Run) -> bool:
+    """Whether a connection that is broken was not yet when the run began."""
+    return connection.broken_at is not None and connection.broken_at >= run.created_at
+
+
 def _held(row: Connection, run: Run, acts: dict[UUID, bool], planning: bool, pace: Pace | None) -> HeldBy | None:
     about = {"connection_id": row.id, "title": row.title, "connector": row.connector}
-    broke = row.broken_at is not None and row.broken_at >= run.created_at
-    if row.state in _BROKEN and (row.id in acts or (planning and (broke or run.state == "needs_reconnection"))):
+    broke = broke_during(row, run)
+    if row.state in BROKEN and (row.id in acts or (planning and (broke or run.state == "needs_reconnection"))):
         return HeldBy(**about, state=row.state)
     if row.state == ConnectionState.READ_ONLY and acts.get(row.id):
         return HeldBy(**about, state=row.state)
     busy = run.state in {"planning", "working"} and (planning or row.id in acts)
-    if pace is not None and busy and row.state not in _BROKEN:
+    if pace is not None and busy and row.state not in BROKEN:
         return HeldBy(**about, state=pace.reason, until=pace.blocked_until)
     return None
