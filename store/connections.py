@@ -8,7 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -18,7 +18,7 @@ from coco.errors import Conflict, InvalidInput
 from coco.tiers import Limit
 from store import audit, credentials, events, revoking, tiers
 from store.owned import own
-from store.tables import Connection, SandboxRow, SealedCredential, utc_now
+from store.tables import Connection, SandboxRow, utc_now
 
 State = Literal["active", "read_only", "revoked"]
 """The states a person sets; `needs_reconnection` is the gateway's finding."""
@@ -127,11 +127,7 @@ async def set_state(session: AsyncSession, user_id: UUID, connection_id: UUID, s
         # What waits to be tried out was given before, and counts no more.
         await credentials.withdraw(session, user_id, connection_id)
         values |= {"broken_at": now, "purge_owed_at": now}
-        await session.execute(
-            delete(SealedCredential).where(
-                col(SealedCredential.connection_id) == connection_id, col(SealedCredential.user_id) == user_id
-            )
-        )
+        await credentials.forget(session, user_id, connection_id)
     await session.execute(update(Connection).where(col(Connection.id) == connection_id).values(**values))
     await audit.append(
         session,

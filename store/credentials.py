@@ -102,6 +102,15 @@ async def withdraw(session: AsyncSession, user_id: UUID, connection_id: UUID) ->
     )
 
 
+async def forget(session: AsyncSession, user_id: UUID, connection_id: UUID) -> None:
+    """What the connection has is gone."""
+    await session.execute(
+        delete(SealedCredential).where(
+            col(SealedCredential.connection_id) == connection_id, col(SealedCredential.user_id) == user_id
+        )
+    )
+
+
 async def latest(session: AsyncSession, user_id: UUID, connection_id: UUID | None = None) -> dict[UUID, Attempt]:
     """By connection: the newest attempt with a credential that was given."""
     return await newest(session, user_id, connection_id, tests=False)
@@ -281,7 +290,7 @@ async def needs_reconnection(session: AsyncSession, user_id: UUID, connection_id
     connection = await own(session, Connection, connection_id, user_id, "connection", lock=True)
     if connection.state not in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}:
         return
-    await session.execute(_sealed_of(connection))
+    await forget(session, connection.user_id, connection.id)
     state = ConnectionState.NEEDS_RECONNECTION
     await _change(session, connection, state=state, reason=reason, broken_at=utc_now())
     await events.tell(session, user_id, "connection", body={"id": str(connection.id), "state": state.value})
@@ -317,7 +326,7 @@ async def _finish(
 
 
 async def _replace(session: AsyncSession, connection: Connection, kept: Kept, now: datetime) -> None:
-    await session.execute(_sealed_of(connection))
+    await forget(session, connection.user_id, connection.id)
     if kept.sealed is not None:
         await session.execute(
             insert(SealedCredential).values(
@@ -329,12 +338,6 @@ async def _replace(session: AsyncSession, connection: Connection, kept: Kept, no
                 created_at=now,
             )
         )
-
-
-def _sealed_of(connection: Connection) -> Any:
-    return delete(SealedCredential).where(
-        col(SealedCredential.connection_id) == connection.id, col(SealedCredential.user_id) == connection.user_id
-    )
 
 
 async def _change(session: AsyncSession, connection: Connection, **values: Any) -> None:

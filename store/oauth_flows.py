@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -54,22 +54,22 @@ async def use(session: AsyncSession, user_id: UUID, session_id: UUID, state_sha2
     """Uses it up; None where this session began no such sign-in, it was used, or its time is over."""
     now = utc_now()
     used = await session.execute(
-        update(OAuthFlow)
-        .where(col(OAuthFlow.user_id) == user_id, col(OAuthFlow.session_id) == session_id)
-        .where(col(OAuthFlow.state_sha256) == state_sha256)
-        .where(col(OAuthFlow.used_at).is_(None), col(OAuthFlow.expires_at) > now)
-        .values(used_at=now)
-        .returning(OAuthFlow)
+        update(OAuthFlow).where(*_open(user_id, session_id, state_sha256, now)).values(used_at=now).returning(OAuthFlow)
     )
     return used.scalar_one_or_none()
 
 
 async def waiting(session: AsyncSession, user_id: UUID, session_id: UUID, state_sha256: str) -> OAuthFlow | None:
     """As `use`, and changes nothing: what a page shows before its visitor goes on."""
-    found = await session.execute(
-        select(OAuthFlow)
-        .where(col(OAuthFlow.user_id) == user_id, col(OAuthFlow.session_id) == session_id)
-        .where(col(OAuthFlow.state_sha256) == state_sha256)
-        .where(col(OAuthFlow.used_at).is_(None), col(OAuthFlow.expires_at) > utc_now())
-    )
+    found = await session.execute(select(OAuthFlow).where(*_open(user_id, session_id, state_sha256, utc_now())))
     return found.scalar_one_or_none()
+
+
+def _open(user_id: UUID, session_id: UUID, state_sha256: str, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(OAuthFlow.user_id) == user_id,
+        col(OAuthFlow.session_id) == session_id,
+        col(OAuthFlow.state_sha256) == state_sha256,
+        col(OAuthFlow.used_at).is_(None),
+        col(OAuthFlow.expires_at) > now,
+    )
