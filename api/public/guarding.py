@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.looking_back import Past, look_back, past, profile
@@ -26,6 +28,9 @@ from coco.guardrails.form import Form
 from coco.trust import LeaseTerms
 from store import guardrails, trust, workflows
 from store.tables import GuardrailRow, Lease
+
+Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
+"""A guardrail's version in an address, as far as the table counts."""
 
 
 @dataclass(frozen=True)

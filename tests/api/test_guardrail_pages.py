@@ -14,7 +14,7 @@ from coco.guardrails.english.problems import Problem
 from store import digests, trust
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor
-from tests.api.people import Person
+from tests.api.people import Person, code
 from tests.api.trusted import (
     NOTIFY,
     RULE,
@@ -199,6 +199,19 @@ async def test_what_was_checked_is_shown_with_records(visitor: Visitor, card: Ca
     assert "It covers everything" in page
     bare = page.partition("Even a contact of which no more is known")[2].partition("</dl>")[0]
     assert "contact.archive" in bare
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "2147483648", "9" * 40])
+async def test_a_version_that_no_guardrail_can_have_is_not_there(
+    visitor: Visitor, ada: Person, card: Card, postgres: Postgres, version: str
+) -> None:
+    rule = await confirmed(postgres, card, confirm=False)
+    address = f"/guardrails/{rule.id}/versions/{version}"
+    await visitor.get(address, status=404)
+    assert (await visitor.post(f"{address}/confirm", {"reading": rule.reading})).status_code == 404
+    response = await ada.call("POST", f"{address}/confirm", json={"reading": rule.reading})
+    assert (response.status_code, code(response)) == (422, "invalid")
+    assert states_of(postgres, card.workflow_id) == [(1, "proposed")]
 
 
 async def test_a_guardrail_is_retired(visitor: Visitor, card: Card, postgres: Postgres) -> None:

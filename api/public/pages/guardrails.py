@@ -123,13 +123,15 @@ async def _rule_page(
 
 
 @router.get("/guardrails/{guardrail_id}/versions/{version}")
-async def rule(request: Request, guardrail_id: UUID, version: int, visitor: VisitorDep) -> HTMLResponse:
+async def rule(request: Request, guardrail_id: UUID, version: guarding.Version, visitor: VisitorDep) -> HTMLResponse:
     """One version of a guardrail: what it became, what it would have done, and, where it waits, its confirmation."""
     return await _rule_page(request, visitor, guardrail_id, version)
 
 
 @router.post("/guardrails/{guardrail_id}/versions/{version}/confirm")
-async def confirm(request: Request, guardrail_id: UUID, version: int, form: OwnForm, visitor: VisitorDep) -> Response:
+async def confirm(
+    request: Request, guardrail_id: UUID, version: guarding.Version, form: OwnForm, visitor: VisitorDep
+) -> Response:
     """The owner confirms the reading that the page showed."""
     try:
         row = await guarding.confirmed(visitor.parts, visitor.user_id, guardrail_id, version, text_of(form, "reading"))

@@ -195,7 +195,7 @@ async def propose_guardrail(workflow_id: UUID, body: SentenceIn, user: BearerUse
 
 @router.post("/guardrails/{guardrail_id}/versions/{version}/confirm")
 async def confirm_guardrail(
-    guardrail_id: UUID, version: int, body: ConfirmIn, user: BearerUser, parts: PartsDep
+    guardrail_id: UUID, version: guarding.Version, body: ConfirmIn, user: BearerUser, parts: PartsDep
 ) -> GuardrailOut:
     """Confirms the reading as it was shown: this version is in force from now on."""
     return _out(await guarding.confirmed(parts, user.user_id, guardrail_id, version, body.reading))
