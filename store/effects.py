@@ -22,7 +22,6 @@ from coco.errors import Code, Refused
 from coco.grants import GrantClaims
 from coco.requests import ProviderResponse
 from store import locks
-from store.database import plain_dsn as plain_dsn
 from store.reads import usable, used
 from store.runs import FINAL_RUN_STATES
 from store.tables import ActionRow, DriftRow, EffectRow, GrantRow, Run, utc_now
