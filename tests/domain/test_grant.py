@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -33,6 +35,14 @@ from coco.grants import (
 KEY = new_signing_key()
 PUBLIC = public_key(KEY)
 NOW = int(time.time())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clock() -> Iterator[None]:
+    """It stays NOW: long after this module was read, in a long test run, its grants are as fresh as they say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("coco.grants.time", SimpleNamespace(time=lambda: float(NOW)))
+        yield
 
 
 def claims(**changes: Any) -> GrantClaims:
