@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -168,6 +169,7 @@ _ABBREVIATED = {
     "JST": "Asia/Tokyo",
     "AEST": "Australia/Sydney",
 }
+_SHORT_ZONE = re.compile(rf"(?:{'|'.join(_ABBREVIATED)})\b")
 _WITH_COMMA = frozenset({"OFFLINEOK", "ASKELSE"})  # phrases in which a comma may stand
 _REPLIES = re.compile(
     r"(who|that|which|contact|lead|customer|deal|person|someone|somebody|anyone|they|it|he|she)\s+"
@@ -180,6 +182,7 @@ _NOW = re.compile(r"(?:already|currently|presently)\s+(?=[a-z])", re.I)
 _SHORT = re.compile(r"(they|we|who|it|he|she|that|there|you|i)('ve|'re|'s)$", re.I)
 _SHORT_TAIL = re.compile(r"'(ve|re|s)(?![^\W_])", re.I)
 _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|got|not had)\b", re.I)
+_CAPITALISED = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*")
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
 
@@ -216,6 +219,12 @@ def length(number: float, unit: str, said: str, span: tuple[int, int]) -> Length
         (years * 365 + leaps + long[rest] + (1 if years and rest else 0)) * 86_400,
         said,
     )
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    """Every time zone's name: these are looked up on disk, a file each."""
+    return frozenset(available_timezones())
 
 
 def words_of(phrase: str) -> tuple[str, ...]:
@@ -423,7 +432,7 @@ class Lexer:
             try:
                 ZoneInfo(name)
             except (ZoneInfoNotFoundError, ValueError):
-                near = get_close_matches(name, available_timezones(), n=1)
+                near = get_close_matches(name, _zones(), n=1)
                 raise Refused(span, f"{name} is no time zone", near[0] if near else "Europe/Berlin") from None
             end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
             return [_token("ZONE", name, at, end)]
@@ -432,19 +441,15 @@ class Lexer:
         if (match := _US_TIME.match(text, at)) and match.group(2):
             return [_token("ZONE", _US_ZONES[match.group(1)], at, match.end())]
         if match := _CITY_TIME.match(text, at):
-            words = match.group(1).split()
-            for start in range(len(words)):
-                city = "_".join(words[start:])
-                zones = sorted(z for z in available_timezones() if z.endswith("/" + city) and z.count("/") == 1)
-                if start == 0 and len(zones) == 1:
-                    return [_token("ZONE", zones[0], at, match.end())]
-        for abbreviation, zone in _ABBREVIATED.items():
-            if re.compile(rf"{abbreviation}\b(?!\w)").match(text, at):
-                raise Refused(
-                    (at, at + len(abbreviation)),
-                    f"{abbreviation} does not say what happens in summer; name the zone",
-                    zone,
-                )
+            city = "_".join(match.group(1).split())
+            zones = [zone for zone in _zones() if zone.endswith("/" + city) and zone.count("/") == 1]
+            if len(zones) == 1:
+                return [_token("ZONE", zones[0], at, match.end())]
+        if match := _SHORT_ZONE.match(text, at):
+            short = match.group()
+            raise Refused(
+                match.span(), f"{short} does not say what happens in summer; name the zone", _ABBREVIATED[short]
+            )
         return []
 
     def _date(self, text: str, at: int) -> list[Token]:
@@ -753,16 +758,14 @@ class Lexer:
                 near[0],
             )
         if word[:1].isupper() and re.search(r"\bat$", before):
-            run = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*").match(text, start)
-            name = run.group() if run else word
+            name = _run(text, word, start)
             return Refused(
                 (start, start + len(name)),
                 f'"{name}" is at which fact? For a company, say that they work there; a name goes in quotation marks',
                 f'who work at "{name}"',
             )
         if word[:1].isupper() and re.search(r"\b(in|from)$", before):
-            run = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*").match(text, start)
-            name = run.group() if run else word
+            name = _run(text, word, start)
             return Refused(
                 (start, start + len(name)),
                 f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and '
@@ -770,8 +773,7 @@ class Lexer:
                 f'whose city is "{name}"',
             )
         if names or word[:1].isupper():
-            run = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*").match(text, start)
-            name = run.group() if run and word[:1].isupper() else word
+            name = _run(text, word, start) if word[:1].isupper() else word
             return Refused(
                 (start, start + len(name)),
                 f'"{name}" is not a word of the rule language; if it is a name, put it in quotation marks',
@@ -790,6 +792,12 @@ def _token(kind: str, value: Any, start: int, end: int) -> Token:
     token = Token(kind, str(value), start_pos=start, end_pos=end)
     token.value = value
     return token
+
+
+def _run(text: str, word: str, start: int) -> str:
+    """The word at `start` with the capitalised words after it: "New York"."""
+    match = _CAPITALISED.match(text, start)
+    return match.group() if match is not None else word
 
 
 def _long_form(text: str, short: re.Match[str]) -> str:
