@@ -1,9 +1,12 @@
-"""docs/facts.md and the catalogue say the same."""
+"""docs/facts.md, the catalogue and the connectors say the same."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from activities.connectors.base import GatedOperation
+from activities.connectors.registry import CONNECTORS
 from coco.guardrails.facts_table import facts_table, operations_table
 
 from .strategies import CATALOGUE
@@ -18,6 +21,18 @@ def test_the_tables_are_those_of_the_catalogue() -> None:
     assert text.count("\n| `") == len(CATALOGUE.facts) + len(CATALOGUE.operations)
 
 
+def test_the_actions_of_the_table_are_those_of_the_connectors() -> None:
+    text = (DOCS / "facts.md").read_text("utf-8")
+    told = re.findall(r"^\| (\w+) \| `(\w+\.\w+)` \|", text, re.MULTILINE)
+    gated = [
+        (name, operation.name)
+        for name, one in CONNECTORS.items()
+        for operation in one.operations.values()
+        if isinstance(operation, GatedOperation)
+    ]
+    assert sorted(told) == sorted(gated)
+
+
 def test_the_guide_names_every_key_of_the_compile_output() -> None:
     from coco.guardrails.english.compiler import compile_sentence
     from coco.guardrails.export import compiled_json
@@ -28,8 +43,6 @@ def test_the_guide_names_every_key_of_the_compile_output() -> None:
 
 
 def test_every_sentence_of_the_guide_compiles() -> None:
-    import re
-
     from coco.guardrails.english.compiler import compile_sentence
 
     text = (DOCS / "guardrails.md").read_text("utf-8")
