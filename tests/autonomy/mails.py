@@ -13,7 +13,7 @@ from activities.names import PlanInput, ReadFactsInput
 from coco.canonical import canonical
 from coco.plans import PlanDraft, Proposal
 from coco.requests import PreparedRequest, ProviderResponse
-from store.tables import Connection, ReadRow, Workflow
+from store.tables import Connection, Workflow
 from tests.autonomy.scenes import hours_ago, new_contact
 from tests.connecting import every_scope
 from tests.workflows.harness import World
@@ -97,7 +97,7 @@ def knows(
     async def read(world: World, message: ReadFactsInput) -> int:
         for wanted in message.reads:
             assert wanted.connection_id == world.connection.id
-            await keep(world, message.run_id, wanted.request, answer_of(wanted.request, people, deals or {}))
+            await world.keep_read(message.run_id, wanted.request, answer_of(wanted.request, people, deals or {}))
         return len(message.reads)
 
     return read
@@ -124,26 +124,3 @@ def as_record(person: Person) -> dict[str, Any]:
 
 def found(record: dict[str, Any]) -> ProviderResponse:
     return ProviderResponse.of(200, [("content-type", "application/json")], canonical(record))
-
-
-async def keep(
-    world: World,
-    run_id: UUID,
-    request: PreparedRequest,
-    response: ProviderResponse,
-    connection_id: UUID | None = None,
-) -> UUID:
-    """A read row as the gateway keeps it."""
-    row = ReadRow(
-        user_id=world.user_id,
-        run_id=run_id,
-        connection_id=connection_id or world.connection.id,
-        request=request.as_json(),
-        request_digest=request.digest(),
-        response=response.model_dump(mode="json"),
-        response_digest=response.digest(),
-    )
-    async with world.postgres.gateway.user(world.user_id) as session:
-        session.add(row)
-        await session.flush()
-    return row.id

@@ -22,7 +22,7 @@ from coco.plans import PlanDraft, Proposal
 from coco.requests import PreparedRequest, ProviderResponse
 from coco.trust import LeaseTerms, Profile, TrustLevel
 from store import effects, guardrails, trust
-from store.tables import EvaluationRow, GuardrailRow, Lease, ReadRow, Workflow
+from store.tables import EvaluationRow, GuardrailRow, Lease, Workflow
 from tests.workflows.harness import SIGNING_KEY, World, a_contact
 
 RULE = 'Auto-enrich any new HubSpot contact tagged "design partner candidate" within 24 hours.'
@@ -61,21 +61,7 @@ async def attest(
     """A read row as the gateway keeps it."""
     body = canonical({"id": record_id, "properties": properties, "archived": False})
     response = ProviderResponse.of(200, [("content-type", "application/json")], body)
-    row = ReadRow(
-        user_id=world.user_id,
-        run_id=run_id,
-        connection_id=connection_id or world.connection.id,
-        request=request.as_json(),
-        request_digest=request.digest(),
-        response=response.model_dump(mode="json"),
-        response_digest=response.digest(),
-    )
-    if at is not None:
-        row.at = at
-    async with world.postgres.gateway.user(world.user_id) as session:
-        session.add(row)
-        await session.flush()
-    return row.id
+    return await world.keep_read(run_id, request, response, at=at, connection_id=connection_id)
 
 
 def shows(crm: dict[str, dict[str, str | None]]) -> Callable[[World, ReadFactsInput], Any]:

@@ -16,7 +16,7 @@ from coco.requests import ProviderResponse
 from coco.trust import Profile
 from coco.verdicts import recompute
 from store.tables import Connection, Workflow
-from tests.autonomy.mails import give, keep
+from tests.autonomy.mails import give
 from tests.autonomy.scenes import evaluations, graduate, sends
 from tests.conftest import Postgres
 from tests.connecting import every_scope
@@ -83,7 +83,7 @@ async def plan(world: World, message: PlanInput) -> PlanDraft:
         row, operation = by_name[name], connector(name).gated(operation_name)
         request = operation.prior_request(world.connection, operation.parse(arguments))
         assert request is not None
-        read = await keep(world, message.run_id, request, told(operation_name, arguments), row.id)
+        read = await world.keep_read(message.run_id, request, told(operation_name, arguments), connection_id=row.id)
         proposals.append(
             Proposal(
                 key=f"one-{index}",
@@ -131,7 +131,7 @@ async def test_who_a_person_is_is_read_again_where_it_was_read_too_long_ago(
         for wanted in message.reads:
             asked.append(wanted.request.path)
             eve = answer({"ok": True, "user": ADA | {"profile": {"email": "eve@evil.example"}}})
-            await keep(world, message.run_id, wanted.request, eve, wanted.connection_id)
+            await world.keep_read(message.run_id, wanted.request, eve, connection_id=wanted.connection_id)
         return len(message.reads)
 
     async def long_ago(world: World, message: PlanInput) -> PlanDraft:

@@ -14,7 +14,7 @@ from coco.guardrails.declarations import default_catalogue
 from coco.trust import Profile
 from coco.verdicts import recompute
 from store.tables import Connection
-from tests.autonomy.mails import a_deal, as_record, found, give, keep, knows, mailbox, someone, writes_to
+from tests.autonomy.mails import a_deal, as_record, found, give, knows, mailbox, someone, writes_to
 from tests.autonomy.scenes import evaluations, graduate, hours_ago, sends
 from tests.conftest import Postgres
 from tests.temporal_server import TemporalServer
@@ -95,7 +95,7 @@ async def test_mails_follow_the_recipients_one_open_deal(postgres: Postgres, tem
 async def other_person(world: World, message: ReadFactsInput) -> int:
     """A tagged contact under the request for another address."""
     for wanted in message.reads:
-        await keep(world, message.run_id, wanted.request, found(as_record(someone(BOB, "2"))))
+        await world.keep_read(message.run_id, wanted.request, found(as_record(someone(BOB, "2"))))
     return len(message.reads)
 
 
@@ -103,7 +103,7 @@ async def by_another_request(world: World, message: ReadFactsInput) -> int:
     """The contact, tagged, by a request that asks for something else."""
     target = contact_request(ANN).target.replace("archived=false", "archived=true")
     own = contact_request(ANN).model_copy(update={"target": target})
-    await keep(world, message.run_id, own, found(as_record(someone(ANN, "1"))))
+    await world.keep_read(message.run_id, own, found(as_record(someone(ANN, "1"))))
     return len(message.reads)
 
 
@@ -112,7 +112,9 @@ async def in_another_crm(world: World, message: ReadFactsInput) -> int:
     async with world.postgres.api.user(world.user_id) as session:
         other = Connection(user_id=world.user_id, connector="hubspot", title="Mine", base_url="http://127.0.0.1:1")
         session.add(other)
-    await keep(world, message.run_id, contact_request(ANN), found(as_record(someone(ANN, "1"))), other.id)
+    await world.keep_read(
+        message.run_id, contact_request(ANN), found(as_record(someone(ANN, "1"))), connection_id=other.id
+    )
     return len(message.reads)
 
 
@@ -121,13 +123,13 @@ async def without_the_tag(world: World, message: ReadFactsInput) -> int:
     person = someone(ANN, "1")
     del person["properties"]["tags"]
     for wanted in message.reads:
-        await keep(world, message.run_id, wanted.request, found(as_record(person)))
+        await world.keep_read(message.run_id, wanted.request, found(as_record(person)))
     return len(message.reads)
 
 
 async def an_archived_one(world: World, message: ReadFactsInput) -> int:
     for wanted in message.reads:
-        await keep(world, message.run_id, wanted.request, found(as_record(someone(ANN, "1")) | {"archived": True}))
+        await world.keep_read(message.run_id, wanted.request, found(as_record(someone(ANN, "1")) | {"archived": True}))
     return len(message.reads)
 
 

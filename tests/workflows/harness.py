@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,7 +32,7 @@ from coco.canonical import canonical
 from coco.decisions import Verdict
 from coco.names import CONTROL_QUEUE, sandbox_queue, temporal_workflow_id
 from coco.plans import PlanDraft, Proposal, Question
-from coco.requests import ProviderResponse
+from coco.requests import PreparedRequest, ProviderResponse
 from store import decisions, keys, runs
 from store.credits import open_account
 from store.tables import (
@@ -222,26 +223,40 @@ class World:
     # -- what the gateway's rows would say ---------------------------------------------------------------------
 
     async def attest(self, run_id: UUID, contact: str, properties: dict[str, str | None]) -> str:
-        """A read row as the gateway keeps it: contact `contact` with these values."""
+        """The read before a write, as the gateway keeps it: contact `contact` with these values."""
         operation = connector("hubspot").gated("contacts.update")
         arguments = operation.parse({"id": contact, "properties": {"jobtitle": "x"}})
         request = operation.prior_request(self.connection, arguments)
         assert request is not None
         body = canonical({"id": contact, "properties": properties, "archived": False})
         response = ProviderResponse.of(200, [("content-type", "application/json")], body)
+        return str(await self.keep_read(run_id, request, response))
+
+    async def keep_read(
+        self,
+        run_id: UUID,
+        request: PreparedRequest,
+        response: ProviderResponse,
+        *,
+        at: datetime | None = None,
+        connection_id: UUID | None = None,
+    ) -> UUID:
+        """A read row as the gateway keeps it; of the CRM, and now, where not said otherwise."""
+        row = ReadRow(
+            user_id=self.user_id,
+            run_id=run_id,
+            connection_id=connection_id or self.connection.id,
+            request=request.as_json(),
+            request_digest=request.digest(),
+            response=response.model_dump(mode="json"),
+            response_digest=response.digest(),
+        )
+        if at is not None:
+            row.at = at
         async with self.postgres.gateway.user(self.user_id) as session:
-            row = ReadRow(
-                user_id=self.user_id,
-                run_id=run_id,
-                connection_id=self.connection.id,
-                request=request.as_json(),
-                request_digest=request.digest(),
-                response=response.model_dump(mode="json"),
-                response_digest=response.digest(),
-            )
             session.add(row)
             await session.flush()
-            return str(row.id)
+        return row.id
 
     async def effect(self, message: PerformInput, state: str, body: str = '{"id": "1"}') -> None:
         """What the gateway writes for a sending that ended in `state`."""
