@@ -159,15 +159,17 @@ class AutonomyActivities:
             if reads:
                 return CoverOutput(reads=tuple(dict.fromkeys(reads)))
         wake_at: datetime | None = None
-        for row, _ in concerned:
-            due = await self._settle(session, ground, row)
+        for row, rules in concerned:
+            due = await self._settle(session, ground, row, rules)
             if due is not None and (wake_at is None or due < wake_at):
                 wake_at = due
         return CoverOutput(wake_at=wake_at)
 
-    async def _settle(self, session: AsyncSession, ground: _Ground, row: ActionRow) -> datetime | None:
+    async def _settle(
+        self, session: AsyncSession, ground: _Ground, row: ActionRow, rules: list[tuple[GuardrailRow, Form]]
+    ) -> datetime | None:
         """Judges one pending action and acts on it; when to look again, for a notice that runs."""
-        found = await self._judge(session, ground, row)
+        found = await self._judge(session, ground, row, rules)
         if found is None:
             return None
         if found.form.mode == "run":
@@ -206,7 +208,7 @@ class AutonomyActivities:
         if rules and await self._unread(session, ground, row, rules, ground.now - MAX_AGE + SPARE):
             await trust.return_action(session, row, "what it is about was read too long ago, and is read again")
             return Again(stale=True)
-        found = await self._judge(session, ground, row)
+        found = await self._judge(session, ground, row, rules)
         if found is None or found.form.mode == "draft_only":
             await trust.return_action(session, row, await _last_reason(session, row))
             return Again()
@@ -253,12 +255,14 @@ class AutonomyActivities:
         rules = [(rule, form) for rule, form in ground.rules if any(one.operation in named for one in form.operations)]
         return sorted(rules, key=lambda one: _ORDER[one[1].mode])
 
-    async def _judge(self, session: AsyncSession, ground: _Ground, row: ActionRow) -> _Found | None:
-        """Writes down the verdicts of the rules concerned, up to the first that covers, and returns that.
+    async def _judge(
+        self, session: AsyncSession, ground: _Ground, row: ActionRow, rules: list[tuple[GuardrailRow, Form]]
+    ) -> _Found | None:
+        """Writes down the verdicts of the rules that concern the action, up to the first that covers, and returns that;
+        None where there are no such rules.
 
         Raises TakeBack.
         """
-        rules = self._concerning(ground, row)
         if not rules:
             return None
         body = Action.model_validate(row.body)
