@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,13 +33,30 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
+def _claim(host: str, port: int) -> socket.socket | None:
+    """A claim on the port, until it is closed or this process ends; None where another `coco up` has it.
+
+    A port is chosen some seconds before anything listens there, so that two starts at once would choose the same. The
+    claim is a name in Linux's abstract socket namespace, which is of the network namespace, as ports are.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        try:
+            claim.bind(f"\0coco-up-port-{host}-{port}")
+        except OSError:
+            claim.close()
+            return None
+    return claim
+
+
 class Ports:
-    """Chooses ports, each once, and remembers them in a file for the next start."""
+    """Chooses ports, each once, claims them until `release`, and remembers them in a file for the next start."""
 
     def __init__(self, file: Path, say: Callable[[str], None]) -> None:
         self._file = file
         self._say = say
         self._chosen: dict[str, int] = {}
+        self._claims: list[socket.socket] = []
         try:
             told = json.loads(file.read_text())
             self.before = {str(name): int(port) for name, port in told.items()}
@@ -54,7 +72,7 @@ class Ports:
         if port == 0 and not (same and first):
             return self._any(name, host)
         for candidate in (first, *range(port, min(port + TRIED, 65536))):
-            if candidate and candidate not in self._chosen.values() and is_free(host, candidate):
+            if candidate and self._take(host, candidate):
                 if candidate != first:
                     self._say(f"port {first} is taken: {name} listens on {candidate}")
                 return self._keep(name, candidate)
@@ -66,8 +84,23 @@ class Ports:
         while True:
             with socket.create_server((host, 0)) as probe:
                 port = int(probe.getsockname()[1])
-            if port not in self._chosen.values():
+            if self._take(host, port):
                 return self._keep(name, port)
+
+    def _take(self, host: str, port: int) -> bool:
+        """Claims it, if nobody listens there and nobody else is about to."""
+        if port in self._chosen.values() or not is_free(host, port):
+            return False
+        claim = _claim(host, port)
+        if claim is None:
+            return False
+        self._claims.append(claim)
+        return True
+
+    def release(self) -> None:
+        """Lets others choose them."""
+        while self._claims:
+            self._claims.pop().close()
 
     def _keep(self, name: str, port: int) -> int:
         self._chosen[name] = port

@@ -43,7 +43,8 @@ def up(settings: Settings, *, log_json: bool = False) -> None:
 
 async def _up(settings: Settings, here: Places, terminal: Terminal) -> None:
     supervisor = Supervisor(here.logs, children.Register(here.children), terminal)
-    starting = asyncio.ensure_future(_start(settings, here, terminal, supervisor))
+    ports = Ports(here.ports, terminal.say)
+    starting = asyncio.ensure_future(_start(settings, here, terminal, supervisor, ports))
     _end_on_signals(terminal, supervisor, starting)
     try:
         try:
@@ -54,6 +55,7 @@ async def _up(settings: Settings, here: Places, terminal: Terminal) -> None:
     finally:
         terminal.say("stopping")
         await supervisor.stop()
+        ports.release()
         terminal.say("stopped")
 
 
@@ -67,13 +69,13 @@ def _end_on_signals(terminal: Terminal, supervisor: Supervisor, starting: asynci
         loop.add_signal_handler(number, end)
 
 
-async def _start(settings: Settings, here: Places, terminal: Terminal, supervisor: Supervisor) -> None:
+async def _start(settings: Settings, here: Places, terminal: Terminal, supervisor: Supervisor, ports: Ports) -> None:
     left = await asyncio.to_thread(children.stop_left_over, here.children)
     if left:
         terminal.say(f"an earlier start was killed; stopped what it left: {', '.join(left)}")
     await check_sandboxes(settings, here)
     deployment.make_missing(settings.model_copy(update={"state_dir": here.state}))
-    plan = _plan(settings, here, terminal)
+    plan = _plan(settings, here, ports)
     master = deployment.master_key(settings)
 
     await _start_database(plan, terminal, supervisor)
@@ -103,8 +105,7 @@ async def _start(settings: Settings, here: Places, terminal: Terminal, superviso
         _set_up_demo(plan, terminal, supervisor)
 
 
-def _plan(settings: Settings, here: Places, terminal: Terminal) -> Plan:
-    ports = Ports(here.ports, terminal.say)
+def _plan(settings: Settings, here: Places, ports: Ports) -> Plan:
     asked = settings.model_fields_set
     host, inside = settings.public_host, settings.internal_host
     demo = settings.demo

@@ -179,7 +179,11 @@ def temporal_spec(plan: Plan) -> Spec:
     for name in SEARCH_ATTRIBUTES:
         words += ["--search-attribute", f"{name}=Keyword"]
     asked = f"http://127.0.0.1:{plan.temporal_http_port}/api/v1/namespaces/{plan.settings.temporal_namespace}"
-    return Spec("temporal", tuple(words), other_env(os.environ), waiting.http(asked, below=300))
+    ready = waiting.every(
+        waiting.listening(plan.temporal_port, plan.temporal_http_port, plan.temporal_ui_port),
+        waiting.http(asked, below=300),
+    )
+    return Spec("temporal", tuple(words), other_env(os.environ), ready)
 
 
 def demo_spec(plan: Plan) -> Spec:
@@ -189,7 +193,11 @@ def demo_spec(plan: Plan) -> Spec:
         "--state", str(plan.places.demo / "workspace"), "--announce", str(plan.announce),
     )
     # fmt: on
-    ready = waiting.every(waiting.file(plan.announce), waiting.http(f"http://127.0.0.1:{plan.demo_port}/"))
+    ready = waiting.every(
+        waiting.file(plan.announce),
+        waiting.listening(plan.demo_port, plan.demo_smtp_port),
+        waiting.http(f"http://127.0.0.1:{plan.demo_port}/"),
+    )
     return Spec("demo", words, other_env(os.environ), ready)
 
 
@@ -204,13 +212,16 @@ def control_spec(plan: Plan) -> Spec:
 
 
 def api_spec(plan: Plan) -> Spec:
-    return _module(plan, "api", "api.public", waiting.http(f"{plan.local_url}/login"))
+    ready = waiting.every(waiting.listening(plan.public_port), waiting.http(f"{plan.local_url}/login"))
+    return _module(plan, "api", "api.public", ready)
 
 
 def internal_spec(plan: Plan) -> Spec:
     host = _reachable(plan.settings.internal_host)
     ready = waiting.every(
-        waiting.http(f"http://{host}:{plan.internal_port}/health"), waiting.http(f"http://{host}:{plan.codec_port}/")
+        waiting.listening(plan.internal_port, plan.codec_port),
+        waiting.http(f"http://{host}:{plan.internal_port}/health"),
+        waiting.http(f"http://{host}:{plan.codec_port}/"),
     )
     return _module(plan, "internal", "api.internal", ready)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from cli import postgres
 from cli.places import Places
@@ -30,6 +32,25 @@ def http(url: str, *, below: int = 500) -> Ready:
                 await asyncio.sleep(POLL_SECONDS)
 
     return wait
+
+
+def listening(*ports: int) -> Ready:
+    """The child, with what it started, listens at all of them: what answers there might be somebody else's."""
+
+    async def wait(child: Child) -> None:
+        while not await asyncio.to_thread(_has, child.pid, set(ports)):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(POLL_SECONDS)
+
+    return wait
+
+
+def _has(pid: int, ports: set[int]) -> bool:
+    opened = set()
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for one in (process, *process.children(recursive=True)):
+            opened |= {seen.laddr.port for seen in one.net_connections("tcp") if seen.status == psutil.CONN_LISTEN}
+    return ports <= opened
 
 
 def every(*several: Ready) -> Ready:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,32 @@ async def test_one_that_ends_at_its_start_names_its_log(supervisor: Supervisor, 
         await supervisor.start(_spec("broken", "print('no such thing'); raise SystemExit(3)"))
     await supervisor.stop()
     assert "no such thing" in (tmp_path / "broken.log").read_text()
+
+
+async def test_somebody_elses_port_makes_nothing_ready(supervisor: Supervisor) -> None:
+    """Else the demo's password would go to whoever listens there."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        taken = Spec("late", (sys.executable, "-c", SLEEPER), ENV, waiting.listening(port), ready_seconds=1)
+        with pytest.raises(Fix, match="late was not ready within 1 s"):
+            await supervisor.start(taken)
+    await supervisor.stop()
+
+
+async def test_a_port_of_its_own_makes_it_ready(supervisor: Supervisor, tmp_path: Path) -> None:
+    told = tmp_path / "port"
+    code = (
+        "import pathlib, socket, time; server = socket.create_server(('127.0.0.1', 0));"
+        f"told = pathlib.Path({str(told)!r}); new = told.with_suffix('.new');"
+        "new.write_text(str(server.getsockname()[1])); new.replace(told); time.sleep(600)"
+    )
+
+    async def ready(child: Child) -> None:
+        await waiting.file(told)(child)
+        await waiting.listening(int(told.read_text()))(child)
+
+    await supervisor.start(Spec("server", (sys.executable, "-c", code), ENV, ready, ready_seconds=PATIENCE))
+    await supervisor.stop()
 
 
 async def test_one_that_is_never_ready_is_stopped(supervisor: Supervisor) -> None:
