@@ -20,18 +20,28 @@ def set_(
     password_file: PasswordFile = None,
 ) -> None:
     """Move an account to a tier. What it has already stays, even above the new limits."""
-    import psycopg
+    import asyncio
 
     from cli.owner import running_database
+
+    with running_database(settings(), password_file=password_file) as address:
+        before = asyncio.run(_set(address, email, tier))
+    told = "already was" if before is tier else "is"
+    typer.echo(f"{email} {told} on the {TIERS[tier].title} tier.")
+
+
+async def _set(address: str, email: str, tier: Tier) -> Tier:
     from coco.errors import NotFound
+    from store.database import Database
     from store.tiers import set_tier
 
-    with running_database(settings(), password_file=password_file) as address, psycopg.connect(address) as owner:
-        try:
-            set_tier(owner, email, tier)
-        except NotFound as error:
-            raise Fix(error.message) from error
-    typer.echo(f"{email} is on the {TIERS[tier].title} tier.")
+    database = Database(address)
+    try:
+        return await set_tier(database, email, tier)
+    except NotFound as error:
+        raise Fix(error.message) from error
+    finally:
+        await database.close()
 
 
 @app.command("list")

@@ -73,6 +73,7 @@ class AuditKind(StrEnum):
     HOOK_CHANGED = "hook_changed"
     CREDITS_ADDED = "credits_added"
     BUDGET_CHANGED = "budget_changed"
+    TIER_CHANGED = "tier_changed"
     ACCOUNT_EXPORTED = "account_exported"
     """Everything that is kept of the user was handed out."""
     AUDIT_EXPORTED = "audit_exported"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import psycopg
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from coco.audit import AuditKind
 from coco.connections import ConnectionState
 from coco.errors import NotFound
 from coco.tiers import Feature, Limit, Tier, has, within_limit
 from coco.trust import TrustLevel
-from store import locks
+from store import audit, locks
+from store.database import Database
 from store.tables import Connection, ScheduleRow, User, Workflow
 
 
@@ -58,15 +59,22 @@ async def count(session: AsyncSession, user_id: UUID, limit: Limit) -> int:
     return int((await session.execute(query)).scalar_one())
 
 
-def set_tier(owner: psycopg.Connection, email: str, tier: Tier) -> UUID:
-    """Moves an account to a tier, over the owner's connection: no process of Coco's may do this.
+async def set_tier(owner: Database, email: str, tier: Tier) -> Tier:
+    """Moves an account to a tier, over the owner's connection: no process of Coco's may do this. An entry of its audit
+    says so where the tier is another one.
 
-    What is there already stays, even above the limits. Commits. Returns the user's id; raises NotFound.
+    What is there already stays, even above the limits. Returns the tier before; raises NotFound.
     """
-    row = owner.execute(
-        "UPDATE users SET tier = %s WHERE email = lower(%s) RETURNING id", (tier.value, email.strip())
-    ).fetchone()
-    if row is None:
+    async with owner.system() as session:
+        found = await session.execute(select(col(User.id)).where(col(User.email) == email.strip().lower()))
+        user_id = found.scalar_one_or_none()
+    if user_id is None:
         raise NotFound(f"There is no account for {email}; sign up first.")
-    owner.commit()
-    return UUID(str(row[0]))
+    async with owner.user(user_id) as session:
+        await locks.until_commit(session, f"tier:{user_id}")
+        before = await tier_of(session, user_id)
+        if before is not tier:
+            await session.execute(update(User).where(col(User.id) == user_id).values(tier=tier.value))
+            body = {"from": before.value, "to": tier.value}
+            await audit.append(session, user_id, AuditKind.TIER_CHANGED, actor="operator", body=body)
+    return before

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from coco.errors import Code, NotFound, Refused
 from coco.tiers import TIERS, Feature, Limit, Tier, has, within_limit
 from store import tiers, workflows
+from store.database import Database
 from tests.conftest import Postgres
 from tests.store.test_who_may_write_what import person
 
@@ -61,13 +62,22 @@ async def test_the_last_place_is_taken_once_and_a_smaller_tier_takes_nothing_awa
         assert await make(postgres, ada.id)
     assert sum(await asyncio.gather(*(make(postgres, ada.id) for _ in range(4)))) == 1
     assert await make(postgres, eve.id)
-    with postgres.connect() as owner:
-        tiers.set_tier(owner, "Ada@example.com ", Tier.FOUNDER)
+    owner = Database(postgres.owner)
+    try:
+        assert await tiers.set_tier(owner, "Ada@example.com ", Tier.FOUNDER) is Tier.FREE
         assert await make(postgres, ada.id)
-        tiers.set_tier(owner, "ada@example.com", Tier.FREE)
+        assert await tiers.set_tier(owner, "ada@example.com", Tier.FREE) is Tier.FOUNDER
+        assert await tiers.set_tier(owner, "ada@example.com", Tier.FREE) is Tier.FREE
         with pytest.raises(NotFound, match=r"no account for nobody@example\.com"):
-            tiers.set_tier(owner, "nobody@example.com", Tier.TEAM)
+            await tiers.set_tier(owner, "nobody@example.com", Tier.TEAM)
+    finally:
+        await owner.close()
     assert not await make(postgres, ada.id)
+    with postgres.connect() as seen:
+        told = seen.execute(
+            "SELECT user_id, actor, body->>'from', body->>'to' FROM audit WHERE kind = 'tier_changed' ORDER BY seq"
+        ).fetchall()
+    assert told == [(ada.id, "operator", "free", "founder"), (ada.id, "operator", "founder", "free")]
     async with postgres.api.user(ada.id) as session:
         assert await tiers.count(session, ada.id, Limit.WORKFLOWS) == most + 1
 
