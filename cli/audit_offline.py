@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 EXPORT = "coco.audit.export.v1"
 CHECKPOINT = "coco.audit.checkpoint.v1"
 GENESIS = "0" * 64
+ANNOUNCING = {"connection_purged", "account_erased"}
+"""Kinds of entries that say which others lost their content."""
 MOST_PROBLEMS = 50
 
 _ENTRY = re.compile(rb'\{"entry":(\{.*\}),"hash":"([0-9a-f]{64})","type":"entry"\}')
@@ -50,7 +52,7 @@ class Report:
     email: str = ""
     entries: int = 0
     erased: int = 0
-    """Entries whose content was taken out, as a later entry says: what was read through a revoked connection."""
+    """Entries whose content was taken out, as a later entry says."""
     checkpoints: int = 0
     signed_up_to: int = 0
     """The last entry under a good signature."""
@@ -188,7 +190,7 @@ class _Reader:
                 self.erased[seq] = (actual, line)
             else:
                 self.report.say(line, seq, f"entry {seq} was changed: its content does not have its hash")
-        elif entry["kind"] == "connection_purged":
+        elif entry["kind"] in ANNOUNCING:
             self._announced(entry["body"])
         if entry["user_id"] != self.report.account:
             self.report.say(line, seq, f"entry {seq} is of another account: {entry['user_id']}")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, connector, credits, guardrail, guardrail_system, keys, operators, tier
+from cli import account, audit, connector, credits, guardrail, guardrail_system, keys, operators, tier
 from cli.errors import Group, settings
 from cli.options import PasswordFile
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 guardrail_system.mount(guardrail.app)
 app.add_typer(guardrail.app, name="guardrail")
+app.add_typer(account.app, name="account")
 app.add_typer(audit.app, name="audit")
 app.add_typer(operators.app, name="operator")
 app.add_typer(keys.app, name="keys")

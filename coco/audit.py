@@ -1,9 +1,9 @@
 """The audit chain: each entry carries the hash of the one before it.
 
 The chain is per user. `entry_hash` covers every field of the entry and the previous hash, so an edit, a removal or a
-reordering breaks it at a place that `verify_chain` names. One thing may be taken out of it: what was read through a
-connection that its owner has revoked. Such an entry keeps its place, its hash and everything but its body, and a later
-entry of the chain says so.
+reordering breaks it at a place that `verify_chain` names. The content of an entry may be taken out of it: where it was
+read through a connection that its owner has revoked, and where the account is deleted. Such an entry keeps its place,
+its hash and everything but its body, and a later entry of the chain says so.
 """
 
 from __future__ import annotations
@@ -76,6 +76,10 @@ class AuditKind(StrEnum):
     TIER_CHANGED = "tier_changed"
     ACCOUNT_EXPORTED = "account_exported"
     """Everything that is kept of the user was handed out."""
+    ACCOUNT_DELETION = "account_deletion"
+    """Its owner, or who runs the installation, asked for the account to be deleted."""
+    ACCOUNT_ERASED = "account_erased"
+    """The content of entries was removed with the account; names them."""
     AUDIT_EXPORTED = "audit_exported"
     """Entries left Coco as a file; the entry says which, in what form, and asked for by whom."""
 
@@ -114,7 +118,11 @@ def moment(at: datetime) -> str:
 
 
 ERASED = "erased"
-"""The one field of a blanked entry's body: it held what was read through a connection that was revoked."""
+"""The one field of a blanked entry's body: why it has no content any more."""
+ACCOUNT_GONE = {ERASED: "its account was deleted"}
+"""The body of an entry of a deleted account."""
+ANNOUNCING = frozenset({AuditKind.CONNECTION_PURGED, AuditKind.ACCOUNT_ERASED})
+"""Kinds that name blanked entries: `erased` in their body maps the entry's number to the hash of what is left of it."""
 
 
 def is_erased(entry: AuditEntry) -> bool:
@@ -149,7 +157,7 @@ def verify_chain(
             if not is_erased(entry):
                 return ChainBreak(seq=entry.seq, problem="its content was changed")
             unannounced[entry.seq] = actual
-        elif entry.kind is AuditKind.CONNECTION_PURGED:
+        elif entry.kind in ANNOUNCING:
             for seq, told in dict(entry.body.get(ERASED, {})).items():
                 if unannounced.get(int(seq)) == told:
                     del unannounced[int(seq)]

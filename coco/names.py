@@ -27,6 +27,11 @@ def temporal_workflow_id(user_id: UUID | str, run_id: UUID | str) -> str:
     return f"run:{UUID(str(user_id))}:{UUID(str(run_id))}"
 
 
+def run_prefix(user_id: UUID | str) -> str:
+    """How the workflow ids of a user's runs begin."""
+    return f"run:{UUID(str(user_id))}:"
+
+
 def parse_workflow_id(workflow_id: str) -> tuple[UUID, UUID] | None:
     """(user id, run id) of a Temporal workflow id made here, or None for any other."""
     match = _RUN_ID.match(workflow_id)
@@ -46,6 +51,11 @@ _SCHEDULED_ID = re.compile(r"^schedule:([0-9a-f-]{36}):([0-9a-f-]{36})-")
 def temporal_schedule_id(user_id: UUID | str, schedule_id: UUID | str) -> str:
     """The id of a schedule in Temporal, and the start of the ids of the workflows that it starts."""
     return f"schedule:{UUID(str(user_id))}:{UUID(str(schedule_id))}"
+
+
+def schedule_prefix(user_id: UUID | str) -> str:
+    """How the ids of a user's schedules begin, and of the workflows that they start."""
+    return f"schedule:{UUID(str(user_id))}:"
 
 
 def parse_scheduled_id(workflow_id: str) -> tuple[UUID, UUID] | None:

@@ -28,6 +28,8 @@ _TOLD_ALREADY = frozenset(AuditKind) - {
     AuditKind.SCHEDULE_CHANGED,
     AuditKind.HOOK_CHANGED,
     AuditKind.AUDIT_EXPORTED,
+    AuditKind.ACCOUNT_DELETION,
+    AuditKind.ACCOUNT_ERASED,
 }
 """Kinds whose writers tell watching pages themselves."""
 

@@ -29,4 +29,6 @@ def migrate(owner_dsn: str, master_key: str) -> None:
         guard.execute("SELECT pg_advisory_lock(hashtext('coco-migrate'))")
         ensure_group_roles(guard)
         command.upgrade(alembic_config(owner_dsn), "head")
+        # New tables too keep nothing of an account that is being deleted.
+        guard.execute("SELECT coco_guard_tables()")
         ensure_login_roles(owner_dsn, master_key)

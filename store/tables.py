@@ -840,3 +840,17 @@ class UndoRow(SQLModel, table=True):
     run_id: UUID
     user_id: UUID = Field(index=True)
     at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class Erasure(SQLModel, table=True):
+    """That an account is being deleted, or was. From its commit on nothing new is kept of the account."""
+
+    __tablename__ = "erasures"
+    __table_args__ = (CheckConstraint("asked_by IN ('user', 'operator')", name="known_asker"),)
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    asked_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    asked_by: str = Field(sa_column=Column(Text, nullable=False))
+    """user | operator"""
+    step: str = Field(default="asked", sa_column=Column(Text, nullable=False))
+    """asked | runs | sandbox | keys | rows | audit | done: which was begun last."""
+    finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))

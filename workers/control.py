@@ -22,6 +22,7 @@ from store.roles import Role, role_dsn
 from workers.checkpoints import CheckpointKeeper
 from workers.codec import data_converter
 from workers.dispatcher import Dispatcher
+from workers.erasing import Eraser
 from workers.keyring import KeyRing
 from workers.leases import LeaseKeeper
 from workers.reminders import keep_reminding
@@ -48,7 +49,8 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         log=log.info,
     )
     log.info("sandboxes: %s", kind.kind)
-    client = await connect(settings, data_converter(KeyRing(database, master)))
+    keyring = KeyRing(database, master)
+    client = await connect(settings, data_converter(keyring))
     sandboxes = Sandboxes(database, kind, settings)
     trusted = TrustedActivities(
         database, deployment.signing_key(settings), sandboxes.ensure, grant_seconds=settings.grant_seconds
@@ -74,6 +76,7 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         beside.append(asyncio.create_task(CheckpointKeeper(database, signing, settings.deployment).run()))
         beside.append(asyncio.create_task(LeaseKeeper(database).run()))
         beside.append(asyncio.create_task(keep_reminding(database)))
+        beside.append(asyncio.create_task(Eraser(database, client, sandboxes, keyring, settings).run()))
         waiting = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*beside, waiting], return_when=asyncio.FIRST_COMPLETED)
         for task in (*beside, waiting):

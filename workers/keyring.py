@@ -32,3 +32,7 @@ class KeyRing:
             self._kept.clear()
         self._kept[user_id] = (time.monotonic(), found)
         return found
+
+    def forget(self, user_id: UUID) -> None:
+        """Drops a user's keys at once: they were destroyed."""
+        self._kept.pop(user_id, None)

@@ -22,7 +22,7 @@ from store import locks, revoking
 from store.database import Database
 from store.sandboxes import rotate_token
 from store.tables import SandboxRow, utc_now
-from workers.wiping import empty
+from workers.wiping import empty, remove
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,18 @@ class Sandboxes:
                 gone = await revoking.see_through(session, user_id, connection_id)
             if gone:
                 log.info("removed what user %s had read through connection %s", user_id, connection_id)
+
+    async def destroy(self, user_id: UUID) -> None:
+        """Ends a sandbox for good: with its volume, its socket and its token. Repeating it changes nothing.
+
+        Raises SandboxError, OSError, or CocoError (UNAVAILABLE) where no gateway answers.
+        """
+        async with self._locks[user_id], self._db.user(user_id) as session:
+            await locks.until_commit(session, _lock(user_id))
+            await self._kind.stop(str(user_id), kill=True)
+            await self._admin.close(user_id)
+            for folder in (self._volume(user_id), (self._settings.run_dir / str(user_id)).resolve()):
+                await asyncio.to_thread(remove, folder)
 
     async def _empty(self, user_id: UUID, connections: list[UUID]) -> None:
         if connections:

@@ -42,6 +42,17 @@ def empty(volume: Path, revoked: Iterable[UUID]) -> None:
         os.close(folder)
 
 
+def remove(folder: Path) -> None:
+    """Removes a folder with all that is in it; no change where there is none. Raises OSError."""
+    if not shutil.rmtree.avoids_symlink_attacks:
+        raise OSError("this system cannot remove a folder safely")
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():
+            raise
+
+
 def _forget(folder: int, revoked: set[str]) -> None:
     """Takes credentials out of the key store. One that is damaged stays: what is in it opens with no key of the user's
     but in the sandbox, which drops what is not connected any more."""

@@ -18,6 +18,7 @@ from api.origins import Origins
 from api.passwords import Passwords
 from api.public import feed
 from api.public.events import Hub
+from api.public.pages import account as account_page
 from api.public.pages import credits as credit_pages
 from api.public.pages import edit, inbox, integrations, set_up, sign_in, starting, trusting
 from api.public.pages import feed as feed_pages
@@ -98,7 +99,7 @@ def create_app(parts: Parts) -> FastAPI:
 
     for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
         app.include_router(pages.router)
-    for pages in (record_pages, credit_pages):
+    for pages in (record_pages, credit_pages, account_page):
         app.include_router(pages.router)
     # Last: `/connections/{connection_id}` would take the addresses of others for its own.
     app.include_router(integrations.router)

@@ -24,7 +24,7 @@ from coco.guardrails.english.compiler import compile_sentence
 from store.tables import CreditBudget, GuardrailRow, Hook, ScheduleRow
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
-from tests.api.people import Person
+from tests.api.people import PASSWORD, Person
 from tests.conftest import Postgres
 
 MARKER = "zebra-crossing-41"
@@ -51,6 +51,15 @@ GUARDRAIL, SCHEDULE, HOOK, BUDGET = uuid4(), uuid4(), uuid4(), uuid4()
 ROUTES: dict[tuple[str, str], Route] = {
     # Before the calls below: one's own audit repeats the strange ids that one asked for.
     ("POST", "/api/v1/account/export"): Route("own"),
+    # Somebody else's address, typed into one's own form.
+    ("POST", "/api/v1/account/delete"): Route(
+        "foreign", json=lambda card: {"confirm": "ada@example.com", "password": PASSWORD}, status=(422,)
+    ),
+    ("GET", "/account"): Route("own"),
+    ("POST", "/account/export"): Route("own", form=lambda card: {}),
+    ("POST", "/account/delete"): Route(
+        "foreign", form=lambda card: {"confirm": "ada@example.com", "password": PASSWORD}, status=(422,)
+    ),
     ("POST", "/api/v1/auth/sign-up"): Route("open"),
     ("POST", "/api/v1/auth/login"): Route("open"),
     ("POST", "/api/v1/auth/refresh"): Route("open"),

@@ -128,6 +128,7 @@ TABLES = [
     "calls", "paces",
     "credential_attempts", "oauth_flows",
     "digests", "undos",
+    "erasures",
 ]  # fmt: skip
 
 

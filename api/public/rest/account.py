@@ -1,16 +1,20 @@
-"""The account itself: everything that is kept of it, to take along."""
+"""The account itself: everything that is kept of it, to take along, and its deletion."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.responses import StreamingResponse
 
-from api.public.identity import BearerUser
+from api.public.erasing import LAST, delete_account
+from api.public.identity import Address, BearerUser
 from api.public.parts import Parts, PartsDep
+from api.public.rest.models import Given, Told
 from api.tokens import Identity
 from coco.audit import AuditKind
 from store import audit, portable
@@ -47,3 +51,21 @@ async def _lines(parts: Parts, user_id: UUID) -> AsyncIterator[bytes]:
 async def export(user: BearerUser, parts: PartsDep) -> StreamingResponse:
     """Everything that is kept of the account, one row a line: `{"table", "row"}`; the last line is `{"end": true}`."""
     return await exported(parts, user)
+
+
+class Deletion(Given):
+    password: Annotated[str, Field(max_length=1000, repr=False)]
+    confirm: Annotated[str, Field(max_length=320)]
+    """The account's e-mail address, typed: so that nobody deletes another account than the one that is meant."""
+
+
+class Deleting(Told):
+    state: str
+    message: str
+
+
+@router.post("/account/delete", status_code=202)
+async def delete(body: Deletion, user: BearerUser, parts: PartsDep, address: Address) -> Deleting:
+    """Deletes the account, for good. Every sign-in ends at once; the rest is gone within minutes."""
+    await delete_account(parts, user, password=body.password, confirm=body.confirm, address=address)
+    return Deleting(state="deleting", message=LAST)
