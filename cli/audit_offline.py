@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 EXPORT = "coco.audit.export.v1"
 CHECKPOINT = "coco.audit.checkpoint.v1"
 GENESIS = "0" * 64
-ANNOUNCING = {"connection_purged", "account_erased"}
+ANNOUNCING = {"connection_purged", "account_erased", "content_expired"}
 """Kinds of entries that say which others lost their content."""
 MOST_PROBLEMS = 50
 

@@ -2,8 +2,8 @@
 
 The chain is per user. `entry_hash` covers every field of the entry and the previous hash, so an edit, a removal or a
 reordering breaks it at a place that `verify_chain` names. The content of an entry may be taken out of it: where it was
-read through a connection that its owner has revoked, and where the account is deleted. Such an entry keeps its place,
-its hash and everything but its body, and a later entry of the chain says so.
+read through a connection that its owner has revoked, where its time of keeping is over, and where the account is
+deleted. Such an entry keeps its place, its hash and everything but its body, and a later entry of the chain says so.
 """
 
 from __future__ import annotations
@@ -80,6 +80,10 @@ class AuditKind(StrEnum):
     """Its owner, or who runs the installation, asked for the account to be deleted."""
     ACCOUNT_ERASED = "account_erased"
     """The content of entries was removed with the account; names them."""
+    RETENTION_CHANGED = "retention_changed"
+    """How long something is kept was set."""
+    CONTENT_EXPIRED = "content_expired"
+    """The content of entries was removed because its time was over; names them."""
     AUDIT_EXPORTED = "audit_exported"
     """Entries left Coco as a file; the entry says which, in what form, and asked for by whom."""
 
@@ -121,7 +125,9 @@ ERASED = "erased"
 """The one field of a blanked entry's body: why it has no content any more."""
 ACCOUNT_GONE = {ERASED: "its account was deleted"}
 """The body of an entry of a deleted account."""
-ANNOUNCING = frozenset({AuditKind.CONNECTION_PURGED, AuditKind.ACCOUNT_ERASED})
+EXPIRED = {ERASED: "kept no longer than was set"}
+"""The body of an entry whose content is past its time."""
+ANNOUNCING = frozenset({AuditKind.CONNECTION_PURGED, AuditKind.ACCOUNT_ERASED, AuditKind.CONTENT_EXPIRED})
 """Kinds that name blanked entries: `erased` in their body maps the entry's number to the hash of what is left of it."""
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from coco.retention import Kept
+
 
 class Settings(BaseSettings):
     """Read once per process. Nothing here is logged: secrets print as stars."""
@@ -58,6 +60,14 @@ class Settings(BaseSettings):
     """Longest a provider may take for one request."""
     egress_private_addresses: bool = True
     """Whether connections may lead to private and loopback addresses (the demo workspace does). Off in production."""
+    retention_reads_days: int = Field(default=90, ge=0)
+    """How long what providers answered is kept after a run, where a user sets nothing else; 0 keeps it."""
+    retention_runs_days: int = Field(default=0, ge=0)
+    """The same for the contents of runs that have ended."""
+    retention_events_days: int = Field(default=30, ge=0)
+    """The same for what watching pages were told."""
+    retention_audit_days: int = Field(default=0, ge=0)
+    """The same for the content of audit entries."""
     run_tuning: str | None = None
     """JSON of workflows.run.RunInput: how new runs time and size their work. For tests and special deployments."""
     demo: bool = True
@@ -65,6 +75,11 @@ class Settings(BaseSettings):
 
     run_dir_override: Path | None = Field(default=None, validation_alias=AliasChoices("COCO_RUN_DIR"))
     """Where sockets go; in the state directory when not given."""
+
+    @property
+    def retention(self) -> dict[Kept, int]:
+        """Days that things are kept where a user sets nothing else; 0 keeps them."""
+        return {kept: getattr(self, f"retention_{kept.value}_days") for kept in Kept}
 
     @property
     def run_dir(self) -> Path:

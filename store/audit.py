@@ -30,6 +30,7 @@ _TOLD_ALREADY = frozenset(AuditKind) - {
     AuditKind.AUDIT_EXPORTED,
     AuditKind.ACCOUNT_DELETION,
     AuditKind.ACCOUNT_ERASED,
+    AuditKind.CONTENT_EXPIRED,
 }
 """Kinds whose writers tell watching pages themselves."""
 

@@ -15,15 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.actions import ActionState
-from coco.audit import ACCOUNT_GONE, ERASED, AuditKind, entry_hash
+from coco.audit import ACCOUNT_GONE, ERASED, AuditKind
 from coco.errors import NotFound
 from coco.names import temporal_schedule_id
-from store import audit, credits, locks, results, runs
+from store import audit, audit_blanking, credits, locks, results, runs
 from store.tables import ActionRow, AuditRow, Connection, Erasure, Run, ScheduleRow
 
 BATCH = 1000
 """Entries blanked in one transaction."""
-_STAY = (AuditKind.ACCOUNT_DELETION.value, AuditKind.ACCOUNT_ERASED.value)
 
 
 async def ask(session: AsyncSession, user_id: UUID, session_id: UUID) -> None:
@@ -127,30 +126,12 @@ async def remove_rows(session: AsyncSession) -> None:
 
 
 async def blank_entries(session: AsyncSession, user_id: UUID, batch: int = BATCH) -> int:
-    """Takes the content out of the oldest entries that have some, and says so in the chain; how many there were.
-
-    From the beginning on, so that each entry that named others is blanked only once those are named again.
-    """
-    await locks.until_commit(session, f"audit:{user_id}")
-    found = await session.execute(
-        select(col(AuditRow.seq))
-        .where(col(AuditRow.user_id) == user_id, col(AuditRow.kind).not_in(_STAY))
-        .where(col(AuditRow.body) != ACCOUNT_GONE)
-        .order_by(col(AuditRow.seq))
-        .limit(batch)
-    )
-    numbers = list(found.scalars())
-    if not numbers:
-        return 0
-    await session.execute(text("SELECT coco_blank_audit(:numbers, 'account')"), {"numbers": numbers})
-    rows = await session.execute(
-        select(AuditRow)
-        .where(col(AuditRow.user_id) == user_id, col(AuditRow.seq).in_(numbers))
-        .execution_options(populate_existing=True)
-    )
-    told = {str(row.seq): entry_hash(audit.to_entry(row)) for row in rows.scalars()}
-    await audit.append(session, user_id, AuditKind.ACCOUNT_ERASED, actor="system", body={ERASED: told})
-    return len(numbers)
+    """Takes the content out of the oldest entries that have some, and says so in the chain; how many there were."""
+    which = select(col(AuditRow.seq)).where(col(AuditRow.body) != ACCOUNT_GONE)
+    told = await audit_blanking.blank_oldest(session, user_id, which, why="account", batch=batch)
+    if told:
+        await audit.append(session, user_id, AuditKind.ACCOUNT_ERASED, actor="system", body={ERASED: told})
+    return len(told)
 
 
 async def finish(session: AsyncSession) -> bool:

@@ -220,6 +220,8 @@ class Run(SQLModel, table=True):
     """Its owner has paused it: none of its actions begins."""
     replan: bool = False
     """What it had planned was removed with a connection's data, so that it is planned again."""
+    trimmed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """Its contents were past their time, and were removed."""
 
 
 class PlanDraftRow(SQLModel, table=True):
@@ -854,3 +856,18 @@ class Erasure(SQLModel, table=True):
     step: str = Field(default="asked", sa_column=Column(Text, nullable=False))
     """asked | runs | sandbox | keys | rows | audit | done: which was begun last."""
     finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class RetentionSettings(SQLModel, table=True):
+    """How many days a user keeps what (coco.retention): 0 until the account is deleted, none as the installation does.
+
+    Without a row, all as the installation does.
+    """
+
+    __tablename__ = "retention_settings"
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True)
+    reads_days: int | None = None
+    runs_days: int | None = None
+    events_days: int | None = None
+    audit_days: int | None = None
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())

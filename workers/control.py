@@ -26,6 +26,7 @@ from workers.erasing import Eraser
 from workers.keyring import KeyRing
 from workers.leases import LeaseKeeper
 from workers.reminders import keep_reminding
+from workers.retention import keep_sweeping
 from workers.sandboxes import Sandboxes
 from workers.schedules import ScheduleKeeper
 from workers.temporal import connect
@@ -76,6 +77,7 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         beside.append(asyncio.create_task(CheckpointKeeper(database, signing, settings.deployment).run()))
         beside.append(asyncio.create_task(LeaseKeeper(database).run()))
         beside.append(asyncio.create_task(keep_reminding(database)))
+        beside.append(asyncio.create_task(keep_sweeping(database, settings)))
         beside.append(asyncio.create_task(Eraser(database, client, sandboxes, keyring, settings).run()))
         waiting = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([*beside, waiting], return_when=asyncio.FIRST_COMPLETED)

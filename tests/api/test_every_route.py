@@ -55,6 +55,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/account/delete"): Route(
         "foreign", json=lambda card: {"confirm": "ada@example.com", "password": PASSWORD}, status=(422,)
     ),
+    ("GET", "/api/v1/account/retention"): Route("own"),
+    ("PUT", "/api/v1/account/retention"): Route("own", json=lambda card: {"reads": 5}),
+    ("POST", "/account/retention"): Route("own", form=lambda card: {"reads": "6"}),
     ("GET", "/account"): Route("own"),
     ("POST", "/account/export"): Route("own", form=lambda card: {}),
     ("POST", "/account/delete"): Route(

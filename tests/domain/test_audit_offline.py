@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from cli import audit_offline
 from cli.audit_offline import Key, Report, verify
-from coco.audit import GENESIS, AuditEntry, AuditKind, entry_hash
+from coco.audit import ANNOUNCING, GENESIS, AuditEntry, AuditKind, entry_hash
 from coco.audit_checkpoints import Checkpoint, CheckpointReason, SigningKey, public_text
 from coco.canonical import canonical
 from coco.grants import new_signing_key
@@ -341,8 +341,8 @@ def test_what_was_kept_elsewhere_must_still_hold() -> None:
     assert "of another account" in checked(a_file(8, user=EVE), kept=early.lines).problems[0].text
 
 
-def purged(announced: str | None) -> File:
-    """Entry 2 lost its content to a purge, which entry 4 tells with this hash."""
+def purged(announced: str | None, announcing: str = "connection_purged") -> File:
+    """Entry 2 lost its content, which entry 4 of kind `announcing` tells with this hash."""
     whole = a_file(6)
     blank = canonical(whole.entry(whole.entries[1]) | {"body": {"erased": "read through a revoked connection"}})
     actual = hashlib.sha256(blank).hexdigest()
@@ -356,7 +356,7 @@ def purged(announced: str | None) -> File:
         body: dict[str, Any] = {"n": seq, "text": "Grüße \u2028 \U0001f600", "share": 0.1, "big": 1e21}
         kind = AuditKind.ACTION_DONE
         if seq == 4 and announced is not None:
-            kind, body = AuditKind("connection_purged"), {"erased": {"2": announced or actual}}
+            kind, body = AuditKind(announcing), {"erased": {"2": announced or actual}}
         row = entry_row(ADA, seq, previous, body, kind)
         previous = row.hash
         if seq == 2:
@@ -368,9 +368,13 @@ def purged(announced: str | None) -> File:
     return File(lines)
 
 
-@pytest.mark.skipif("connection_purged" not in set(AuditKind), reason="nothing is purged in this version")
-def test_content_that_was_taken_out_is_told_by_a_later_entry() -> None:
-    report = checked(purged(""))
+def test_this_verifier_and_ours_know_the_same_kinds() -> None:
+    assert set(audit_offline.ANNOUNCING) == {kind.value for kind in ANNOUNCING}
+
+
+@pytest.mark.parametrize("announcing", sorted(ANNOUNCING))
+def test_content_that_was_taken_out_is_told_by_a_later_entry(announcing: str) -> None:
+    report = checked(purged("", announcing))
     assert (report.problems, report.erased) == ([], 1)
     assert [problem.text for problem in checked(purged("0" * 64)).problems] == [
         "entry 2 lost its content, and no later entry says so"

@@ -128,7 +128,7 @@ TABLES = [
     "calls", "paces",
     "credential_attempts", "oauth_flows",
     "digests", "undos",
-    "erasures",
+    "erasures", "retention_settings",
 ]  # fmt: skip
 
 

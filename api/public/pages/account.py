@@ -1,20 +1,29 @@
-"""The account's page: who one is here, everything to take along, and the deletion of it all."""
+"""The account's page: who one is here, everything to take along, for how long what is kept, and the end of it all."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.errors import TooManyRequests, describe
+from api.errors import TooManyRequests, describe, status_of
 from api.public.cookies import forget
 from api.public.erasing import LAST, delete_account
 from api.public.identity import Address
 from api.public.pages.render import own_page, page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
-from api.public.rest.account import exported
-from coco.errors import CocoError
+from api.public.rest.account import exported, retention_of
+from coco.errors import CocoError, InvalidInput
+from coco.retention import Kept
+from store import retention
 
 router = APIRouter(include_in_schema=False)
+
+TITLES = {
+    Kept.READS: "What providers answered, after a run has ended",
+    Kept.RUNS: "Contents of runs that have ended: cards, proposals, questions, reasons",
+    Kept.EVENTS: "What open pages were told",
+    Kept.AUDIT: "The content of audit entries; the chain itself stays",
+}
 
 
 @router.get("/account")
@@ -43,5 +52,30 @@ async def delete(request: Request, form: OwnForm, visitor: VisitorDep, address: 
     return response
 
 
+@router.post("/account/retention")
+async def set_retention(request: Request, form: OwnForm, visitor: VisitorDep) -> Response:
+    """Sets how long what is kept; an empty field goes back to the installation's default."""
+    try:
+        wanted = {kept: _days(kept, text_of(form, kept.value)) for kept in Kept}
+        async with visitor.parts.writing(visitor.user_id) as session:
+            await retention.set_terms(session, visitor.user_id, wanted)
+    except CocoError as error:
+        return await _page(request, visitor, status=status_of(error), problem=error.message)
+    return RedirectResponse("/account#retention", status_code=303)
+
+
+def _days(kept: Kept, given: str) -> int | None:
+    given = given.strip()
+    if not given:
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 6:
+        raise InvalidInput(f"{kept.value}: a number of days, 0 to keep it, or nothing; nothing was changed.")
+    return int(given)
+
+
 async def _page(request: Request, visitor: Visitor, *, status: int = 200, problem: str = "") -> HTMLResponse:
-    return await own_page(request, visitor, "account.html", here="account", status=status, problem=problem)
+    terms = await retention_of(visitor.parts, visitor.user_id)
+    titles = [(kept, TITLES[kept], terms[kept]) for kept in Kept]
+    return await own_page(
+        request, visitor, "account.html", here="account", status=status, problem=problem, terms=titles
+    )

@@ -1,9 +1,9 @@
-"""The account itself: everything that is kept of it, to take along, and its deletion."""
+"""The account itself: everything that is kept of it, to take along, for how long, and its deletion."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +17,8 @@ from api.public.parts import Parts, PartsDep
 from api.public.rest.models import Given, Told
 from api.tokens import Identity
 from coco.audit import AuditKind
-from store import audit, portable
+from coco.retention import MOST_DAYS, Kept, Term
+from store import audit, portable, retention
 
 router = APIRouter(tags=["account"])
 
@@ -51,6 +52,60 @@ async def _lines(parts: Parts, user_id: UUID) -> AsyncIterator[bytes]:
 async def export(user: BearerUser, parts: PartsDep) -> StreamingResponse:
     """Everything that is kept of the account, one row a line: `{"table", "row"}`; the last line is `{"end": true}`."""
     return await exported(parts, user)
+
+
+class TermOut(Told):
+    days: int
+    """0: until the account is deleted."""
+    own: bool
+    """Set by the user; otherwise the installation's default."""
+    default: int
+    least: int
+    """The fewest days that can be set."""
+
+
+class RetentionOut(Told):
+    reads: TermOut
+    runs: TermOut
+    events: TermOut
+    audit: TermOut
+
+
+Days = Annotated[int | None, Field(ge=0, le=MOST_DAYS)]
+
+
+class RetentionIn(Given):
+    """What is not named stays; null goes back to the installation's default, 0 keeps until the account is deleted."""
+
+    reads: Days = None
+    runs: Days = None
+    events: Days = None
+    audit: Days = None
+
+
+async def retention_of(parts: Parts, user_id: UUID) -> dict[Kept, Term]:
+    """What applies to a user."""
+    async with parts.reading(user_id) as session:
+        return await retention.terms(session, user_id, parts.settings.retention)
+
+
+def _retention_out(terms: Mapping[Kept, Term]) -> RetentionOut:
+    return RetentionOut.model_validate({kept.value: term.model_dump() for kept, term in terms.items()})
+
+
+@router.get("/account/retention")
+async def get_retention(user: BearerUser, parts: PartsDep) -> RetentionOut:
+    """How long what is kept."""
+    return _retention_out(await retention_of(parts, user.user_id))
+
+
+@router.put("/account/retention")
+async def set_retention(body: RetentionIn, user: BearerUser, parts: PartsDep) -> RetentionOut:
+    """Sets how long what is kept. What is past its time by that is removed within the hour, and does not come back."""
+    wanted: dict[Kept, int | None] = {Kept(name): getattr(body, name) for name in body.model_fields_set}
+    async with parts.writing(user.user_id) as session:
+        await retention.set_terms(session, user.user_id, wanted)
+    return _retention_out(await retention_of(parts, user.user_id))
 
 
 class Deletion(Given):
