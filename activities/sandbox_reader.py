@@ -123,7 +123,8 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
         try:
             return await call()
         except Later as later:
-            failures += later.code is Code.UNAVAILABLE
+            # One that names no time to wait is counted: waits of nothing would add up to nothing, for ever.
+            failures += later.code is Code.UNAVAILABLE or later.seconds <= 0
             waited += later.seconds
             if waited > PATIENCE or failures >= MAX_FAILURES:
                 raise

@@ -1,7 +1,8 @@
 """How fast a connection may be asked: one row per connection, shared by all of its owner's runs and every gateway.
 
 A bucket keeps within the published limit; a block waits for as long as the provider asked, or backs off from one that
-does not answer. A row is one connection's, so no user's throttle delays another's.
+does not answer, or that asks for no time worth the name and refuses again and again. A row is one connection's, so no
+user's throttle delays another's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_BLOCK = 86_400.0
 """Seconds; a provider that asks for more is asked again after a day."""
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
-"""Seconds of back-off after failures in a row: from half a second, doubled each time."""
+"""Seconds of back-off after failures or refusals in a row: from half a second, doubled each time."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,46 @@ async def block(session: AsyncSession, user_id: UUID, connection_id: UUID, secon
     return (row.blocked_until - now).total_seconds()
 
 
+async def turned_away(session: AsyncSession, user_id: UUID, connection_id: UUID, asked: float) -> float:
+    """The provider refused a request for coming too fast, and asked for a pause: never less than the back-off, which is
+    longer each time in a row. The seconds to wait.
+
+    Without jitter: a provider that names a moment means it, and whoever waits comes back spread out by itself.
+    """
+    row = await _locked(session, user_id, connection_id)
+    failures = await _one_more(session, row)
+    return await block(session, user_id, connection_id, max(asked, _back_off(failures)))
+
+
 async def failed(session: AsyncSession, user_id: UUID, connection_id: UUID) -> float:
     """The provider gave no answer, or a 5xx: backs off, each time longer, with jitter so that runs do not come back
     together. The seconds to wait."""
     row = await _locked(session, user_id, connection_id)
     now = await _now(session)
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(row.failures, 16)) * random.uniform(0.5, 1.0)  # noqa: S311
+    pause = _back_off(await _one_more(session, row)) * random.uniform(0.5, 1.0)  # noqa: S311
     until = now + timedelta(seconds=pause)
     if row.blocked_until is not None and row.blocked_until > until:
-        await _set(session, connection_id, failures=row.failures + 1)
         return (row.blocked_until - now).total_seconds()
-    await _set(session, connection_id, failures=row.failures + 1, blocked_until=until, reason="failing")
+    await _set(session, connection_id, blocked_until=until, reason="failing")
     return pause
+
+
+def _back_off(failures: int) -> float:
+    """Seconds after so many in a row before."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures, 16))
+
+
+async def _one_more(session: AsyncSession, row: Pace) -> int:
+    """Counts a failure or a refusal; how many there were in a row before.
+
+    While the connection is held already it is not counted again: what comes then was on its way before, and eight
+    reads at once that are refused are one refusal.
+    """
+    before = row.failures
+    if row.blocked_until is not None and row.blocked_until > await _now(session):
+        return max(0, before - 1)
+    await _set(session, row.connection_id, failures=before + 1)
+    return before
 
 
 async def answered(session: AsyncSession, user_id: UUID, connection_id: UUID) -> None:

@@ -41,6 +41,8 @@ class User(SQLModel, table=True):
     is_operator: bool = False
     tier: str = "free"
     """coco.tiers.Tier"""
+    region: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    """The region it lives in: its database's (store.region); empty where there are none."""
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 
@@ -807,7 +809,7 @@ class Pace(SQLModel, table=True):
     reason: str = ""
     """throttled | failing: why it waits."""
     failures: int = 0
-    """Answers in a row that were none: timeouts and 5xx."""
+    """Answers in a row that were none: timeouts, 5xx, and refusals for coming too fast."""
 
 
 class DigestRow(SQLModel, table=True):

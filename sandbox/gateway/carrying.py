@@ -148,7 +148,7 @@ class Carrier:
             raise CredentialRefused("the provider turned the credential down")
         pause = pause_asked(response.status, response.headers, datetime.now(UTC))
         if about.connector.limited(response) or (response.status == 503 and pause is not None):
-            raise await self.throttled(about, response.status, DEFAULT_SECONDS if pause is None else pause, took)
+            raise await self.throttled(about, response.status, pause, took)
         if response.status >= 500:
             raise await self.no_answer(about, "the provider is not available", took, answer)
         return response, took, pause
@@ -174,10 +174,19 @@ class Carrier:
         """A sending that has ended, in the caller's transaction."""
         assert delivery.state != "turned_away"
         status = delivery.response.status if delivery.response is not None else None
+        of = (session, about.user_id, about.connection.id)
         if delivery.response is not None and about.connector.protocol == "http":
-            pause = pause_asked(delivery.response.status, delivery.response.headers, datetime.now(UTC))
-            if pause:
-                await pacing.block(session, about.user_id, about.connection.id, pause)
+            response = delivery.response
+            pause = pause_asked(response.status, response.headers, datetime.now(UTC))
+            if about.connector.limited(response):
+                await pacing.turned_away(*of, DEFAULT_SECONDS if pause is None else pause)
+            else:
+                if response.status < 500:
+                    await pacing.answered(*of)
+                if pause:
+                    await pacing.block(*of, pause)
+        elif delivery.state == "done":
+            await pacing.answered(*of)
         await _note(session, about, status, delivery.state, seconds)
 
     async def no_answer(self, about: About, problem: str, seconds: float, answer: Answer | None = None) -> Later:
@@ -188,10 +197,11 @@ class Carrier:
             await _note(session, about, status, "no_answer" if status is None else "answered", seconds)
         return Later(problem, wait, code=Code.UNAVAILABLE)
 
-    async def throttled(self, about: About, status: int, pause: float, seconds: float) -> Later:
-        """The provider wants to be asked later, by whatever run. The error to raise."""
+    async def throttled(self, about: About, status: int, pause: float | None, seconds: float) -> Later:
+        """The provider wants to be asked later, by whatever run, and may have said when. The error to raise."""
+        asked = DEFAULT_SECONDS if pause is None else pause
         async with self._db.user(about.user_id) as session:
-            wait = await pacing.block(session, about.user_id, about.connection.id, pause)
+            wait = await pacing.turned_away(session, about.user_id, about.connection.id, asked)
             await _note(session, about, status, "throttled", seconds)
         return Later(SLOW_DOWN, wait)
 

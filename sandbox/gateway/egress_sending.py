@@ -30,7 +30,7 @@ from sandbox.gateway.egress_case import Case, check_covered, read_grant
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_planning import described
 from sandbox.gateway.limits import Slots
-from sandbox.gateway.rate_headers import DEFAULT_SECONDS, pause_asked
+from sandbox.gateway.rate_headers import pause_asked
 from sandbox.gateway.reasons import where
 from store import effects, reads
 from store.calls import Kind
@@ -218,7 +218,7 @@ class Sending:
             await self._carrier.refused(about, credential, response.status, seconds)
             raise Refused("the provider turned the credential down", code=Code.CONNECTION_UNUSABLE)
         pause = pause_asked(response.status, response.headers, datetime.now(UTC))
-        raise await self._carrier.throttled(about, response.status, pause or DEFAULT_SECONDS, seconds)
+        raise await self._carrier.throttled(about, response.status, pause, seconds)
 
     async def _keep(
         self,

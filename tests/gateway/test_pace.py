@@ -10,12 +10,15 @@ from uuid import uuid4
 
 import pytest
 
+from activities.sandbox_reader import MAX_FAILURES, patiently
+from coco.errors import Later
 from coco.gateway_protocol import RETRY_METADATA
 from sandbox.gateway.rate_headers import DEFAULT_SECONDS, pause_asked
 from store import pacing
-from store.tables import ActionRow, CallRow, Pace
+from store.tables import ActionRow, CallRow, Pace, utc_now
 from tests.conftest import Postgres
-from tests.gateway.harness import BEARER, Provider, Refused, Stage, a_stage, answer, contact
+from tests.gateway.harness import BEARER, Person, Provider, Refused, Stage, a_stage, answer, contact
+from tests.gateway.provider_process import ProviderProcess, Reply
 from tests.gateway.test_reads import planning, reading
 from tests.gateway.test_revoking import outcomes
 from tests.gateway.test_sending import approved
@@ -262,3 +265,107 @@ async def test_what_was_turned_away_goes_on_under_a_later_grant_and_only_once(st
     assert effect is not None
     assert effect.jti == later.jti
     assert [item.state for item in await person.rows(ActionRow)] == ["approved"]
+
+
+async def release(stage: Stage, person: Person) -> Pace:
+    """Lets the pause pass; how the connection's pace stood in it."""
+    [pace] = await person.rows(Pace)
+    with stage.postgres.connect() as owner:
+        owner.execute("UPDATE paces SET blocked_until = now() WHERE user_id = %s", (person.user_id,))
+    return pace
+
+
+def held_for(pace: Pace, since: datetime) -> float:
+    assert pace.blocked_until is not None
+    return (pace.blocked_until - since).total_seconds()
+
+
+@pytest.mark.parametrize("told", ["0", "0.0", "Fri, 27 Nov 2020 12:00:00 GMT", "0.001"])
+async def test_refusals_that_ask_for_no_pause_are_asked_ever_more_slowly_until_an_answer(
+    stage: Stage, told: str
+) -> None:
+    person = await stage.person()
+    async with ProviderProcess.running() as provider:
+        connection = await person.connect("hubspot", provider.url)
+        run = await person.run(connection)
+        target = reading(run, connection)["request"]["target"].partition("?")[0]
+        await provider.on("GET", target, Reply(429, {}, {"retry-after": told}))
+        for turn in range(9):
+            since = utc_now()
+            with pytest.raises(Refused) as caught:
+                await person.ask("Read", reading(run, connection))
+            assert caught.value.code == "throttled"
+            least = min(pacing.LONGEST_PAUSE, pacing.FIRST_PAUSE * 2**turn)
+            pace = await release(stage, person)
+            assert pace.failures == turn + 1
+            # Postgres' clock and this one are one machine's; the call itself takes less than the least growth there is.
+            assert held_for(pace, since) >= least
+            assert held_for(pace, utc_now()) <= least
+        await provider.on("GET", target, Reply(200, contact()))
+        assert (await person.ask("Read", reading(run, connection)))["response"]["status"] == 200
+        [pace] = await person.rows(Pace)
+        assert pace.failures == 0
+
+
+async def test_a_sending_backs_off_as_reads_do_and_its_success_ends_it(stage: Stage) -> None:
+    person = await stage.person()
+    async with ProviderProcess.running() as provider:
+        connection = await person.connect("hubspot", provider.url)
+        run = await person.run(connection)
+        row = await person.propose(run, connection, "contacts.create", CREATE)
+        await person.set_run(run.id, state="waiting")
+        message = person.sending(row, await person.grant(row), BEARER)
+        target = row.body["request"]["target"]
+        await provider.on("POST", target, Reply(429, {}, {"retry-after": "0"}))
+        for turn in range(3):
+            since = utc_now()
+            with pytest.raises(Refused) as caught:
+                await person.ask("Send", message)
+            assert caught.value.code == "throttled"
+            pace = await release(stage, person)
+            assert pacing.FIRST_PAUSE * 2**turn <= held_for(pace, since) < 10
+            assert pace.failures == turn + 1
+        await provider.on("POST", target, Reply(201, {"id": "5"}))
+        assert (await person.ask("Send", message))["state"] == "done"
+        [pace] = await person.rows(Pace)
+        assert pace.failures == 0
+
+
+async def test_refusals_of_what_was_on_its_way_already_are_one(stage: Stage, provider: Provider) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(429, None, "retry-after: 30\r\n")]
+    provider.hold.clear()
+    asked = [asyncio.create_task(person.ask("Read", reading(run, connection))) for _ in range(4)]
+    while len(provider.seen) < 4:
+        await asyncio.sleep(0.01)
+    provider.hold.set()
+    for task in asked:
+        with pytest.raises(Refused):
+            await task
+    [pace] = await person.rows(Pace)
+    assert pace.failures == 1
+
+
+@pytest.mark.parametrize("told", ["99999999999999", "Mon, 01 Jan 2999 00:00:00 GMT"])
+async def test_no_provider_holds_a_connection_for_more_than_a_day(stage: Stage, provider: Provider, told: str) -> None:
+    person = await stage.person()
+    run, connection = await planning(person, provider)
+    provider.answers = [answer(429, None, f"retry-after: {told}\r\n")]
+    with pytest.raises(Refused):
+        await person.ask("Read", reading(run, connection))
+    [pace] = await person.rows(Pace)
+    assert 86_000 < held_for(pace, utc_now()) <= pacing.MAX_BLOCK
+
+
+async def test_a_sandbox_that_is_told_to_come_back_at_once_for_ever_gives_up() -> None:
+    tries = 0
+
+    async def at_once() -> None:
+        nonlocal tries
+        tries += 1
+        raise Later("later", 0.0)
+
+    with pytest.raises(Later):
+        await patiently(at_once)
+    assert tries == MAX_FAILURES
