@@ -31,6 +31,7 @@ STATUS: dict[str, int] = {
     Code.CREDITS: 402,
     Code.TIER: 402,
     Code.TOO_LARGE: 413,
+    Code.WRONG_REGION: 421,
     Code.UNAVAILABLE: 503,
 }
 """HTTP status per error code; a code that is not here is a refusal, 403."""

@@ -74,17 +74,25 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON inst
 def migrate(password_file: PasswordFile = None) -> None:
     """Bring the database to the current schema, and make the roles it needs.
 
-    With TEMPORAL_ADDRESS, also registers the search attributes that Coco's runs carry.
+    With TEMPORAL_ADDRESS, also registers the search attributes that Coco's runs carry. With COCO_REGION, makes the
+    database one of that region, for good, and makes the directory's table.
     """
     from cli.owner import owner_address, running_database
     from coco.deployment import master_key
+    from store.directory import directory_of
     from store.migrate import migrate as bring_up_to_date
+    from store.region import stamp
 
     configured = settings()
     master = master_key(configured)
     with running_database(configured, password_file=password_file) as owner:
         bring_up_to_date(owner, master.text)
+        if configured.region is not None and configured.own_region is not None:
+            stamp(owner, configured.region, residency=configured.own_region.residency)
         typer.echo(f"The database at {owner_address(owner)} is up to date.")
+    directory = directory_of(configured)
+    if directory is not None:
+        directory.make()
     if configured.temporal_address is not None:
         import asyncio
 

@@ -49,6 +49,8 @@ class Code(StrEnum):
     """The balance, or a budget, does not cover the cost."""
     TIER = "tier"
     """The account's tier has no room for one more, or lacks the feature."""
+    WRONG_REGION = "wrong_region"
+    """It belongs to another region; the message says which address to go to."""
     TOO_LARGE = "too_large"
     """A size limit was exceeded."""
     UNAVAILABLE = "unavailable"

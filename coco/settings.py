@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from coco import regions
+from coco.errors import InvalidInput
 from coco.retention import Kept
 
 
@@ -15,6 +17,8 @@ class Settings(BaseSettings):
     """Read once per process. Nothing here is logged: secrets print as stars."""
 
     model_config = SettingsConfigDict(env_prefix="COCO_", extra="ignore")
+
+    _regions: dict[str, regions.Region] = PrivateAttr(default_factory=dict)
 
     state_dir: Path = Path(".coco")
     """Where the embedded default keeps its database, keys, volumes and logs."""
@@ -32,6 +36,15 @@ class Settings(BaseSettings):
     temporal_namespace: str = Field(default="default", validation_alias=AliasChoices("TEMPORAL_NAMESPACE"))
     temporal_ui_url: str | None = None
     """Base address of the Temporal UI, for links from a run's page."""
+
+    region: str | None = None
+    """The one region that this process is of, from the regions' file."""
+    regions_file: Path | None = None
+    """JSON of all regions (coco.regions): the process takes from its own where its data goes."""
+    directory_url: SecretStr | None = None
+    """Postgres of the directory, which tells the region of an address; every region has the same."""
+    directory_key: SecretStr | None = None
+    """Key of the directory's marks; every region has the same."""
 
     public_host: str = "127.0.0.1"
     public_port: int = 8700
@@ -75,6 +88,44 @@ class Settings(BaseSettings):
 
     run_dir_override: Path | None = Field(default=None, validation_alias=AliasChoices("COCO_RUN_DIR"))
     """Where sockets go; in the state directory when not given."""
+
+    @model_validator(mode="after")
+    def _of_its_region(self) -> Settings:
+        """Where data goes is the region's to say; a variable that says otherwise is a mistake. Raises InvalidInput."""
+        if self.regions_file is None:
+            if self.region is not None:
+                raise InvalidInput("COCO_REGION is set and COCO_REGIONS_FILE is not: there are no regions without it")
+            return self
+        self._regions = regions.load(self.regions_file)
+        own = regions.one_of(self._regions, self.region)
+        told: dict[str, object] = {
+            "database_url": SecretStr(own.database_url),
+            "temporal_address": own.temporal_address,
+            "temporal_namespace": own.temporal_namespace,
+            "state_dir": own.state_dir,
+            "public_url": own.url,
+        }
+        if own.run_dir is not None:
+            told["run_dir_override"] = own.run_dir
+        for name, value in told.items():
+            if name in self.model_fields_set and getattr(self, name) not in (None, value):
+                raise InvalidInput(f"{name} is set, and is not what the file says of region {self.region}: unset it")
+            setattr(self, name, value)
+        if (self.directory_url is None) != (self.directory_key is None):
+            raise InvalidInput("COCO_DIRECTORY_URL and COCO_DIRECTORY_KEY go together")
+        if len(self._regions) > 1 and self.directory_url is None:
+            raise InvalidInput("several regions need a directory: set COCO_DIRECTORY_URL and COCO_DIRECTORY_KEY")
+        return self
+
+    @property
+    def all_regions(self) -> dict[str, regions.Region]:
+        """Every region by its id; none where this installation has no regions."""
+        return self._regions
+
+    @property
+    def own_region(self) -> regions.Region | None:
+        """This process' region; None where this installation has none."""
+        return self._regions.get(self.region or "")
 
     @property
     def retention(self) -> dict[Kept, int]:

@@ -15,8 +15,8 @@ from sqlmodel import col
 from coco.audit import AuditKind
 from coco.connections import OLD_KEY, ConnectionState
 from coco.errors import Conflict, InvalidInput
-from coco.tiers import Limit
-from store import audit, credentials, events, revoking, tiers
+from coco.tiers import Feature, Limit
+from store import audit, credentials, events, region, revoking, tiers
 from store.owned import own
 from store.tables import Connection, SandboxRow, utc_now
 
@@ -71,8 +71,11 @@ async def add(
 ) -> Connection:
     """A new connection, which carries nothing before its credential is accepted (store.credentials).
 
-    Arguments are validated by the caller.
+    Arguments are validated by the caller. Raises Refused (TIER): without a connection nothing of anybody's comes in, so
+    this is where a region that promises residency asks for the tier that has it.
     """
+    if await region.is_resident(session):
+        await tiers.check_feature(session, user_id, Feature.EU_RESIDENCY)
     await tiers.check_room(session, user_id, Limit.CONNECTIONS)
     row = Connection(
         user_id=user_id,

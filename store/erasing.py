@@ -19,7 +19,7 @@ from coco.audit import ACCOUNT_GONE, ERASED, AuditKind
 from coco.errors import NotFound
 from coco.names import temporal_schedule_id
 from store import audit, audit_blanking, credits, locks, results, runs
-from store.tables import ActionRow, AuditRow, Connection, Erasure, Run, ScheduleRow
+from store.tables import ActionRow, AuditRow, Connection, Erasure, Run, ScheduleRow, User
 
 BATCH = 1000
 """Entries blanked in one transaction."""
@@ -78,6 +78,13 @@ async def note_operator(session: AsyncSession, user_id: UUID) -> None:
     if there.first() is None:
         body = {"by": "operator"}
         await audit.append(session, user_id, AuditKind.ACCOUNT_DELETION, actor="system", body=body)
+
+
+async def address(session: AsyncSession, user_id: UUID) -> str | None:
+    """The account's e-mail address; None once it is blanked."""
+    found = await session.execute(select(col(User.email)).where(col(User.id) == user_id))
+    email = found.scalar_one_or_none()
+    return None if email is None or email.startswith("erased:") else email
 
 
 async def connections(session: AsyncSession, user_id: UUID) -> list[UUID]:

@@ -229,13 +229,14 @@ def a_stack(folder: Path, owner_dsn: str, master: str, *, sandbox: str, **settin
     """The whole thing, ready for work, with a Temporal of its own. `folder` needs a short path: sockets live there."""
     (folder / "temporal").mkdir(parents=True)
     with TemporalServer.start(folder / "temporal", ui=True) as temporal:
-        yield from _on(temporal, folder, owner_dsn, master, sandbox, settings)
+        yield from on(temporal, folder, owner_dsn, master, sandbox, settings)
 
 
-def _on(
+def on(
     temporal: TemporalServer, folder: Path, owner_dsn: str, master: str, sandbox: str, settings: dict[str, Any]
 ) -> Iterator[Stack]:
-    port = free_port()
+    """As `a_stack`, with a Temporal that is there."""
+    port = settings.get("public_port") or free_port()
     public_url = f"http://127.0.0.1:{port}"
     variables = {
         "DATABASE_URL": owner_dsn,

@@ -27,7 +27,7 @@ class TemporalServer:
 
     @staticmethod
     @contextmanager
-    def start(folder: Path, *, ui: bool = False) -> Iterator[TemporalServer]:
+    def start(folder: Path, *, ui: bool = False, namespace: str = "default") -> Iterator[TemporalServer]:
         port, http_port, ui_port = free_port(), free_port(), free_port()
         file = folder / "temporal.db"
         arguments = [str(BINARY), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port)]
@@ -36,6 +36,7 @@ class TemporalServer:
         arguments += ["--ui-port", str(ui_port)] if ui else ["--headless"]
         for name in (SEARCH_USER, SEARCH_WORKFLOW, SEARCH_STATE):
             arguments += ["--search-attribute", f"{name}=Keyword"]
+        arguments += ["--namespace", namespace] if namespace != "default" else []
         log = (folder / "temporal.log").open("wb")
         process = subprocess.Popen(arguments, stdout=log, stderr=log)
         try:

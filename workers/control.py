@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 
 from temporalio.worker import Worker
 
@@ -15,8 +16,10 @@ from activities.trusted import TrustedActivities
 from coco import deployment
 from coco.audit_checkpoints import SigningKey
 from coco.names import CONTROL_QUEUE
+from coco.regions import check_host
 from coco.settings import Settings
 from sandbox.container import detect
+from store import region
 from store.database import Database
 from store.roles import Role, role_dsn
 from workers.checkpoints import CheckpointKeeper
@@ -43,6 +46,9 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         raise SystemExit("DATABASE_URL is not set; `coco up` sets it for the embedded default")
     master = deployment.master_key(settings)
     database = Database(role_dsn(settings.database_url.get_secret_value(), Role.CONTROL, master.text))
+    await region.check(database, settings.region)
+    if settings.own_region is not None:
+        check_host(settings.own_region, socket.gethostname())
     kind = await detect(
         None if settings.sandbox == "auto" else settings.sandbox,
         deployment=settings.deployment,

@@ -23,6 +23,7 @@ from coco.names import run_prefix, schedule_prefix, temporal_workflow_id
 from coco.settings import Settings
 from store import erasing, locks, revoking
 from store.database import Database, plain_dsn
+from store.directory import directory_of
 from workers.keyring import KeyRing
 from workers.sandboxes import Sandboxes
 
@@ -44,6 +45,8 @@ class Eraser:
         self._client = client
         self._sandboxes = sandboxes
         self._keyring = keyring
+        self._directory = directory_of(settings)
+        self._region = settings.region
         self._leaving_seconds = 2 * settings.request_timeout_seconds + 5
 
     async def run(self) -> None:
@@ -90,6 +93,7 @@ class Eraser:
             await erasing.destroy_keys(session)
         self._keyring.forget(user_id)
         await self._step(user_id, "rows")
+        await self._leave_directory(user_id)
         async with self._db.user(user_id) as session:
             await erasing.remove_rows(session)
         await self._step(user_id, "audit")
@@ -105,6 +109,15 @@ class Eraser:
         if finished:
             log.info("account %s is erased", user_id)
         return finished
+
+    async def _leave_directory(self, user_id: UUID) -> None:
+        """While the address is still known here."""
+        if self._directory is None or self._region is None:
+            return
+        async with self._db.user(user_id) as session:
+            email = await erasing.address(session, user_id)
+        if email is not None:
+            await self._directory.release(email, self._region)
 
     async def _step(self, user_id: UUID, step: str) -> None:
         async with self._db.user(user_id) as session:

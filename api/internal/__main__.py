@@ -15,6 +15,7 @@ from api.shell import Shell
 from api.startup import database_as
 from coco.deployment import master_key
 from coco.settings import Settings
+from store import region
 from store.roles import Role
 
 
@@ -34,6 +35,8 @@ async def main() -> None:
         server(Shell(codec, codec_origins, max_bytes=MAX_BYTES), settings.internal_host, settings.codec_port),
     ]
     try:
+        for database in (api, control):
+            await region.check(database, settings.region)
         await serve(*servers)
     finally:
         await api.close()

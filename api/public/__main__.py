@@ -10,6 +10,7 @@ from api.serving import serve, server
 from api.startup import database_as
 from coco.deployment import master_key
 from coco.settings import Settings
+from store import region
 from store.roles import Role
 
 
@@ -18,6 +19,7 @@ async def main() -> None:
     master = master_key(settings)
     database = database_as(settings, Role.API, master, pool_size=10)
     try:
+        await region.check(database, settings.region)
         await serve(server(public_app(settings, database, master), settings.public_host, settings.public_port))
     finally:
         await database.close()

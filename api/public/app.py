@@ -40,6 +40,7 @@ from coco.errors import CocoError
 from coco.keys import MasterKey
 from coco.settings import Settings
 from store.database import Database
+from store.directory import directory_of
 
 TITLE = "Coco"
 DESCRIPTION = (
@@ -60,6 +61,7 @@ def make_parts(settings: Settings, database: Database, master: MasterKey) -> Par
         throttle=Throttle(),
         hub=Hub(database.dsn),
         waker=Waker(settings, database),
+        directory=directory_of(settings),
     )
 
 

@@ -22,6 +22,7 @@ from api.tokens import Tokens
 from coco.keys import MasterKey
 from coco.settings import Settings
 from store.database import Database
+from store.directory import Directory
 
 
 @dataclass
@@ -37,6 +38,8 @@ class Parts:
     throttle: Throttle
     hub: Hub
     waker: Waker
+    directory: Directory | None = None
+    """Which region an address has its account in; None where there are no regions."""
     sealing_wait_seconds: float = 30.0
     """How long adding a credential waits for the user's first sandbox to publish its key."""
     check_wait_seconds: float = 10.0

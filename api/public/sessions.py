@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -11,9 +12,12 @@ from email_validator import EmailNotValidError, validate_email
 from api.public.parts import Parts
 from api.throttle import sign_in_limits, sign_up_limits
 from api.tokens import Identity, not_signed_in
-from coco.errors import Code, InvalidInput, Refused
+from coco.errors import CocoError, Code, InvalidInput, Refused
+from coco.regions import Elsewhere
 from store import accounts
 from store.tables import utc_now
+
+log = logging.getLogger("coco.api")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,10 @@ class SignedIn:
 
 
 async def sign_up(parts: Parts, *, email: str, name: str, password: str, address: str) -> SignedIn:
-    """A new account, signed in. Raises InvalidInput, Conflict, TooManyRequests."""
+    """A new account of this region, signed in. Raises InvalidInput, Conflict, TooManyRequests.
+
+    Another region is chosen at that region's own address, so that nothing of its tenant comes here, not even the name.
+    """
     try:
         email = validate_email(email.strip(), check_deliverability=False).normalized.lower()
     except EmailNotValidError as error:
@@ -41,6 +48,9 @@ async def sign_up(parts: Parts, *, email: str, name: str, password: str, address
     parts.throttle.check(limits)
     password_hash = await parts.passwords.hash(password)
     parts.throttle.count(limits)
+    if parts.directory is not None and parts.settings.region is not None:
+        # First: of two sign-ups at once in two regions, one goes on. Left behind, it lets this region alone try again.
+        await parts.directory.claim(email, parts.settings.region)
     user_id = await accounts.sign_up(parts.database, parts.master, email=email, name=name, password_hash=password_hash)
     return await _open(parts, user_id, address)
 
@@ -56,6 +66,8 @@ async def sign_in(parts: Parts, *, email: str, password: str, address: str) -> S
         if found is not None:
             async with parts.writing(found.user_id) as session:
                 await accounts.note_failed_sign_in(session, found.user_id, address)
+        else:
+            await _refuse_of_another_region(parts, email)
         raise Refused("This address and password do not go together.", code=Code.UNAUTHENTICATED)
     parts.throttle.clear(limits[0])
     if parts.passwords.needs_rehash(found.password_hash):
@@ -63,6 +75,22 @@ async def sign_in(parts: Parts, *, email: str, password: str, address: str) -> S
         async with parts.writing(found.user_id) as session:
             await accounts.set_password_hash(session, found.user_id, renewed)
     return await _open(parts, found.user_id, address)
+
+
+async def _refuse_of_another_region(parts: Parts, email: str) -> None:
+    """Raises Refused (WRONG_REGION) with where to go, where an address without account here has one elsewhere.
+
+    Without the directory, nobody with an account here is kept out: the answer is that of an unknown address.
+    """
+    if parts.directory is None or "\0" in email:
+        return
+    try:
+        region = await parts.directory.find(email)
+    except CocoError:
+        log.warning("a sign-in could not be routed: the directory does not answer")
+        return
+    if region is not None and region != parts.settings.region and region in parts.settings.all_regions:
+        raise Elsewhere(parts.settings.all_regions[region].url)
 
 
 async def refresh(parts: Parts, token: str) -> SignedIn:

@@ -6,14 +6,17 @@ import asyncio
 import logging
 import resource
 import signal
+import socket
 import sys
 
 from coco import deployment
 from coco.errors import CocoError
 from coco.processes import no_core_dumps
+from coco.regions import check_host
 from coco.settings import Settings
 from sandbox.gateway.folders import GatewayRunning
 from sandbox.gateway.service import Gateway
+from store import region
 from store.database import Database
 from store.roles import Role, role_dsn
 
@@ -30,6 +33,9 @@ async def main(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
+        await region.check(database, settings.region)
+        if settings.own_region is not None:
+            check_host(settings.own_region, socket.gethostname())
         async with Gateway.serving(settings, database, master, deployment.verifying_key(settings)):
             await stop.wait()
             log.info("stopping; what is being sent is seen through")

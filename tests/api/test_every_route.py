@@ -63,6 +63,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/account/delete"): Route(
         "foreign", form=lambda card: {"confirm": "ada@example.com", "password": PASSWORD}, status=(422,)
     ),
+    ("GET", "/api/v1/auth/regions"): Route("open"),
     ("POST", "/api/v1/auth/sign-up"): Route("open"),
     ("POST", "/api/v1/auth/login"): Route("open"),
     ("POST", "/api/v1/auth/refresh"): Route("open"),

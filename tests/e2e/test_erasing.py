@@ -67,7 +67,7 @@ def volume_of(stack: Stack, person: Person) -> Any:
 
 async def encrypted(stack: Stack, person: Person, run_id: str) -> list[Payload]:
     """Every payload of a run as Temporal has it."""
-    client = await Client.connect(stack.temporal.address)
+    client = await Client.connect(stack.temporal.address, namespace=stack.settings.temporal_namespace)
     history = await client.get_workflow_handle(temporal_workflow_id(person.user_id, run_id)).fetch_history()
     return [item for event in history.events for item in payloads(event)]
 

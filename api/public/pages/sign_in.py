@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -16,6 +16,7 @@ from api.public.pages.render import page
 from api.public.pages.visitor import OwnForm, StrangersForm, VisitorDep, check_origin, text_of
 from api.public.parts import Parts, PartsDep
 from coco.errors import CocoError, Code, Refused
+from coco.regions import Elsewhere
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,11 +35,15 @@ def local(target: str) -> str:
     return target
 
 
-def _form(request: Request, parts: Parts, template: str, *, status: int = 200, **context: str) -> HTMLResponse:
+def _form(request: Request, parts: Parts, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A form for somebody who is not signed in, bound to a cookie that no other site can set."""
     kept = form_cookie(parts, request)
     bound_to = kept or secrets.token_urlsafe(32)
-    filled = {"email": "", "name": "", "next": "/"} | context
+    regions = [
+        {"title": item.title, "url": item.url, "here": name == parts.settings.region}
+        for name, item in parts.settings.all_regions.items()
+    ]
+    filled: dict[str, Any] = {"email": "", "name": "", "next": "/", "regions": regions, "elsewhere": ""} | context
     response = page(template, status=status, csrf=parts.tokens.form_token(bound_to), **filled)
     if kept is None:
         set_form_cookie(parts, response, bound_to)
@@ -59,7 +64,11 @@ async def login(request: Request, form: StrangersForm, parts: PartsDep, address:
         signed_in = await sessions.sign_in(parts, email=email, password=text_of(form, "password"), address=address)
     except (CocoError, TooManyRequests) as error:
         status, _, message = describe(error)
-        return _form(request, parts, "login.html", status=status, problem=message, email=email, next=target)
+        # A link, and no redirection of the form: what was typed here goes nowhere else.
+        there = f"{error.url}/login" if isinstance(error, Elsewhere) else ""
+        return _form(
+            request, parts, "login.html", status=status, problem=message, email=email, next=target, elsewhere=there
+        )
     response = RedirectResponse(target, status_code=303)
     remember(parts, response, signed_in)
     return response

@@ -66,6 +66,25 @@ def _out(signed_in: sessions.SignedIn) -> TokensOut:
     )
 
 
+class RegionOut(Told):
+    id: str
+    title: str
+    url: str
+    """Where to sign up for it; its accounts sign in there."""
+    here: bool
+    """Whether it is the region of this address."""
+
+
+@router.get("/regions")
+async def regions(parts: PartsDep) -> list[RegionOut]:
+    """The regions that an account can live in, chosen by signing up at its address; none where there are no regions."""
+    settings = parts.settings
+    return [
+        RegionOut(id=name, title=item.title, url=item.url, here=name == settings.region)
+        for name, item in settings.all_regions.items()
+    ]
+
+
 @router.post("/sign-up", status_code=201)
 async def sign_up(body: SignUp, parts: PartsDep, address: Address) -> TokensOut:
     """Makes an account, with 1,000 free credits, and signs it in."""
