@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -27,6 +29,18 @@ from workers.wiping import empty, remove
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+LONGEST_PAUSE = 60.0
+"""Seconds between looks at a revocation that cannot be seen through yet: from one second, doubled each time."""
+
+
+@dataclass
+class _Owed:
+    """What stays owed to a user after a look at it."""
+
+    connections: frozenset[UUID]
+    pause: float
+    again_at: float
+    """By time.monotonic()."""
 
 
 class Sandboxes:
@@ -38,6 +52,7 @@ class Sandboxes:
         self._settings = settings
         self._admin = AdminClient(settings.run_dir)
         self._locks: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._owed: dict[UUID, _Owed] = {}
 
     async def ensure(self, user_id: UUID) -> None:
         """Has the user's sandbox running; one that is alive is left alone.
@@ -114,16 +129,30 @@ class Sandboxes:
             log.info("stopped the idle sandbox of user %s", user_id)
 
     async def see_purges_through(self) -> None:
-        """Stops and empties the sandboxes of those who revoked a connection, and removes what has come since."""
+        """Stops and empties the sandboxes of those who revoked a connection, and removes what has come since.
+
+        What stays owed (a sending of theirs is not recorded yet) is looked at again after a pause that grows: emptying
+        a stopped sandbox again changes nothing.
+        """
         async with self._db.system() as session:
             owed = await revoking.owed(session)
+        for user_id in self._owed.keys() - owed.keys():
+            del self._owed[user_id]
         for user_id, connections in owed.items():
+            before = self._owed.get(user_id)
+            if before is not None and before.connections >= set(connections) and time.monotonic() < before.again_at:
+                continue
+            left = frozenset(connections)
             try:
                 await self._purge(user_id, connections)
                 async with self._locks[user_id]:
-                    await self._wipe(user_id, connections)
+                    left = await self._wipe(user_id, connections)
             except Exception:
                 log.exception("what user %s revoked is not removed everywhere yet; trying again", user_id)
+            if left:
+                same = before is not None and before.connections >= left
+                pause = min(LONGEST_PAUSE, 2 * before.pause) if same and before is not None else SWEEP_SECONDS
+                self._owed[user_id] = _Owed(left, pause, time.monotonic() + pause)
 
     async def _purge(self, user_id: UUID, connections: list[UUID]) -> None:
         wait = 2 * self._settings.request_timeout_seconds + 5
@@ -133,7 +162,8 @@ class Sandboxes:
                 await revoking.has_left(session, connection_id, wait)
                 await revoking.purge_if_revoked(session, user_id, connection_id)
 
-    async def _wipe(self, user_id: UUID, connections: list[UUID]) -> None:
+    async def _wipe(self, user_id: UUID, connections: list[UUID]) -> frozenset[UUID]:
+        """The connections whose data stays owed."""
         async with self._db.user(user_id) as session:
             await locks.until_commit(session, _lock(user_id))
             row = await session.get(SandboxRow, user_id)
@@ -141,11 +171,14 @@ class Sandboxes:
             if row is None or row.state != "running":
                 await self._kind.stop(str(user_id))
                 await self._empty(user_id, connections)
+        left = set(connections)
         for connection_id in connections:
             async with self._db.user(user_id) as session:
                 gone = await revoking.see_through(session, user_id, connection_id)
             if gone:
+                left.discard(connection_id)
                 log.info("removed what user %s had read through connection %s", user_id, connection_id)
+        return frozenset(left)
 
     async def destroy(self, user_id: UUID) -> None:
         """Ends a sandbox for good: with its volume, its socket and its token. Repeating it changes nothing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from itertools import pairwise
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +17,8 @@ from tests.conftest import Postgres
 from tests.gateway.harness import a_stage
 from tests.hermes.test_in_a_sandbox import of_kind
 from tests.sandbox.conftest import KINDS
-from workers.sandboxes import Sandboxes
+from workers import sandboxes as keeping_them
+from workers.sandboxes import LONGEST_PAUSE, Sandboxes
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -57,3 +59,68 @@ async def test_a_revocation_that_waits_for_a_provider_holds_up_no_sandbox(
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
             await leaving.close()
+
+
+async def test_a_purge_that_has_to_wait_for_a_record_empties_its_volume_ever_less_often(
+    postgres: Postgres, short_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = short_dir / uuid4().hex[:8]
+    kind = await of_kind("bubblewrap", f"test-{secrets.token_hex(4)}", folder)
+    async with a_stage(postgres, folder) as stage:
+        ada = await stage.person()
+        connection, other = [await ada.connect("hubspot", "http://127.0.0.1:9") for _ in range(2)]
+        run = await ada.run(connection, other)
+        row = await ada.propose(run, connection, "contacts.create", {"properties": {"email": "a@example.test"}})
+        await ada.set_run(run.id, state="waiting")
+        await ada.grant(row)
+        with postgres.connect() as owner:
+            # A sending whose answer is kept and not recorded yet: it is needed until it is.
+            owner.execute(
+                "INSERT INTO effects (action_id, user_id, jti, request_digest, state, started_at, detail) "
+                "SELECT action_id, user_id, jti, digest, 'sending', now(), '{}' FROM grants WHERE action_id = %s",
+                (row.id,),
+            )
+            owner.execute("UPDATE sandboxes SET state = 'stopped' WHERE user_id = %s", (ada.user_id,))
+        volume = stage.settings.state_dir / "volumes" / str(ada.user_id)
+        volume.mkdir(parents=True)
+        keeping = Sandboxes(postgres.control, kind, stage.settings)
+        clock = Clock()
+        monkeypatch.setattr(keeping_them, "time", clock)
+
+        async def emptied() -> bool:
+            (volume / "left").write_text("x")
+            await keeping.see_purges_through()
+            return not (volume / "left").exists()
+
+        async with postgres.api.user(ada.user_id) as session:
+            await connections.set_state(session, ada.user_id, connection.id, "revoked")
+        looks = []
+        for second in range(400):
+            clock.now = float(second)
+            if await emptied():
+                looks.append(second)
+        gaps = [after - before for before, after in pairwise(looks)]
+        assert gaps == sorted(gaps)
+        assert gaps[:4] == [1, 2, 4, 8]
+        assert gaps[-1] == LONGEST_PAUSE
+        # Another revocation does not wait for this one, and its data is gone at once.
+        async with postgres.api.user(ada.user_id) as session:
+            await connections.set_state(session, ada.user_id, other.id, "revoked")
+        assert await emptied()
+        owed = {item.id: item.purge_owed_at is not None for item in await ada.rows(Connection)}
+        assert owed == {connection.id: True, other.id: False}
+        # Once the sending is recorded, the rest follows at the next look.
+        with postgres.connect() as owner:
+            owner.execute("UPDATE effects SET state = 'turned_away' WHERE action_id = %s", (row.id,))
+        clock.now += LONGEST_PAUSE + 1
+        assert await emptied()
+        assert {item.purge_owed_at for item in await ada.rows(Connection)} == {None}
+
+
+class Clock:
+    """In the place of `time`: only what is asked of it."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
