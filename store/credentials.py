@@ -276,13 +276,41 @@ async def renewable(session: AsyncSession, user_id: UUID, connection_id: UUID) -
     return found is not None and found.refresh_fingerprint is not None and found.created_at < utc_now() - YOUNG
 
 
-async def refreshed(session: AsyncSession, user_id: UUID, connection_id: UUID, fresh: Kept) -> None:
-    """New tokens in the place of the ones before. Raises NotFound where the connection may not be used any more."""
+async def refreshed(
+    session: AsyncSession,
+    user_id: UUID,
+    connection_id: UUID,
+    fresh: Kept,
+    *,
+    scopes: list[str] | None = None,
+    reason: str = "",
+) -> None:
+    """New tokens in the place of the ones before; with `scopes`, where they allow less than those did, what they allow
+    and why. Raises NotFound where the connection may not be used any more."""
     connection = await own(session, Connection, connection_id, user_id, "connection", lock=True)
     if connection.state not in {ConnectionState.ACTIVE, ConnectionState.READ_ONLY}:
         raise NotFound("There is no such connection to refresh.")
     await _replace(session, connection, fresh, utc_now())
     await _change(session, connection, credential_expires_at=fresh.expires_at)
+    before = list(connection.scopes)
+    if scopes is None or scopes == before:
+        return
+    await _change(session, connection, scopes=scopes, reason=reason)
+    await audit.append(
+        session,
+        user_id,
+        AuditKind.CREDENTIAL_SET,
+        actor="system",
+        body={
+            "connection": str(connection.id),
+            "title": connection.title,
+            "method": connection.method,
+            "check": "renewed",
+            "scopes": {"from": before, "to": scopes},
+        },
+    )
+    await events.tell(session, user_id, "connection", body={"id": str(connection.id), "scopes": scopes})
+    await revoking.wake_dependents(session, user_id, connection.id)
 
 
 async def needs_reconnection(session: AsyncSession, user_id: UUID, connection_id: UUID, reason: str) -> None:

@@ -37,6 +37,8 @@ class Provider:
         """Scopes that the person agrees to; None: all that were asked for."""
         self.more: list[str] = []
         """Scopes that come along with them, as where somebody had agreed to more at another time."""
+        self.lost: list[str] = []
+        """Scopes that a renewal does not give any more: an administrator has taken them away meanwhile."""
         self.slow = 0.0
 
     def authorize(self, query: dict[str, str]) -> str | None:
@@ -73,7 +75,9 @@ class Provider:
             return 200, self.issue(known["scopes"])
         if form.get("grant_type") == "refresh_token":
             scopes = self.refresh.pop(form.get("refresh_token", ""), None)
-            return (400, {"error": "invalid_grant"}) if scopes is None else (200, self.issue(scopes))
+            if scopes is None:
+                return 400, {"error": "invalid_grant"}
+            return 200, self.issue([item for item in scopes if item not in self.lost])
         return 400, {"error": "unsupported_grant_type"}
 
     def issue(self, scopes: list[str]) -> dict[str, Any]:
@@ -96,7 +100,7 @@ class Provider:
         return 200 if scope in known["scopes"] else 403
 
     def control(self, order: dict[str, Any]) -> dict[str, Any]:
-        for name in ("life", "grant", "more", "slow"):
+        for name in ("life", "grant", "more", "lost", "slow"):
             if name in order:
                 setattr(self, name, order[name])
         if order.get("revoke"):

@@ -63,3 +63,12 @@ def agreed(known: Connector, ticked: Collection[str], named: Collection[str] | N
         for scope in known.scopes
         if scope.name in ticked and (named is None or (scope.asked_as or scope.name) in named)
     ]
+
+
+def narrowed(known: Connector, granted: Collection[str], named: Collection[str] | None) -> list[str]:
+    """What is left of a connection's scopes once its tokens were renewed with those that the provider names. Renewal
+    never adds one, and an answer that names none changes none (RFC 6749, section 6)."""
+    if named is None:
+        return list(granted)
+    left = set(agreed(known, granted, named))
+    return [name for name in granted if name in left]

@@ -13,7 +13,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from activities.connectors.base import Connector
-from activities.connectors.granted import agreed, needed_to_check, plainly
+from activities.connectors.granted import agreed, narrowed, needed_to_check, plainly
 from activities.connectors.registry import connector
 from coco.errors import CocoError, Code, Conflict, Refused
 from coco.gateway_protocol import (
@@ -44,6 +44,7 @@ from store.tables import Connection, CredentialAttempt, utc_now
 
 JUST_NOW = timedelta(seconds=10)
 """Tokens this young are not refreshed again: whoever asks has not taken them in yet."""
+LESS = "{title} does not allow this any more: {lost}. Connect the account again to allow it."
 RECONNECT = "{title} does not accept this sign-in any more. Connect the account again."
 
 
@@ -134,7 +135,11 @@ class Checks:
             async with self._db.user(user_id) as session:
                 if isinstance(answer, Granted):
                     fresh = self._sealed(public_key, answer.tokens)
-                    await credentials.refreshed(session, user_id, row.id, fresh)
+                    scopes = narrowed(known, row.scopes, answer.scopes)
+                    reason = LESS.format(
+                        title=known.title, lost=plainly(known, [name for name in row.scopes if name not in scopes])
+                    )
+                    await credentials.refreshed(session, user_id, row.id, fresh, scopes=scopes, reason=reason)
                 elif answer.kind == "invalid":
                     reason = RECONNECT.format(title=known.title)
                     await credentials.needs_reconnection(session, user_id, row.id, reason)

@@ -17,14 +17,16 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from activities.connectors.base import ConnectionInfo
 from activities.connectors.granted import minimum
 from activities.connectors.registry import connector
 from api.passwords import Passwords
 from api.public.app import create_app, make_parts
 from api.shell import Shell
+from coco.gateway_protocol import Credential
 from coco.settings import Settings
 from sandbox.gateway.token import write_token
-from store.tables import ReadRow
+from store.tables import AuditRow, ReadRow
 from tests import oauth_provider
 from tests.api.people import BASE, code, sign_up
 from tests.api.people import Person as Owner
@@ -236,7 +238,6 @@ async def test_tokens_are_nowhere_but_in_the_sandbox(desk: Desk) -> None:
 
 async def _read(desk: Desk, connection_id: str) -> Any:
     """One read as a playbook makes it, in this process, with the sandbox's real key chain over its socket."""
-    from activities.connectors.base import ConnectionInfo
     from activities.sandbox_reader import GatewayReader
     from workers.gateway_client import GatewayClient
     from workers.keychain import KeyChain, user_keys
@@ -277,6 +278,48 @@ async def test_a_token_that_the_provider_ended_early_is_refreshed_and_the_read_g
     assert (await desk.connection(told["id"]))["state"] == "active"
     reads = [row for row in await desk.person.rows(ReadRow) if str(row.connection_id) == told["id"]]
     assert reads[-1].response["status"] == 200
+
+
+async def test_a_renewal_with_fewer_scopes_takes_away_what_is_not_allowed_any_more(desk: Desk) -> None:
+    """At the gateway, which is the last to look; what was granted before stays on record, and comes back by signing in
+    again alone."""
+    from tests.gateway.harness import Refused
+
+    lost = "crm.objects.contacts.write"
+    told = await desk.sign_in()
+    assert lost in told["scopes"]
+    info = ConnectionInfo(id=UUID(told["id"]), connector="hubspot", title="A")
+    run = await desk.person.run(info)
+    row = await desk.person.propose(run, info, "contacts.create", {"properties": {"email": "a@example.test"}})
+    await desk.person.set_run(run.id, state="waiting")
+    grant = await desk.person.grant(row)
+    _older(desk, told["id"])
+    desk.provider.control(expire=True, lost=[lost])
+    await _read(desk, told["id"])
+    now = await desk.connection(told["id"])
+    assert (now["state"], now["scopes"]) == ("active", [name for name in told["scopes"] if name != lost])
+    assert "does not allow this any more: " in now["reason"]
+    assert "contacts" in now["reason"]
+    [entry] = [
+        item.body
+        for item in await desk.person.rows(AuditRow)
+        if item.kind == "credential_set" and item.body["connection"] == told["id"] and item.actor == "system"
+    ]
+    assert (entry["check"], entry["scopes"]) == ("renewed", {"from": told["scopes"], "to": now["scopes"]})
+    # Approved before, with a grant that is good: refused by the gateway, and nothing leaves.
+    before = len(desk.provider.control()["log"])
+    token = desk.provider.control()["access"][-1]
+    with pytest.raises(Refused) as caught:
+        await desk.person.ask("Send", desk.person.sending(row, grant, Credential(scheme="bearer", secret=token)))
+    assert caught.value.code == "forbidden"
+    assert len(desk.provider.control()["log"]) == before
+    # A renewal never gives back what one took away: a person does, at the provider.
+    desk.provider.control(expire=True, lost=[])
+    _older(desk, told["id"])
+    await _read(desk, told["id"])
+    assert (await desk.connection(told["id"]))["scopes"] == now["scopes"]
+    again = await desk.sign_in(connection_id=told["id"])
+    assert (again["scopes"], again["reason"]) == (told["scopes"], "")
 
 
 async def test_refreshes_at_the_same_time_are_one(desk: Desk) -> None:
