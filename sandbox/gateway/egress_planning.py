@@ -36,7 +36,7 @@ from store.tables import Connection, QuestionRow, Run, Workflow, utc_now
 PLANNING_STATES = frozenset({"starting", "planning", "asking"})
 """States of a run in which its sandbox reads and plans."""
 
-READ_HEADERS = frozenset({"accept", "accept-language", "content-type"})
+READ_HEADERS = frozenset({"accept", "accept-language", "anthropic-version", "content-type"})
 """Headers a read may carry, each once."""
 READ_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
 """What a read may say that its body is: never a form, which may carry another method."""
