@@ -180,11 +180,25 @@ def test_nothing_readable_is_left(stack: Stack, person: Person) -> None:
     assert report.problems == []
     ledger_balances(stack, person)
     # The other user's things are as they were, and go on.
-    assert others(stack, person).keys() >= others_rows.keys()
+    left = others(stack, person)
+    for table in (
+        "user_keys",
+        "connections",
+        "sealed_credentials",
+        "workflows",
+        "runs",
+        "reads",
+        "actions",
+        "sandboxes",
+    ):
+        assert left[table] == others_rows[table], table
     assert other.state(other_run) == "waiting"
     for action in other.run(other_run)["actions"]:
         other.reject(action)
     other.until(other_run, "done")
+    # Theirs too, so that nobody else's test finds what they read.
+    delete(other)
+    until_erased(stack, other)
     other.http.close()
     operator.http.close()
 
