@@ -7,12 +7,13 @@ gave: a sandbox that brings another credential gets a refusal and no call is mad
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from activities.connectors.base import Connector
+from activities.connectors.base import Connector, Route
 from activities.connectors.granted import agreed, narrowed, needed_to_check, plainly
 from activities.connectors.registry import connector
 from coco.errors import CocoError, Code, Conflict, Refused
@@ -33,10 +34,10 @@ from sandbox.gateway.delivery.addresses import AddressPolicy
 from sandbox.gateway.egress_credentials import team_own
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_oauth import Denied, Granted, exchange_code, refresh_tokens
-from sandbox.gateway.egress_probe import Found, probe
+from sandbox.gateway.egress_probe import Called, Found, check_route, probe
 from sandbox.gateway.egress_tests import Tests
 from sandbox.gateway.leaving import Leaving
-from store import connection_tests, credentials, reads, sandboxes
+from store import calls, connection_tests, credentials, reads, sandboxes
 from store.credentials import Kept
 from store.database import Database
 from store.owned import own
@@ -44,6 +45,8 @@ from store.tables import Connection, CredentialAttempt, utc_now
 
 JUST_NOW = timedelta(seconds=10)
 """Tokens this young are not refreshed again: whoever asks has not taken them in yet."""
+TOKENS = Route(method="POST", path="/token", access="read", operation="sign_in.tokens")
+"""How the log names a request to the provider's token address, whatever that is."""
 LESS = "{title} does not allow this any more: {lost}. Connect the account again to allow it."
 RECONNECT = "{title} does not accept this sign-in any more. Connect the account again."
 
@@ -101,7 +104,9 @@ class Checks:
             answer: Granted | Denied = Denied(kind="setup")
             if client is not None:
                 async with self._going_out(attempt):
+                    started = time.monotonic()
                     answer = await exchange_code(client, known, message.code, self._policy, self._seconds)
+                await self._note_tokens(row, answer, started)
             if isinstance(answer, Denied):
                 return await self._ended(user_id, attempt, _denied(known, answer))
             return await self._keep_tokens(user_id, attempt, row, known, answer)
@@ -131,6 +136,7 @@ class Checks:
             async with self._leaving.through(row.id):
                 async with self._db.user(user_id) as session:
                     await reads.usable(session, user_id, row.id, gated=False)
+                started = time.monotonic()
                 answer = await refresh_tokens(client, known, message.refresh, self._policy, self._seconds)
             async with self._db.user(user_id) as session:
                 if isinstance(answer, Granted):
@@ -143,6 +149,8 @@ class Checks:
                 elif answer.kind == "invalid":
                     reason = RECONNECT.format(title=known.title)
                     await credentials.needs_reconnection(session, user_id, row.id, reason)
+            # After the tokens are kept: a rotated refresh token must not be lost to a line in a log.
+            await self._note_tokens(row, answer, started)
         if isinstance(answer, Denied):
             if answer.kind == "invalid":
                 raise Refused("the provider refuses to refresh", code=Code.CONNECTION_UNUSABLE)
@@ -205,8 +213,34 @@ class Checks:
             yield
 
     async def _probe(self, attempt: CredentialAttempt, row: Connection, credential: Credential) -> Found:
+        known = connector(row.connector)
         async with self._going_out(attempt):
-            return await probe(connector(row.connector), row, credential, self._policy, self._seconds)
+            found = await probe(known, row, credential, self._policy, self._seconds)
+        if found.called is not None:
+            await self._note(row, check_route(known), found.called)
+        return found
+
+    async def _note(self, row: Connection, route: Route, called: Called) -> None:
+        """A line in the connection's log of calls."""
+        async with self._db.user(row.user_id) as session:
+            await calls.note(
+                session,
+                row.user_id,
+                row.id,
+                "check",
+                operation=route.operation,
+                method=route.method,
+                path=route.path,
+                status=called.status,
+                outcome=called.outcome,
+                seconds=called.seconds,
+            )
+
+    async def _note_tokens(self, row: Connection, answer: Granted | Denied, started: float) -> None:
+        outcome: calls.Outcome = "answered"
+        if isinstance(answer, Denied) and answer.kind != "setup":
+            outcome = "refused" if answer.kind == "invalid" else "no_answer"
+        await self._note(row, TOKENS, Called(outcome=outcome, seconds=time.monotonic() - started))
 
     async def _keep_tokens(
         self, user_id: UUID, attempt: CredentialAttempt, row: Connection, known: Connector, answer: Granted

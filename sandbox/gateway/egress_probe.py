@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from activities.connectors.base import ConnectionInfo, Connector
+import time
+
+from activities.connectors.base import ConnectionInfo, Connector, Route
 from activities.connectors.granted import needed_to_check, plainly
 from coco.errors import CocoError, Code, InvalidInput, Refused
 from coco.gateway_protocol import Credential
 from coco.requests import Frozen, PreparedRequest, ProviderResponse
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable
-from sandbox.gateway.delivery.link import Link, ReadLink, check_credential
+from sandbox.gateway.delivery.link import CredentialRefused, Link, ReadLink, check_credential
 from sandbox.gateway.delivery.opening import open_link
+from store import calls
 from store.credentials import Outcome
 from store.tables import Connection
+
+SIGN_IN = Route(method="AUTH", path="/", access="read", operation="sign_in")
+"""How the log names a check that signs in and asks for nothing."""
+
+
+class Called(Frozen):
+    """The call that a check made, for the connection's log."""
+
+    status: int | None = None
+    outcome: calls.Outcome
+    seconds: float = 0.0
 
 
 class Found(Frozen):
@@ -19,6 +33,13 @@ class Found(Frozen):
 
     outcome: Outcome
     reason: str = ""
+    called: Called | None = None
+    """None where nothing was said to the provider."""
+
+
+def check_route(known: Connector) -> Route:
+    """How the log names a connector's check."""
+    return SIGN_IN if known.check is None else known.read(known.check.operation).route
 
 
 def check_request(known: Connector, row: Connection) -> PreparedRequest | None:
@@ -40,32 +61,50 @@ async def probe(
         return Found(outcome="refused", reason=f"It cannot be used as it is: {error}.")
     except Refused:
         return Found(outcome="refused", reason=f"{known.title} takes another kind of credential.")
+    started = time.monotonic()
+
+    def called(outcome: calls.Outcome, status: int | None = None) -> Called:
+        return Called(status=status, outcome=outcome, seconds=time.monotonic() - started)
+
     try:
         link = await open_link(known, row.base_url, credential, policy, seconds)
     except Unreachable as error:
-        return Found(outcome="unreachable", reason=f"{known.title} could not be reached: {error}.")
+        reason = f"{known.title} could not be reached: {error}."
+        return Found(outcome="unreachable", reason=reason, called=called("no_answer"))
     except Refused as error:
-        # Where the protocol signs in by itself, this is its answer; else it is the address.
-        return Found(outcome="refused", reason=f"It was not accepted: {error}.")
+        # Where the protocol signs in by itself, this is its answer; else it is the address, and nothing was called.
+        line = called("refused") if isinstance(error, CredentialRefused) else None
+        return Found(outcome="refused", reason=f"It was not accepted: {error}.", called=line)
     try:
-        return await _ask(known, row, link, seconds)
+        found, status, outcome = await _ask(known, row, link, seconds)
     finally:
         await link.close()
+    return found if outcome is None else found.model_copy(update={"called": called(outcome, status)})
 
 
-async def _ask(known: Connector, row: Connection, link: Link, seconds: float) -> Found:
+async def _ask(
+    known: Connector, row: Connection, link: Link, seconds: float
+) -> tuple[Found, int | None, calls.Outcome | None]:
+    """What was found; the answer's status; how the log calls it, None where nothing was asked."""
     request = check_request(known, row)
     if request is None:
-        return Found(outcome="unchecked" if known.protocol == "http" else "works")
+        signed_in = known.protocol != "http"
+        found = Found(outcome="works" if signed_in else "unchecked")
+        return found, None, "answered" if signed_in else None
     if not isinstance(link, ReadLink):
         raise Refused("this provider has no reads", code=Code.NOT_IN_MANIFEST)
     answer = await link.exchange(request, seconds)
     if answer.too_large:
-        return Found(outcome="refused", reason=f"{known.title} does not answer at this address as it should.")
+        reason = f"{known.title} does not answer at this address as it should."
+        return Found(outcome="refused", reason=reason), answer.status, "answered"
     response = answer.response
     if response is None or not answer.complete:
-        return Found(outcome="unreachable", reason=f"{known.title} gave no answer. Try again later.")
-    return judged(known, response)
+        reason = f"{known.title} gave no answer. Try again later."
+        outcome: calls.Outcome = "no_answer" if answer.status is None else "answered"
+        return Found(outcome="unreachable", reason=reason), answer.status, outcome
+    if known.credential_refused(response):
+        return judged(known, response), response.status, "refused"
+    return judged(known, response), response.status, "throttled" if known.limited(response) else "answered"
 
 
 def judged(known: Connector, response: ProviderResponse) -> Found:

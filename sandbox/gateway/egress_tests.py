@@ -11,7 +11,7 @@ import math
 import os
 from uuid import UUID
 
-from activities.connectors.base import Connector, Route
+from activities.connectors.base import Connector
 from activities.connectors.registry import connector
 from coco.errors import CocoError, Code, Later, Refused
 from coco.gateway_protocol import Credential
@@ -19,15 +19,12 @@ from coco.keys import MasterKey
 from sandbox.gateway.carrying import About, Carrier
 from sandbox.gateway.delivery.link import CredentialRefused
 from sandbox.gateway.egress_credentials import team_own, to_use
-from sandbox.gateway.egress_probe import Found, check_request, judged
+from sandbox.gateway.egress_probe import Found, check_request, check_route, judged
 from store import credentials
 from store.connection_tests import USABLE
 from store.database import Database
 from store.owned import own
 from store.tables import Connection
-
-SIGN_IN = Route(method="AUTH", path="/", access="read", operation="sign_in")
-"""How the log names a test that signs in and asks for nothing."""
 
 
 class Tests:
@@ -73,8 +70,7 @@ class Tests:
             return _no_finding(f"{known.title} does not answer at this address as it should.")
 
     async def _asked(self, user_id: UUID, row: Connection, known: Connector, brought: Credential) -> Found:
-        route = SIGN_IN if known.check is None else known.read(known.check.operation).route
-        about = About(user_id=user_id, connection=row, connector=known, route=route, kind="check")
+        about = About(user_id=user_id, connection=row, connector=known, route=check_route(known), kind="check")
         answer = await self._carrier.test(about, check_request(known, row), brought)
         if answer is None:
             return Found(outcome="works")

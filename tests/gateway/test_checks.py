@@ -16,7 +16,7 @@ from coco.gateway_protocol import Credential
 from coco.requests import Frozen
 from coco.sealing import fingerprint, open_sealed, seal
 from store import connections, credentials
-from store.tables import AuditRow, Connection
+from store.tables import AuditRow, CallRow, Connection
 from tests.conftest import Postgres
 from tests.connecting import every_scope
 from tests.gateway.harness import BEARER, PASSWORD, Person, Provider, Refused, Stage, a_stage, answer, contact
@@ -145,6 +145,9 @@ async def test_a_key_that_works_is_kept_and_makes_the_connection_usable(sandbox:
     assert seen.line.startswith("GET /crm/v3/objects/contacts?")
     assert seen.headers["authorization"] == f"Bearer {BEARER.secret}"
     kinds = [entry.kind for entry in await sandbox.person.rows(AuditRow)]
+    [call] = await sandbox.person.rows(CallRow)
+    assert (call.kind, call.operation, call.status, call.outcome) == ("check", "contacts.list", 200, "answered")
+    assert call.connection_id == connection_id
     assert kinds[-2:] == ["connection_changed", "credential_set"] or "credential_set" in kinds
 
 
@@ -183,12 +186,19 @@ async def test_a_key_that_does_not_work_is_gone_and_its_owner_learns_why(
     assert await sandbox.kept() == []
     assert not sandbox.holds(BEARER.secret)
     assert BEARER.secret not in row.reason
+    # The call is in the connection's log, whatever came of it.
+    [call] = await sandbox.person.rows(CallRow)
+    head = said.split(b" ")
+    status = int(head[1]) if head[0] == b"HTTP/1.1" else None
+    logged = {401: "refused", 429: "throttled", None: "no_answer"}.get(status, "answered")
+    assert (call.kind, call.status, call.outcome) == ("check", status, logged)
 
 
 async def test_nobody_there_is_not_a_refusal(sandbox: Sandbox) -> None:
     connection_id, attempt = await sandbox.give("http://127.0.0.1:9")
     assert await sandbox.check(attempt) == "unreachable"
     assert "could not be reached" in (await sandbox.connection(connection_id)).reason
+    assert [(call.status, call.outcome) for call in await sandbox.person.rows(CallRow)] == [(None, "no_answer")]
 
 
 async def test_a_sandbox_brings_only_what_was_given(sandbox: Sandbox, provider: Provider) -> None:

@@ -165,6 +165,11 @@ async def test_signing_in_connects_with_what_was_agreed_to(desk: Desk) -> None:
     assert told["credential_expires_at"] is not None
     assert told["check"]["state"] == "works"
     assert {"path": "/token", "grant": "authorization_code", "status": 200} in desk.provider.control()["log"]
+    calls = (await desk.owner.get(f"/connections/{told['id']}/calls"))["items"]
+    assert [(call["kind"], call["operation"], call["outcome"]) for call in calls] == [
+        ("check", "contacts.list", "answered"),
+        ("check", "sign_in.tokens", "answered"),
+    ]
 
 
 async def test_a_scope_that_nobody_ticked_is_not_granted_whatever_the_provider_names(desk: Desk) -> None:
