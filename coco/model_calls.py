@@ -19,8 +19,11 @@ from coco.requests import Frozen, PreparedRequest, ProviderResponse
 
 COMPLETION_PATHS: Mapping[str, str] = MappingProxyType({"anthropic": "/v1/messages", "openai": "/chat/completions"})
 """The path of the one request that has a model write, by connector: the connectors that reach models."""
-MAX_KEPT_TEXT = 20_000
+MAX_KEPT_TEXT = 10_000
 """Characters of what was sent, and of what was returned, that a view or an audit entry shows."""
+
+MIN_KNOWN = 20
+"""Characters of the shortest text by which an answer is known again."""
 
 Stop = Literal["end", "cut short", "declined", "other"]
 _STOPS: Mapping[str, Stop] = {
@@ -112,6 +115,18 @@ def described(
         returned=_bounded(found.text),
         **told,
     )
+
+
+def parts_of(text: str) -> tuple[str, ...]:
+    """The texts of an answer, by which it is known in what was made of it: those of its JSON object, or its own whole.
+
+    Without white space around, as a message has them; none that is too short to be known by.
+    """
+    found = [text]
+    value = _object(text.strip().removeprefix("```json").strip("`").encode("utf-8", "replace"))
+    if value:
+        found = [item for item in value.values() if isinstance(item, str)]
+    return tuple(item.strip() for item in found if len(item.strip()) >= MIN_KNOWN)
 
 
 def _chat(body: dict[str, Any]) -> Completion:

@@ -12,13 +12,17 @@ from sqlmodel import col
 
 from coco.actions import Action
 from coco.names import temporal_workflow_id
+from store import model_calls
 from store.tables import ActionRow, Connection, DecisionRow, GrantRow, QuestionRow, User
 
 
 async def particulars(
     session: AsyncSession, action: ActionRow, body: Action, grant: GrantRow | None, outcome: dict[str, Any]
 ) -> dict[str, Any]:
-    """`granted`, `third_party`, `questions` and `links`, as JSON. Needs the control role, or the API's."""
+    """`granted`, `third_party`, `questions`, `model_calls` and `links`, as JSON.
+
+    Needs the control role, or the API's.
+    """
     connection = await session.get_one(Connection, action.connection_id)
     return {
         "granted": await _granted(session, grant),
@@ -28,6 +32,7 @@ async def particulars(
             "host": urlsplit(connection.base_url).hostname or "",
         },
         "questions": await questions(session, action.user_id, action.run_id),
+        "model_calls": await model_calls.on_entry(session, action.user_id, action.run_id, body),
         "links": links(action, body, connection.base_url, outcome),
     }
 

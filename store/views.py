@@ -18,8 +18,9 @@ from sqlmodel import col
 from coco.actions import Action, ActionState, Reversibility
 from coco.credits import LedgerAccount, LedgerKind
 from coco.errors import InvalidInput, NotFound
+from coco.model_calls import ModelCall
 from coco.plans import PlanCard
-from store import run_standing
+from store import model_calls, run_standing
 from store.run_standing import HeldBy, Progress
 from store.runs import FINAL_RUN_STATES
 from store.tables import (
@@ -175,6 +176,8 @@ class CardView(BaseModel):
     """The latest version of each, in the plan's order."""
     earlier: list[ActionView]
     """Versions that an edit or a drift has replaced, newest first."""
+    model_calls: list[ModelCall]
+    """What language models were asked and answered, as the gateway attests it, oldest first."""
 
 
 class InboxGroup(BaseModel):
@@ -292,6 +295,7 @@ async def card(session: AsyncSession, user_id: UUID, run_id: UUID) -> CardView:
         questions=questions,
         actions=views[: len(latest)],
         earlier=views[len(latest) :],
+        model_calls=await model_calls.of_run(session, user_id, run_id),
     )
 
 
