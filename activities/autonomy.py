@@ -30,7 +30,7 @@ from coco.guardrails.requirements import form_requirements
 from coco.requests import ProviderResponse
 from coco.trust import Profile, TrustLevel, unlike
 from coco.verdicts import Judged, judge
-from store import trust
+from store import model_calls, trust
 from store.database import Database
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
@@ -232,6 +232,9 @@ class AutonomyActivities:
         lease = await trust.active_lease(session, run.user_id, run.workflow_id, lock=True)
         workflow = await own(session, Workflow, run.workflow_id, run.user_id, "workflow")
         if lease is None or workflow.trust_level != TrustLevel.AUTONOMOUS or run.created_at < lease.granted_at:
+            return None
+        if await model_calls.may_ask_model(session, workflow):
+            # No guardrail can judge what a text says; which text is a model's is the sandbox's word.
             return None
         now = await trust.database_now(session)
         if lease.expires_at <= now:

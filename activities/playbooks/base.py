@@ -81,6 +81,8 @@ class Playbook(ABC):
     params: ClassVar[type[Params]]
     connectors: ClassVar[tuple[str, ...]]
     """Connectors it reads from or proposes actions with."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Connectors that it uses where its owner chose one, and does without otherwise."""
 
     @abstractmethod
     async def plan(self, ctx: PlanContext, reader: Reader) -> PlanDraft:

@@ -12,13 +12,16 @@ from pydantic import Field
 from activities.connectors.base import ConnectionInfo
 from activities.connectors.cards import plain
 from activities.connectors.hubspot.objects import DEALS, stage_label
+from activities.connectors.model_api import MODEL_NAME
 from activities.connectors.smtp.arguments import checked_address
 from activities.connectors.smtp.drafts import draft_of
 from activities.playbooks.base import Notes, Params, PlanContext, Playbook, Reader, checked, chosen_connection
 from activities.playbooks.follow_up_mail import mail_text
+from activities.playbooks.model_mail import ModelWriter
 from activities.playbooks.paging import MAX_PAGES, PAGE_SIZE, all_pages
-from activities.playbooks.wording import counted, day, moment_of, person_name
+from activities.playbooks.wording import counted, day, moment_of, person_name, thing_name
 from coco.errors import InvalidInput
+from coco.model_calls import COMPLETION_PATHS
 from coco.plans import MessageDraft, PlanDraft, Proposal, Question, ReadNote
 
 MAX_CONTACTS_PER_DEAL = 5
@@ -46,6 +49,15 @@ class FollowUpParams(Params):
     ] = None
     send: Annotated[bool, Field(title="Propose to send", description="Off: drafts only, nothing to approve.")] = True
     limit: Annotated[int, Field(ge=1, le=100, title="Mails at most")] = 20
+    model: Annotated[
+        str | None,
+        Field(
+            max_length=120,
+            pattern=MODEL_NAME,
+            title="Language model",
+            description="Name of the model that words the mails, over the model connection chosen. Empty: a template.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ class FollowUpSilentDeals(Playbook):
     )
     params = FollowUpParams
     connectors = ("hubspot", "smtp")
+    optional = tuple(COMPLETION_PATHS)
 
     async def plan(self, ctx: PlanContext, reader: Reader) -> PlanDraft:
         params = checked(FollowUpParams, ctx.params, self.name)
@@ -207,6 +220,7 @@ class FollowUpSilentDeals(Playbook):
         proposals: list[Proposal] = []
         drafts: list[MessageDraft] = []
         written_to: dict[str, str] = {}
+        writer = _writer(ctx, reader, notes, params)
         for index, deal in enumerate(deals):
             if len(written_to) >= params.limit or index >= MAX_DEALS_LOOKED_AT:
                 rest = counted(len(deals) - index, "further silent deal")
@@ -223,6 +237,21 @@ class FollowUpSilentDeals(Playbook):
                 first_name=person_name(held.get("firstname")),
                 signature=plain(mailbox.settings.get("from_name")) if mailbox else "",
             )
+            by_model = ""
+            if writer is not None:
+                asked = {
+                    "about": thing_name(deal.raw_name),
+                    "first_name": person_name(held.get("firstname")),
+                    "stage": plain(stage_label(deal.stage), 60),
+                    "silent_days": deal.silent_days(ctx.now),
+                }
+                signed = plain(mailbox.settings.get("from_name")) if mailbox else ""
+                words = await writer.write(asked, signed)
+                if isinstance(words, str):
+                    by_model = f" The template words it, since the model could not: {plain(words, 200)}."
+                    notes.leave_out(f"The model's mail about “{deal.name}” ({deal.id})", plain(words, 200))
+                else:
+                    (subject, body), by_model = words, f" {params.model} wrote its text."
             arguments: dict[str, Any] = {
                 "to": [address],
                 "subject": subject,
@@ -243,7 +272,7 @@ class FollowUpSilentDeals(Playbook):
                     why=(
                         f"“{deal.name}” (deal {deal.id}{worth}) is at {stage_label(deal.stage)} and has been silent "
                         f"for {counted(deal.silent_days(ctx.now), 'day')}, since {day(deal.since)}. "
-                        f"{full_name} is its contact."
+                        f"{full_name} is its contact.{by_model}"
                     ),
                 )
             )
@@ -293,12 +322,25 @@ class FollowUpSilentDeals(Playbook):
             "deals": f"Open deals without activity for more than {counted(params.days, 'day')}",
             "deal contacts": "Which contacts belong to each deal",
             "contacts": "Those contacts: name, address, and whether they may be written to",
+            "model": "What the language model wrote about each deal",
         }
         return tuple(
             ReadNote(text=text, reads=tuple(notes.reads[topic][:500]))
             for topic, text in texts.items()
             if topic in notes.reads
         )
+
+
+def _writer(ctx: PlanContext, reader: Reader, notes: Notes, params: FollowUpParams) -> ModelWriter | None:
+    """Who words the mails; None for the template."""
+    if not params.model:
+        return None
+    models = [entry for name in COMPLETION_PATHS for entry in ctx.of(name)]
+    if len(models) != 1:
+        why = "its connection cannot be used" if not models else "more than one connection to a model was chosen"
+        notes.leave_out(f"The model {params.model}", f"{why}; the template words the mails")
+        return None
+    return ModelWriter(reader, notes, models[0], params.model)
 
 
 def _reachable(held: dict[str, Any]) -> tuple[str, str]:

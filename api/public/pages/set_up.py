@@ -55,7 +55,7 @@ async def _workflow_form(
         usable = [
             row
             for row in await connections.listed(session, visitor.user_id)
-            if row.state != ConnectionState.REVOKED and row.connector in book.connectors
+            if row.state != ConnectionState.REVOKED and row.connector in (*book.connectors, *book.optional)
         ]
     return await own_page(
         request,
@@ -69,7 +69,8 @@ async def _workflow_form(
         title=title or book.title,
         usable=usable,
         missing=[item for item in book.connectors if item not in {row.connector for row in usable}],
-        chosen=chosen or [str(row.id) for row in usable],
+        # What is optional is the owner's to choose.
+        chosen=chosen or [str(row.id) for row in usable if row.connector in book.connectors],
         feed="",
     )
 
