@@ -11,6 +11,7 @@ from coco.errors import InvalidInput
 
 MAX_PAGES = 25
 PAGE_SIZE = 100
+MAX_RECORDS = MAX_PAGES * PAGE_SIZE
 
 
 async def all_pages(
@@ -33,6 +34,9 @@ async def all_pages(
         ).facts
         for record in page["results"]:
             found.setdefault(record["id"], record)
+        if len(found) > MAX_RECORDS:
+            # A page may hold more than was asked for: that is the provider's to say, and how much is kept is not.
+            return list(found.values())[:MAX_RECORDS], True
         after = page["after"] or ""
         if not after:
             return list(found.values()), False

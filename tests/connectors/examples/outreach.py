@@ -59,16 +59,18 @@ EXAMPLES = Examples(
         "sequences.list": (
             Example(
                 {"name": "Intro", "enabled": True},
-                answer(page(resource("sequence", 12, {"name": "Intro", "enabled": True}))),
+                answer(page(resource("sequence", 12, {"name": "Intro", "enabled": True}), following=NEXT)),
             ),
         ),
         "mailboxes.list": (
             Example(
-                {"email": "me@acme.example"}, answer(page(resource("mailbox", 3, {"email": "me@acme.example"}, user=7)))
+                {"email": "me@acme.example"},
+                answer(page(resource("mailbox", 3, {"email": "me@acme.example"}, user=7), following=NEXT)),
             ),
         ),
         "sequence_states.list": (
             Example({"prospect_id": "51", "sequence_id": "12", "state": "active"}, answer(page(state()))),
+            Example({"prospect_id": "51"}, answer(page(state(), following=NEXT))),
         ),
         "sequence_states.get": (Example({"id": "900"}, answer({"data": state()})),),
         "prospects.enrol": (

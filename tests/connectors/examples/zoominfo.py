@@ -53,6 +53,7 @@ EXAMPLES = Examples(
         ),
         "companies.lookup": (
             Example({"name": "Engine", "website": "engine.example", "employees_min": 10}, answer(_COMPANIES)),
+            Example({"name": "Engine", "limit": 1}, answer({**_COMPANIES, "maxResults": 30, "totalResults": 30})),
         ),
         "contacts.enrich": (
             Example(
