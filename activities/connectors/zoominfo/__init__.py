@@ -18,7 +18,8 @@ ZOOMINFO = Connector(
     auth=Auth(
         scheme="bearer",
         label="Access token (JWT)",
-        where="ZoomInfo: what its authenticate call gives for user name and password or private key; it lasts an hour.",
+        where="ZoomInfo: what its authenticate call gives for a user name and password or a private key. It "
+        "lasts an hour, and cannot be renewed without those, which Coco does not keep: then runs wait for a new one.",
     ),
     scopes=SCOPES,
     # That of the smallest package. Beyond it a request is rejected, and counts for nothing.
