@@ -7,10 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from activities.names import PerformInput
+from temporalio.exceptions import ApplicationError
+
+from activities.names import PerformInput, PlanInput
 from coco.decisions import Verdict
 from coco.names import WAKE_SIGNAL
+from coco.plans import PlanDraft
 from tests.autonomy.scenes import RULE, compiled, completes, graduate, new_contact, sends, shows, take_back
+from tests.workflows import test_what_holds_a_run as hold
 from tests.workflows.harness import (
     TUNING,
     FactsReader,
@@ -202,6 +206,53 @@ async def _away_until_it_is_old(world: World, message: PerformInput) -> str:
     return await sends(world, message)
 
 
+async def paused(world: World) -> UUID:
+    """Paused with an approval given: nothing begins until it goes on."""
+    run_id = await world.start()
+    await world.until(run_id, "waiting")
+    await hold.pause(world, run_id)
+    await world.until(run_id, "paused")
+    first, second = await world.actions(run_id)
+    await world.decide(first)
+    await world.settle_down(run_id)
+    await hold.pause(world, run_id, on=False)
+    await world.until_action(run_id, "contact-1", "done")
+    await world.decide(second, Verdict.REJECT, "no")
+    await world.until(run_id, "done")
+    return run_id
+
+
+async def connected_again(world: World) -> UUID:
+    """The key is refused while actions wait; once there is another, the approved one is carried out."""
+    run_id = await world.start()
+    await world.until(run_id, "waiting")
+    await hold.refuse_key(world)
+    await world.until(run_id, "needs_reconnection")
+    await hold.connect_again(world)
+    await world.until(run_id, "waiting")
+    first, second = await world.actions(run_id)
+    await world.decide(second, Verdict.REJECT, "no")
+    await world.decide(first)
+    await world.until(run_id, "done")
+    return run_id
+
+
+async def planned_again(world: World) -> UUID:
+    """The key is refused while it plans: it waits, and plans anew with another."""
+    run_id = await world.start()
+    await world.until(run_id, "needs_reconnection")
+    await hold.connect_again(world)
+    await world.until(run_id, "waiting")
+    return await _cancelled(world, run_id)
+
+
+async def _key_is_refused_once(world: World, message: PlanInput) -> PlanDraft:
+    if world.sandbox_starts == 1:
+        await hold.refuse_key(world)
+        raise ApplicationError("its key was refused", type="connection_unusable", non_retryable=True)
+    return await two_field_writes(world, message)
+
+
 _CRM = {"1": new_contact(), "2": new_contact(tags="event")}
 
 SCENARIOS: dict[str, Scenario] = {
@@ -217,5 +268,8 @@ SCENARIOS: dict[str, Scenario] = {
     "autonomous": Scenario(autonomous, plan=completes("1", "2"), perform=sends, read_facts=shows(_CRM)),
     "told_first": Scenario(told_first, plan=completes("1", "2"), perform=sends, read_facts=shows(_CRM)),
     "read_again": Scenario(read_again, plan=completes("1", "2"), perform=_away_until_it_is_old, read_facts=shows(_CRM)),
+    "paused": Scenario(paused),
+    "connected_again": Scenario(connected_again),
+    "planned_again": Scenario(planned_again, plan=_key_is_refused_once),
     "woken_often": Scenario(woken_often, tuning=TUNING.model_copy(update={"continue_after_events": 60})),
 }
