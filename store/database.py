@@ -56,6 +56,18 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def team(self, user_id: UUID, team_id: UUID) -> AsyncIterator[AsyncSession]:
+        """One transaction that changes nothing and also sees what is shared with a team: see
+        store.migrations.privileges_teams.
+
+        Nothing more than `user` where the person is not in that team; each statement asks anew whether they are.
+        """
+        async with self.user(user_id) as session:
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+            await session.execute(text("SELECT set_config('coco.team_id', :t, true)"), {"t": str(team_id)})
+            yield session
+
+    @asynccontextmanager
     async def system(self) -> AsyncIterator[AsyncSession]:
         """One transaction for no user in particular."""
         async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():

@@ -71,6 +71,71 @@ class UserKey(SQLModel, table=True):
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 
+class Team(SQLModel, table=True):
+    """People who share workflows. Every write to teams and memberships is a function of the database's."""
+
+    __tablename__ = "teams"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    name: str
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    created_by: UUID = Field(foreign_key="users.id", index=True)
+
+
+class TeamMember(SQLModel, table=True):
+    """That somebody is, or was, in a team. Who comes back has another row."""
+
+    __tablename__ = "team_members"
+    __table_args__ = (
+        Index("ix_team_members_now", "team_id", "user_id", unique=True, postgresql_where=sa_text("left_at IS NULL")),
+    )
+    team_id: UUID = Field(foreign_key="teams.id", primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", primary_key=True, index=True)
+    joined_at: datetime = Field(
+        default_factory=utc_now, sa_column=Column(SaDateTime(timezone=True), primary_key=True, nullable=False)
+    )
+    role: str
+    """coco.teams.Role"""
+    left_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    """Set once they left or were removed: from then on they are in it no more."""
+    invited_by: UUID | None = None
+    """None for who made the team."""
+
+
+class TeamInvitation(SQLModel, table=True):
+    """An address that was asked into a team. Its token is kept as SHA-256 only, and no role reads even that."""
+
+    __tablename__ = "team_invitations"
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    team_id: UUID = Field(foreign_key="teams.id", index=True)
+    email: str = Field(sa_column=Column(Text, nullable=False, index=True))
+    """Lower case."""
+    role: str
+    token_sha256: str = Field(unique=True)
+    invited_by: UUID = Field(foreign_key="users.id", index=True)
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    expires_at: datetime = Field(sa_column=_time())
+    accepted_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    revoked_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class TeamShare(SQLModel, table=True):
+    """From when to when a workflow was shared with a team. Kept by the database's functions alone."""
+
+    __tablename__ = "team_shares"
+    __table_args__ = (
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+        Index("ix_team_shares_now", "workflow_id", unique=True, postgresql_where=sa_text("ended_at IS NULL")),
+    )
+    workflow_id: UUID = Field(primary_key=True)
+    shared_at: datetime = Field(
+        default_factory=utc_now, sa_column=Column(SaDateTime(timezone=True), primary_key=True, nullable=False)
+    )
+    user_id: UUID = Field(index=True)
+    """Whose the workflow is."""
+    team_id: UUID = Field(foreign_key="teams.id", index=True)
+    ended_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
 class Connection(SQLModel, table=True):
     """A provider account. Holds no credential: that is sealed to the user's sandbox."""
 
@@ -191,6 +256,8 @@ class Workflow(SQLModel, table=True):
     trust_level: str = "approve_each"
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
     archived_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    team_id: UUID | None = Field(default=None, foreign_key="teams.id", index=True)
+    """The team that it is shared with; none where it is its person's alone."""
 
 
 class Run(SQLModel, table=True):
@@ -224,6 +291,8 @@ class Run(SQLModel, table=True):
     """What it had planned was removed with a connection's data, so that it is planned again."""
     trimmed_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     """Its contents were past their time, and were removed."""
+    requested_by: UUID | None = None
+    """Who started it, where that is not the person whose run it is."""
 
 
 class PlanDraftRow(SQLModel, table=True):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.audit import AuditKind
 from coco.connections import ConnectionState
 from coco.errors import NotFound
-from coco.tiers import Feature, Limit, Tier, has, within_limit
+from coco.tiers import TIERS, Feature, Limit, Tier, has, within_limit
 from coco.trust import TrustLevel
 from store import audit, locks
 from store.database import Database
@@ -39,6 +39,13 @@ async def check_room(session: AsyncSession, user_id: UUID, limit: Limit) -> None
 async def check_feature(session: AsyncSession, user_id: UUID, feature: Feature) -> None:
     """Raises Refused (TIER) where the user's tier lacks the feature."""
     has(await tier_of(session, user_id), feature)
+
+
+async def check_team_feature(session: AsyncSession, team_id: UUID, feature: Feature) -> None:
+    """Raises Refused (TIER) where no owner of a team of the session's person has a tier with the feature."""
+    found = await session.execute(text("SELECT coco_team_tiers(:t)"), {"t": team_id})
+    owners = [Tier(name) for name in found.scalars()]
+    has(next((tier for tier in owners if feature in TIERS[tier].features), Tier.FREE), feature)
 
 
 async def count(session: AsyncSession, user_id: UUID, limit: Limit) -> int:

@@ -128,6 +128,7 @@ TABLES = [
     "calls", "paces",
     "credential_attempts", "oauth_flows",
     "digests", "undos",
+    "teams", "team_members", "team_invitations", "team_shares",
     "erasures", "retention_settings",
 ]  # fmt: skip
 
@@ -149,7 +150,7 @@ async def test_every_table_is_kept_apart(postgres: Postgres) -> None:
 @pytest.mark.parametrize("role", ["api", "control", "gateway"])
 async def test_no_role_reads_another_users_rows(scene: Scene, table: str, role: str) -> None:
     ada, eve = scene.ada, scene.eve
-    column = "id" if table == "users" else "user_id"
+    column = {"users": "id", "teams": "created_by", "team_invitations": "invited_by"}.get(table, "user_id")
     database = getattr(scene.postgres, role)
     try:
         async with database.user(eve.id) as session:
