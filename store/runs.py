@@ -28,9 +28,10 @@ async def create_run(
     *,
     run_id: UUID | None = None,
     actor: str | None = None,
+    requested_by: UUID | None = None,
 ) -> Run:
     """A new run of a workflow, owed its start; `run_id` where the caller derives it from an idempotency key,
-    `actor` where it is no person who starts it.
+    `actor` where it is no person who starts it, `requested_by` where it is another than the user.
 
     Raises NotFound for a workflow that is not this user's, Conflict for an archived one, InvalidInput for a long goal.
     """
@@ -39,14 +40,20 @@ async def create_run(
     workflow = await own(session, Workflow, workflow_id, user_id, "workflow")
     if workflow.archived_at is not None:
         raise Conflict("This workflow is archived; nothing was started.")
-    run = Run(id=run_id or uuid4(), user_id=user_id, workflow_id=workflow_id, goal=goal or workflow.title)
+    run = Run(
+        id=run_id or uuid4(),
+        user_id=user_id,
+        workflow_id=workflow_id,
+        goal=goal or workflow.title,
+        requested_by=requested_by,
+    )
     session.add(run)
     await session.flush()
     await audit.append(
         session,
         user_id,
         AuditKind.RUN_STARTED,
-        actor=actor or f"user:{user_id}",
+        actor=actor or f"user:{requested_by or user_id}",
         run_id=run.id,
         body={"workflow": str(workflow_id), "title": workflow.title, "playbook": workflow.playbook},
     )

@@ -198,13 +198,16 @@ async def tell(
     for chain in sorted(chains):
         await locks.until_commit(session, f"audit:{chain}")
     for chain in chains:
-        async with _as(session, chain, user_id):
+        async with acting_for(session, chain, user_id):
             await audit.append(session, chain, kind, actor=f"user:{user_id}", body=dict(body))
 
 
 @asynccontextmanager
-async def _as(session: AsyncSession, person: UUID, back: UUID) -> AsyncIterator[None]:
-    """Within the block the session is `person`'s: for an entry of their chain, and nothing else."""
+async def acting_for(session: AsyncSession, person: UUID, back: UUID) -> AsyncIterator[None]:
+    """Within the block the session is `person`'s: for an entry of their chain, or for what `back` may do of theirs.
+
+    Only where the database has said so in the same transaction. Where the block fails, the transaction has failed.
+    """
     await session.execute(_SET, {"name": "coco.user_id", "value": str(person)})
     yield
     await session.execute(_SET, {"name": "coco.user_id", "value": str(back)})

@@ -248,12 +248,12 @@ async def runs(
     if workflow_id is not None:
         query = query.where(col(Run.workflow_id) == workflow_id)
     if cursor is not None:
-        moment, last = _from_cursor(cursor)
+        moment, last = from_cursor(cursor)
         query = query.where(tuple_(col(Run.created_at), col(Run.id)) < (moment, last))
     found = (await session.execute(query)).all()
-    views = await _run_views(session, user_id, [(row[0], row[1]) for row in found[:limit]])
+    views = await run_views(session, user_id, [(row[0], row[1]) for row in found[:limit]])
     more = len(found) > limit
-    return Page(items=views, next=_cursor(views[-1].created_at, views[-1].id) if more else None)
+    return Page(items=views, next=to_cursor(views[-1].created_at, views[-1].id) if more else None)
 
 
 async def run(session: AsyncSession, user_id: UUID, run_id: UUID) -> RunView:
@@ -267,7 +267,7 @@ async def run(session: AsyncSession, user_id: UUID, run_id: UUID) -> RunView:
     ).first()
     if found is None:
         raise NotFound("There is no such run.")
-    return (await _run_views(session, user_id, [(found[0], found[1])]))[0]
+    return (await run_views(session, user_id, [(found[0], found[1])]))[0]
 
 
 async def card(session: AsyncSession, user_id: UUID, run_id: UUID) -> CardView:
@@ -299,7 +299,8 @@ async def card(session: AsyncSession, user_id: UUID, run_id: UUID) -> CardView:
     )
 
 
-async def _run_views(session: AsyncSession, user_id: UUID, pairs: list[tuple[Run, Workflow]]) -> list[RunView]:
+async def run_views(session: AsyncSession, user_id: UUID, pairs: list[tuple[Run, Workflow]]) -> list[RunView]:
+    """One user's runs, each with its workflow, as they are shown; in the order given."""
     ids = [row.id for row, _ in pairs]
     waiting: dict[UUID, int] = defaultdict(int)
     counts = await session.execute(
@@ -384,7 +385,7 @@ async def inbox(session: AsyncSession, user_id: UUID) -> list[InboxGroup]:
             actions=[item for item in views if item.run_id == view.id],
             questions=[] if view.is_over else [item for item in questions if item.run_id == view.id],
         )
-        for view in await _run_views(session, user_id, [(row[0], row[1]) for row in pairs])
+        for view in await run_views(session, user_id, [(row[0], row[1]) for row in pairs])
     ]
 
 
@@ -432,11 +433,11 @@ async def actions(
     if run_id is not None:
         query = query.where(col(ActionRow.run_id) == run_id)
     if cursor is not None:
-        moment, last = _from_cursor(cursor)
+        moment, last = from_cursor(cursor)
         query = query.where(tuple_(col(ActionRow.created_at), col(ActionRow.id)) > (moment, last))
     rows = list((await session.execute(query)).scalars())
     views = await _action_views(session, user_id, rows[:limit])
-    return Page(items=views, next=_cursor(views[-1].created_at, views[-1].id) if len(rows) > limit else None)
+    return Page(items=views, next=to_cursor(views[-1].created_at, views[-1].id) if len(rows) > limit else None)
 
 
 async def action(session: AsyncSession, user_id: UUID, action_id: UUID) -> ActionView:
@@ -605,7 +606,7 @@ async def ledger(
         .limit(limit + 1)
     )
     if cursor is not None:
-        moment, last = _from_cursor(cursor)
+        moment, last = from_cursor(cursor)
         query = query.where(tuple_(col(LedgerTransaction.at), col(LedgerTransaction.id)) < (moment, last))
     rows = list((await session.execute(query)).scalars())
     shown = rows[:limit]
@@ -628,7 +629,7 @@ async def ledger(
         )
         for row in shown
     ]
-    return Page(items=items, next=_cursor(items[-1].at, items[-1].id) if len(rows) > limit else None)
+    return Page(items=items, next=to_cursor(items[-1].at, items[-1].id) if len(rows) > limit else None)
 
 
 # -- for operators: what works for all users at once, as the control role ----------------------------------------------
@@ -679,11 +680,13 @@ async def sandboxes(session: AsyncSession) -> list[SandboxView]:
     ]
 
 
-def _cursor(moment: datetime, row_id: UUID) -> str:
+def to_cursor(moment: datetime, row_id: UUID) -> str:
+    """Where a list goes on that is ordered by time and id."""
     return base64.urlsafe_b64encode(f"{moment.isoformat()}|{row_id}".encode()).decode()
 
 
-def _from_cursor(cursor: str) -> tuple[datetime, UUID]:
+def from_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """Raises InvalidInput for one that was not given out."""
     try:
         moment, _, row_id = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().partition("|")
         return datetime.fromisoformat(moment), UUID(row_id)

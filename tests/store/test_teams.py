@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlmodel import col, select
 
 from coco.audit import AuditKind, verify_chain
-from coco.errors import CocoError, NotFound, Refused
+from coco.errors import CocoError, InvalidInput, NotFound, Refused
 from coco.teams import PERMISSIONS, Permission, Role, may, may_change, may_give
-from store import audit, erasing, runs, team_invitations, teams, workflows
+from store import audit, erasing, runs, team_audit, team_invitations, team_runs, teams, workflows
 from store.tables import ActionRow, AuditRow, Run, Workflow
 from tests.conftest import Cluster, Postgres, fresh
 from tests.store.test_who_may_write_what import Person, action_for, person
@@ -516,3 +516,214 @@ async def test_a_run_is_asked_for_only_by_who_may(still: Office) -> None:
         with pytest.raises(IntegrityError, match="may not start it"):
             async with still.postgres.api.user(still.ann.id) as session:
                 session.add(Run(user_id=still.ann.id, workflow_id=still.ann.workflow, requested_by=who))
+
+
+# -- what members see, and start ---------------------------------------------------------------------------------------
+
+
+async def test_the_runs_and_the_card_of_what_is_shared(office: Office) -> None:
+    await office.share()
+    run_id = await office.run()
+    for role in ROLES:
+        who = office.people[role]
+        async with office.postgres.api.team(who, office.team) as session:
+            assert [row.id for row in await team_runs.workflows(session, who, office.team)] == [office.ann.workflow]
+            assert [view.id for view in (await team_runs.listed(session, who, office.team)).items] == [run_id]
+            owner, card = await team_runs.card(session, who, office.team, run_id)
+        assert owner == office.ann.id
+        assert [(item.summary, item.connection_title) for item in card.actions] == [("Set Job title to CTO", "CRM")]
+        assert card.model_calls == []
+
+
+async def test_the_card_of_another_run_is_not_there(office: Office) -> None:
+    await office.share()
+    run_id = await office.run()
+    for who, wanted in [(office.people[Role.ADMIN], office.ann.run), (office.eve.id, run_id)]:
+        async with office.postgres.api.team(who, office.team) as session:
+            with pytest.raises(NotFound):
+                await team_runs.card(session, who, office.team, wanted)
+
+
+async def test_pages_of_runs_go_through_all_of_them(office: Office) -> None:
+    ben = await account(office.postgres, "ben")
+    office.emails[ben.id] = "ben@example.com"
+    await office.add(ben.id, Role.MEMBER)
+    await office.share()
+    await office.share(ben)
+    made = [await office.run(who) for who in (office.ann, ben, office.ann)]
+    seen: list[UUID] = []
+    cursor = None
+    while True:
+        async with office.postgres.api.team(office.people[Role.AUDITOR], office.team) as session:
+            page = await team_runs.listed(session, office.people[Role.AUDITOR], office.team, cursor=cursor, limit=1)
+        seen += [view.id for view in page.items]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+
+
+async def start(office: Office, who: UUID, workflow: UUID | None = None) -> Run:
+    async with office.postgres.api.user(who) as session:
+        return await team_runs.start(session, who, office.team, workflow or office.ann.workflow)
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_who_may_start_a_shared_workflow(office: Office, role: Role) -> None:
+    await office.share()
+    who = office.people[role]
+    if not may(role, Permission.START):
+        with pytest.raises(Refused, match="does not let you"):
+            await start(office, who)
+        async with office.postgres.api.user(who) as session:
+            asked = await session.execute(
+                text("SELECT coco_team_start(:t, :w)"), {"t": office.team, "w": office.ann.workflow}
+            )
+            assert asked.scalar_one() is None
+        return
+    run = await start(office, who)
+    assert (run.user_id, run.requested_by) == (office.ann.id, who if role is not Role.OWNER else None)
+    async with office.postgres.api.user(office.ann.id) as session:
+        entry = (
+            await session.execute(
+                select(AuditRow).where(col(AuditRow.run_id) == run.id, col(AuditRow.kind) == "run_started")
+            )
+        ).scalar_one()
+        assert entry.actor == f"user:{who}"
+        owed = await session.execute(text("SELECT count(*) FROM wakeups WHERE run_id = :r"), {"r": run.id})
+        assert owed.scalar_one() == 1
+    # What they did is in the owner's account alone: nothing of it is theirs.
+    if role is not Role.OWNER:
+        async with office.postgres.api.user(who) as session:
+            assert await session.get(Run, run.id) is None
+
+
+async def test_what_is_not_shared_is_not_started(office: Office) -> None:
+    with pytest.raises(NotFound):
+        await start(office, office.people[Role.MEMBER])
+    await office.share()
+    await start(office, office.people[Role.MEMBER])
+    await office.leave(office.people[Role.MEMBER])
+    with pytest.raises(NotFound):
+        await start(office, office.people[Role.MEMBER])
+    with pytest.raises(NotFound):
+        await start(office, office.eve.id)
+
+
+# -- the audit entries of a team ---------------------------------------------------------------------------------------
+
+
+async def roll_up(office: Office, who: UUID, **wanted: Any) -> list[team_audit.TeamEntry]:
+    found: list[team_audit.TeamEntry] = []
+    cursor = None
+    while True:
+        async with office.postgres.api.user(who) as session:
+            page = await team_audit.page(
+                session, who, office.team, team_audit.TeamFilter(**wanted), cursor=cursor, limit=3
+            )
+        found += page.items
+        cursor = page.next
+        if cursor is None:
+            return found
+
+
+async def test_the_roll_up_has_every_member_and_the_same_detail(office: Office) -> None:
+    ben = await account(office.postgres, "ben")
+    office.emails[ben.id] = "ben@example.com"
+    await office.add(ben.id, Role.MEMBER)
+    await office.share()
+    await office.share(ben)
+    runs_of = [await office.run(office.ann), await office.run(ben)]
+    async with office.postgres.api.user(ben.id) as session:
+        await audit.append(session, ben.id, AuditKind.TIER_CHANGED, actor="operator", body={"from": "a", "to": "b"})
+    found = await roll_up(office, office.people[Role.AUDITOR])
+    assert [entry.at for entry in found] == sorted((entry.at for entry in found), reverse=True)
+    assert {entry.run_id for entry in found if entry.kind == "run_started"} == set(runs_of)
+    assert "tier_changed" not in {entry.kind for entry in found}
+    # Both people's, each as it stands in its own chain.
+    for who in (office.ann.id, ben.id):
+        async with office.postgres.api.user(who) as session:
+            own = {row.seq: row for row in (await session.execute(select(AuditRow))).scalars()}
+        for entry in found:
+            if entry.user_id == who:
+                assert (entry.body, entry.hash) == (own[entry.seq].body, own[entry.seq].hash)
+    kinds = sorted(entry.kind for entry in found if entry.kind.startswith("team_"))
+    assert kinds == ["team_created", *["team_invited"] * 5, *["team_joined"] * 5, *["team_workflow_shared"] * 2]
+    assert len({(entry.user_id, entry.seq) for entry in found}) == len(found)
+
+
+async def test_an_event_about_somebody_is_told_once(office: Office) -> None:
+    member = office.people[Role.MEMBER]
+    async with office.postgres.api.user(office.ann.id) as session:
+        await teams.set_role(session, office.ann.id, office.team, member, Role.APPROVER)
+    found = await roll_up(office, office.ann.id, kind=AuditKind.TEAM_ROLE_CHANGED)
+    assert [(entry.user_id, entry.body["person"]) for entry in found] == [(office.ann.id, str(member))]
+    assert {entry.kind for entry in await roll_up(office, office.ann.id, member=member)} == {"team_joined"}
+
+
+async def test_what_was_private_stays_out_of_the_roll_up_and_what_was_shared_in_it(office: Office) -> None:
+    before = await office.run()
+    await office.share()
+    during = await office.run()
+    async with office.postgres.api.user(office.ann.id) as session:
+        # Of a run that began before, although it happens now.
+        await runs.cancel(session, office.ann.id, before)
+        await runs.cancel(session, office.ann.id, during)
+        await teams.unshare(session, office.ann.id, office.team, office.ann.workflow)
+    await office.run()
+    seen = await roll_up(office, office.people[Role.ADMIN], workflow=office.ann.workflow)
+    assert [(entry.kind, entry.run_id) for entry in seen] == [
+        ("team_workflow_unshared", None),
+        ("run_cancelled", during),
+        ("run_started", during),
+        ("team_workflow_shared", None),
+    ]
+    assert await office.sees(office.people[Role.ADMIN]) == {}
+
+
+async def test_who_left_takes_no_traces_along_and_reads_no_more(office: Office) -> None:
+    admin = office.people[Role.ADMIN]
+    async with office.postgres.api.user(office.ann.id) as session:
+        await teams.set_role(session, office.ann.id, office.team, admin, Role.OWNER)
+    await office.share()
+    run_id = await office.run()
+    await office.leave(office.ann.id)
+    with pytest.raises(NotFound):
+        await roll_up(office, office.ann.id)
+    with office.postgres.connect() as owner:
+        owner.execute("UPDATE users SET tier = 'team' WHERE id = %s", (admin,))
+    assert run_id in {entry.run_id for entry in await roll_up(office, admin)}
+    async with office.postgres.api.user(admin) as session:
+        assert office.ann.id in {person.user_id for person in await teams.people(session, office.team)}
+
+
+@pytest.mark.parametrize("role", [None, *ROLES])
+async def test_who_reads_the_roll_up(still: Office, role: Role | None) -> None:
+    who = still.people[role] if role else still.eve.id
+    async with still.postgres.api.user(who) as session:
+        rows = await session.execute(
+            text("SELECT count(*) FROM coco_team_audit(:t, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 50)"),
+            {"t": still.team},
+        )
+        assert (rows.scalar_one() > 0) == may(role, Permission.AUDIT)
+    if may(role, Permission.AUDIT):
+        assert await roll_up(still, who)
+    else:
+        with pytest.raises((Refused, NotFound)):
+            await roll_up(still, who)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "a~b~c", "2026-01-01T00:00:00+00:00~x~1", "~~", f"2026-01-01~{UUID(int=1)}~0"]
+)
+async def test_a_cursor_that_was_not_given_out(still: Office, cursor: str) -> None:
+    async with still.postgres.api.user(still.ann.id) as session:
+        with pytest.raises(InvalidInput):
+            await team_audit.page(session, still.ann.id, still.team, team_audit.TeamFilter(), cursor=cursor)
+
+
+async def test_the_roll_up_comes_with_the_tier(office: Office) -> None:
+    with office.postgres.connect() as owner:
+        owner.execute("UPDATE users SET tier = 'founder' WHERE id = %s", (office.ann.id,))
+    with pytest.raises(Refused, match="Team tier"):
+        await roll_up(office, office.ann.id)
