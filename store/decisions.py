@@ -15,10 +15,10 @@ from coco.audit import AuditKind
 from coco.decisions import Verdict, after, check_shown, checked_reason
 from coco.errors import Conflict, InvalidInput
 from coco.requests import ProviderResponse
-from store import audit, events, wakeups
+from store import approvals, audit, events, wakeups
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
-from store.tables import ActionRow, DecisionRow, ReadRow, utc_now
+from store.tables import ActionRow, ApprovalRow, DecisionRow, ReadRow, utc_now
 
 Build = Callable[[str, Mapping[str, Any], ProviderResponse | None], Action]
 """(operation, arguments, attested response to the prior read) -> the exact action. Raises InvalidInput."""
@@ -44,6 +44,23 @@ async def decide(
         raise InvalidInput("An edit carries new arguments; use edit.")
     row = await _locked_for_decision(session, user_id, action_id)
     return await _write(session, row, verdict, shown_digest, checked_reason(verdict, reason))
+
+
+async def complete(session: AsyncSession, user_id: UUID, action_id: UUID, shown_digest: str, *, by: UUID) -> ActionRow:
+    """Approves an action whose approvals satisfy its rules, after `by` gave theirs; else it goes on waiting.
+
+    Needs a session of the action's owner. The database judges the approvals by itself. Raises NotFound, Conflict.
+    """
+    row = await _locked_for_decision(session, user_id, action_id)
+    after(ActionState(row.state), Verdict.APPROVE)
+    check_shown(shown_digest, row.digest)
+    mine = [item for item in await approvals.given(session, action_id) if item.person_id == by]
+    if not mine:
+        raise Conflict("Nothing was approved: there is no approval by this person.")
+    if not (await approvals.standing(session, action_id)).is_approved:
+        await _tell_in_part(session, row, mine[0])
+        return row
+    return await _write(session, row, Verdict.APPROVE, shown_digest, "", by=by)
 
 
 async def edit(
@@ -116,12 +133,16 @@ async def _locked_for_decision(session: AsyncSession, user_id: UUID, action_id: 
     return row
 
 
-async def _write(session: AsyncSession, row: ActionRow, verdict: Verdict, shown_digest: str, reason: str) -> ActionRow:
+async def _write(
+    session: AsyncSession, row: ActionRow, verdict: Verdict, shown_digest: str, reason: str, *, by: UUID | None = None
+) -> ActionRow:
     state = after(ActionState(row.state), verdict)
     check_shown(shown_digest, row.digest)
     stage = "settle" if verdict in {Verdict.HAPPENED, Verdict.DID_NOT_HAPPEN} else "gate"
     if stage == "settle" and await _settled(session, row.id):
         raise Conflict("Nothing was changed: it was already settled.")
+    if verdict is Verdict.APPROVE and not await _enough(session, row, shown_digest):
+        return row
     decision = DecisionRow(
         user_id=row.user_id,
         run_id=row.run_id,
@@ -142,7 +163,7 @@ async def _write(session: AsyncSession, row: ActionRow, verdict: Verdict, shown_
         session,
         row.user_id,
         _AUDIT[verdict],
-        actor=f"user:{row.user_id}",
+        actor=f"user:{by or row.user_id}",
         run_id=row.run_id,
         action_id=row.id,
         body={
@@ -156,11 +177,46 @@ async def _write(session: AsyncSession, row: ActionRow, verdict: Verdict, shown_
             "before": row.body["preview"]["before"],
             "after": row.body["preview"]["after"],
             "message": row.body["preview"]["body"],
-        },
+        }
+        | (await _approved_by(session, row) if verdict is Verdict.APPROVE else {}),
     )
     await events.tell(session, row.user_id, "action", run_id=row.run_id, body={"id": str(row.id), "state": row.state})
     await wakeups.owe(session, row.user_id, row.run_id)
     return row
+
+
+async def _enough(session: AsyncSession, row: ActionRow, shown_digest: str) -> bool:
+    """Whether the owner's approval decides. Where a rule asks for more it is recorded, and the action goes on waiting.
+
+    Where the others have approved already the rule is satisfied, whoever's click comes last.
+    """
+    ruled, enough = await approvals.standing(session, row.id)
+    if not ruled or enough:
+        return True
+    approval = await approvals.record(session, row.user_id, row, shown_digest)
+    if (await approvals.standing(session, row.id)).is_approved:
+        return True
+    await _tell_in_part(session, row, approval)
+    return False
+
+
+async def _tell_in_part(session: AsyncSession, row: ActionRow, approval: ApprovalRow) -> None:
+    await audit.append(
+        session,
+        row.user_id,
+        AuditKind.ACTION_APPROVED_IN_PART,
+        actor=f"user:{approval.person_id}",
+        run_id=row.run_id,
+        action_id=row.id,
+        body={"approval": str(approval.id), "for": str(approval.counts_for), "digest": approval.digest},
+    )
+    await events.tell(session, row.user_id, "action", run_id=row.run_id, body={"id": str(row.id), "state": row.state})
+
+
+async def _approved_by(session: AsyncSession, row: ActionRow) -> dict[str, Any]:
+    """Who approved, and for whom, where a rule asks for people."""
+    people = await approvals.given(session, row.id)
+    return {"approvals": [{"by": str(one.person_id), "for": str(one.counts_for)} for one in people]} if people else {}
 
 
 async def _settled(session: AsyncSession, action_id: UUID) -> bool:

@@ -16,6 +16,7 @@ from coco.connections import check_usable
 from coco.decisions import Verdict
 from coco.errors import Code, Refused
 from coco.grants import GrantClaims, GrantedBy
+from store import approvals
 from store.credits import reserve
 from store.owned import own
 from store.runs import get_run
@@ -68,6 +69,9 @@ async def mint(
     covered = proof is not None and proof.digest == action.digest == body.digest()
     if proof is None or not covered or action.state != ActionState.APPROVED or action.run_id != run_id:
         raise Refused("no approval covers this action", code=Code.FORBIDDEN)
+    ruled, enough = await approvals.standing(session, action_id)
+    if decision is not None and not enough:
+        raise Refused("the approvals are not what the rule of the workflow asks for", code=Code.FORBIDDEN)
     now = datetime.now(UTC).replace(microsecond=0)
     live = (
         await session.execute(
@@ -78,9 +82,11 @@ async def mint(
             .order_by(col(GrantRow.issued_at))
         )
     ).scalars()
-    if earlier is not None and earlier.expires_at > now + MIN_LEFT:
+    # A guardrail's grant from before a rule that asks for people is not handed out again; a new one is refused below.
+    again = decision is not None or not ruled
+    if again and earlier is not None and earlier.expires_at > now + MIN_LEFT:
         return _claims(earlier, action)
-    row = live.first() or await _insert(session, action, body, proof, now, lifetime)
+    row = (live.first() if again else None) or await _insert(session, action, body, proof, now, lifetime)
     return _claims(row, action)
 
 

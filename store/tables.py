@@ -942,3 +942,64 @@ class RetentionSettings(SQLModel, table=True):
     events_days: int | None = None
     audit_days: int | None = None
     updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class ApprovalRuleRow(SQLModel, table=True):
+    """What approving an action of a workflow takes (coco.approvals.ApprovalRule); the newest version is in force."""
+
+    __tablename__ = "approval_rules"
+    __table_args__ = (
+        ForeignKeyConstraint(["workflow_id", "user_id"], ["workflows.id", "workflows.user_id"]),
+        CheckConstraint("people IN (1, 2)", name="one_or_two_people"),
+        CheckConstraint("role IN ('approver', 'admin')", name="a_role_to_ask_for"),
+    )
+    workflow_id: UUID = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    user_id: UUID = Field(index=True)
+    """Whose the workflow is."""
+    people: int
+    role: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    not_requester: bool
+    set_by: UUID
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    """The database's clock, whatever was given."""
+
+
+class ApprovalRow(SQLModel, table=True):
+    """One person's yes to one action, where a rule asks for more than the owner's decision. Written by that person."""
+
+    __tablename__ = "approvals"
+    __table_args__ = (
+        UniqueConstraint("action_id", "person_id"),
+        UniqueConstraint("action_id", "counts_for"),
+        ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),
+        ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    """Whose the action is."""
+    run_id: UUID = Field(index=True)
+    action_id: UUID
+    digest: str = Field(sa_column=Column(Text, nullable=False))
+    person_id: UUID = Field(index=True)
+    counts_for: UUID
+    """The person, or who delegated to them."""
+    delegation_id: UUID | None = None
+    at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    """The database's clock, whatever was given."""
+
+
+class DelegationRow(SQLModel, table=True):
+    """`to_id` may decide where `user_id` may, for a time of at most 90 days."""
+
+    __tablename__ = "delegations"
+    __table_args__ = (
+        CheckConstraint("to_id <> user_id", name="to_somebody_else"),
+        CheckConstraint("ends_at > starts_at AND ends_at <= starts_at + interval '90 days'", name="it_ends"),
+    )
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id", index=True)
+    to_id: UUID = Field(index=True)
+    starts_at: datetime = Field(sa_column=_time())
+    ends_at: datetime = Field(sa_column=_time())
+    withdrawn_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))

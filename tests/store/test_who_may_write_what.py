@@ -130,6 +130,7 @@ TABLES = [
     "digests", "undos",
     "teams", "team_members", "team_invitations", "team_shares",
     "erasures", "retention_settings",
+    "approval_rules", "approvals", "delegations",
 ]  # fmt: skip
 
 

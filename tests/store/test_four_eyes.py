@@ -1,0 +1,369 @@
+"""Four eyes at the mint: who is not enough there, whatever was written before. Tried as each database role.
+
+Who may decide on a workflow is the answer of one function of the database. Here it answers from a table of the test's,
+so that people come and go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+
+from coco.approvals import ApprovalRule, ApproverRole
+from coco.audit import AuditKind
+from coco.decisions import Verdict
+from coco.errors import Conflict, InvalidInput, NotFound, Refused
+from coco.grants import GrantClaims
+from store import approvals, decisions, grants
+from store.tables import ActionRow, DelegationRow
+from tests.conftest import Postgres
+from tests.store.test_who_may_write_what import Person, action_for, person
+
+TWO = ApprovalRule(people=2)
+SEATS = """
+CREATE TABLE seats (workflow_id uuid, person_id uuid, role text);
+CREATE OR REPLACE FUNCTION coco_workflow_approvers(the_workflow uuid) RETURNS TABLE (person_id uuid, role text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT w.user_id, 'owner' FROM workflows w WHERE w.id = the_workflow
+  UNION ALL SELECT s.person_id, s.role FROM seats s WHERE s.workflow_id = the_workflow
+$$;
+"""
+
+
+@dataclass
+class Office:
+    """Ann's workflow, and others with accounts of their own."""
+
+    postgres: Postgres
+    ann: Person
+    ben: UUID
+    cal: UUID
+    eve: UUID
+
+    def seat(self, who: UUID, role: str | None) -> None:
+        """Gives somebody a role, or takes it away."""
+        with self.postgres.connect() as owner:
+            owner.execute("DELETE FROM seats WHERE person_id = %s", (who,))
+            if role is not None:
+                owner.execute("INSERT INTO seats VALUES (%s, %s, %s)", (self.ann.workflow, who, role))
+
+    async def rule(self, rule: ApprovalRule, by: UUID | None = None) -> None:
+        async with self.postgres.api.user(self.ann.id) as session:
+            await approvals.set_rule(session, self.ann.id, self.ann.workflow, rule, by=by or self.ann.id)
+
+    async def action(self) -> ActionRow:
+        async with self.postgres.api.user(self.ann.id) as session:
+            return await session.get_one(ActionRow, self.ann.action)
+
+    async def approve(self, who: UUID, delegation: DelegationRow | None = None, digest: str | None = None) -> str:
+        """As the public app does it; the action's state after it."""
+        action, shown = await self.action(), digest or self.ann.digest
+        if who == self.ann.id and delegation is None:
+            async with self.postgres.api.user(who) as session:
+                return (await decisions.decide(session, who, action.id, Verdict.APPROVE, shown)).state
+        async with self.postgres.api.user(who) as session:
+            await approvals.record(session, who, action, shown, delegation)
+        async with self.postgres.api.user(self.ann.id) as session:
+            return (await decisions.complete(session, self.ann.id, action.id, shown, by=who)).state
+
+    async def mint(self) -> GrantClaims | None:
+        async with self.postgres.control.user(self.ann.id) as session:
+            return await grants.mint(session, self.ann.id, self.ann.run, self.ann.action, 600)
+
+    async def delegate(self, by: UUID, to: UUID, start: timedelta = timedelta()) -> DelegationRow:
+        start_at = datetime.now(UTC) + start
+        async with self.postgres.api.user(by) as session:
+            return await approvals.delegate(session, by, to, start_at, start_at + timedelta(days=3))
+
+    def forge(self, statement: str, *values: object) -> None:
+        """Past every trigger, as nobody can without being the database's owner."""
+        with self.postgres.connect() as owner:
+            owner.execute("SET session_replication_role = replica")
+            owner.execute(statement, values)
+
+    async def database_refuses_a_grant(self) -> None:
+        """The row itself, as a control side that checks nothing would insert it."""
+        now = datetime.now(UTC)
+        with pytest.raises(IntegrityError, match="approvals are not"):
+            async with self.postgres.control.user(self.ann.id) as session:
+                await session.execute(
+                    text(
+                        "INSERT INTO grants (jti, user_id, run_id, action_id, digest, prior_digest, decision_id, "
+                        "credits, issued_at, expires_at) "
+                        "SELECT gen_random_uuid(), a.user_id, a.run_id, a.id, a.digest, a.digest, d.id, 3, :now, :end "
+                        "FROM actions a JOIN decisions d ON d.action_id = a.id "
+                        "WHERE a.id = :a"
+                    ),
+                    {"a": self.ann.action, "now": now, "end": now + timedelta(minutes=5)},
+                )
+
+
+@pytest.fixture
+async def office(postgres: Postgres) -> Office:
+    people = [await person(postgres, f"{name}@example.com") for name in ("ann", "ben", "cal", "eve")]
+    with postgres.connect() as owner:
+        owner.execute(SEATS)
+    office = Office(postgres, people[0], people[1].id, people[2].id, people[3].id)
+    office.seat(office.ben, "approver")
+    office.seat(office.cal, "admin")
+    return office
+
+
+async def test_two_people_approve_and_it_is_minted(office: Office) -> None:
+    await office.rule(TWO)
+    assert await office.approve(office.ann.id) == "pending"
+    with pytest.raises(Refused, match="no approval"):
+        await office.mint()
+    assert await office.approve(office.ben) == "approved"
+    assert await office.mint() is not None
+    async with office.postgres.api.user(office.ann.id) as session:
+        kinds = (await session.execute(text("SELECT kind, actor, body FROM audit ORDER BY seq"))).all()
+    told = {row.kind: row for row in kinds}
+    assert told[AuditKind.ACTION_APPROVED_IN_PART].actor == f"user:{office.ann.id}"
+    assert told[AuditKind.ACTION_APPROVED].actor == f"user:{office.ben}"
+    assert [item["by"] for item in told[AuditKind.ACTION_APPROVED].body["approvals"]] == [
+        str(office.ann.id),
+        str(office.ben),
+    ]
+    assert told[AuditKind.APPROVAL_RULE_SET].body["to"] == {"people": 2, "role": None, "not_requester": False}
+
+
+async def test_without_a_rule_the_owner_decides_alone(office: Office) -> None:
+    assert await office.approve(office.ann.id) == "approved"
+    assert await office.mint() is not None
+
+
+async def test_the_same_person_twice_is_one(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    with pytest.raises(Conflict, match="somebody else's is needed"):
+        await office.approve(office.ann.id)
+    assert (await office.action()).state == "pending"
+
+
+async def test_a_stranger_approves_nothing(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    with pytest.raises(Refused, match="does not count"):
+        await office.approve(office.eve)
+
+
+async def test_the_requester_is_not_enough(office: Office) -> None:
+    await office.rule(ApprovalRule(not_requester=True))
+    assert await office.approve(office.ann.id) == "pending"
+    assert await office.approve(office.ben) == "approved"
+    assert await office.mint() is not None
+
+
+async def test_a_role_is_looked_at_when_it_is_minted(office: Office) -> None:
+    await office.rule(ApprovalRule(role=ApproverRole.ADMIN, not_requester=True))
+    assert await office.approve(office.ben) == "pending"
+    assert await office.approve(office.cal) == "approved"
+    office.seat(office.cal, "approver")
+    with pytest.raises(Refused, match="approvals are not"):
+        await office.mint()
+    await office.database_refuses_a_grant()
+
+
+async def test_who_has_left_does_not_count(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    assert await office.approve(office.ben) == "approved"
+    office.seat(office.ben, None)
+    with pytest.raises(Refused, match="approvals are not"):
+        await office.mint()
+    await office.database_refuses_a_grant()
+
+
+async def test_a_rule_tightened_in_between_applies(office: Office) -> None:
+    assert await office.approve(office.ann.id) == "approved"
+    await office.rule(TWO)
+    with pytest.raises(Refused, match="approvals are not"):
+        await office.mint()
+    await office.database_refuses_a_grant()
+
+
+async def test_a_rule_loosened_in_between_does_not(office: Office) -> None:
+    """The requester who owns the workflow does not get past it by taking the rule away."""
+    await office.rule(TWO)
+    office.forge("UPDATE runs SET created_at = clock_timestamp()")
+    await office.rule(ApprovalRule())
+    assert await office.approve(office.ann.id) == "pending"
+    assert await office.approve(office.ben) == "approved"
+
+
+async def test_an_edit_voids_what_was_approved(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    async with office.postgres.api.user(office.ann.id) as session:
+        edited = await decisions.edit(
+            session,
+            office.ann.id,
+            office.ann.action,
+            office.ann.digest,
+            {},
+            None,
+            lambda operation, arguments, read: action_for(office.ann.connection, "CEO"),
+        )
+    with pytest.raises(Refused, match="does not count"):
+        await office.approve(office.ben)
+    office.ann.action, office.ann.digest = edited.id, edited.digest
+    assert await office.approve(office.ben) == "pending"
+    assert await office.approve(office.ann.id) == "approved"
+
+
+async def test_one_rejects_for_all(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ben)
+    async with office.postgres.api.user(office.ann.id) as session:
+        await decisions.decide(session, office.ann.id, office.ann.action, Verdict.REJECT, office.ann.digest, "No.")
+    with pytest.raises(Refused, match="does not count"):
+        await office.approve(office.cal)
+    assert (await office.action()).state == "rejected"
+
+
+async def test_a_delegate_counts_for_one(office: Office) -> None:
+    await office.rule(TWO)
+    given = await office.delegate(office.cal, office.ben)
+    assert await office.approve(office.ben, given) == "pending"
+    for who, by in ((office.ben, None), (office.cal, None)):
+        with pytest.raises(Conflict):
+            await office.approve(who, by)
+    assert await office.approve(office.ann.id) == "approved"
+    assert await office.mint() is not None
+
+
+async def test_no_chain_of_delegations_makes_two_of_one(office: Office) -> None:
+    """Ben for Cal, then Cal for Ann: Cal has a part in both."""
+    await office.rule(TWO)
+    assert await office.approve(office.ben, await office.delegate(office.cal, office.ben)) == "pending"
+    assert await office.approve(office.cal, await office.delegate(office.ann.id, office.cal)) == "pending"
+
+
+async def test_a_delegation_is_withdrawn_at_once(office: Office) -> None:
+    await office.rule(ApprovalRule(not_requester=True))
+    given = await office.delegate(office.cal, office.ben)
+    assert await office.approve(office.ben, given) == "approved"
+    async with office.postgres.api.user(office.cal) as session:
+        await approvals.withdraw(session, office.cal, given.id)
+        await approvals.withdraw(session, office.cal, given.id)
+    with pytest.raises(Refused, match="approvals are not"):
+        await office.mint()
+    await office.database_refuses_a_grant()
+
+
+async def test_a_delegation_ends_by_itself_and_begins_when_it_says(office: Office) -> None:
+    await office.rule(TWO)
+    later = await office.delegate(office.cal, office.ben, timedelta(days=1))
+    over = await office.delegate(office.cal, office.ben)
+    office.forge("UPDATE delegations SET starts_at = now() - interval '3 days', ends_at = now() WHERE id = %s", over.id)
+    for given in (later, over):
+        with pytest.raises(Refused, match="does not count"):
+            await office.approve(office.ben, given)
+
+
+async def test_a_delegation_gives_no_role_and_is_the_delegates_alone(office: Office) -> None:
+    await office.rule(TWO)
+    to_eve, from_eve = await office.delegate(office.cal, office.eve), await office.delegate(office.eve, office.ben)
+    to_cal = await office.delegate(office.ann.id, office.cal)
+    for who, given in ((office.eve, to_eve), (office.ben, from_eve), (office.ben, to_cal)):
+        with pytest.raises(Refused, match="does not count"):
+            await office.approve(who, given)
+    async with office.postgres.api.user(office.ben) as session:
+        assert await session.get(DelegationRow, to_cal.id) is None
+        with pytest.raises(NotFound):
+            await approvals.withdraw(session, office.ben, from_eve.id)
+
+
+async def test_a_rule_is_set_by_who_administers_and_can_be_satisfied(office: Office) -> None:
+    with pytest.raises(Refused, match="owner or an admin"):
+        await office.rule(TWO, by=office.ben)
+    await office.rule(TWO, by=office.cal)
+    office.seat(office.ben, None)
+    office.seat(office.cal, None)
+    with pytest.raises(InvalidInput, match="only 0 of those"):
+        await office.rule(ApprovalRule(people=2, not_requester=True))
+    async with office.postgres.api.user(office.eve) as session:
+        with pytest.raises(NotFound):
+            await approvals.set_rule(session, office.eve, office.ann.workflow, ApprovalRule(), by=office.eve)
+
+
+APPROVAL = (
+    "INSERT INTO approvals (id, user_id, run_id, action_id, digest, person_id, counts_for, at) "
+    "VALUES (gen_random_uuid(), :u, :r, :a, :d, :p, :f, now())"
+)
+
+
+async def test_an_api_that_writes_rows_itself_gets_no_further(office: Office) -> None:
+    """In Ann's session it writes neither Ben's approval nor a decision, nor a state, nor a grant."""
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    ann = office.ann
+    values = {"u": ann.id, "r": ann.run, "a": ann.action, "d": ann.digest, "p": office.ben, "f": office.ben}
+    for statement, more in (
+        (APPROVAL, {}),
+        (APPROVAL, {"p": ann.id}),
+        (
+            "INSERT INTO decisions (id, user_id, run_id, action_id, verdict, stage, digest, reason, at) "
+            "VALUES (gen_random_uuid(), :u, :r, :a, 'approve', 'gate', :d, '', now())",
+            {},
+        ),
+        ("UPDATE actions SET state = 'approved' WHERE id = :a", {}),
+        ("UPDATE approval_rules SET people = 1 WHERE user_id = :u", {}),
+        ("DELETE FROM approvals WHERE user_id = :u", {}),
+    ):
+        used = {key: value for key, value in (values | more).items() if f":{key}" in statement}
+        with pytest.raises(DBAPIError):
+            async with office.postgres.api.user(ann.id) as session:
+                await session.execute(text(statement), used)
+    for database in (office.postgres.control, office.postgres.gateway):
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            async with database.user(office.ben) as session:
+                await session.execute(text(APPROVAL), values)
+
+
+async def test_forged_rows_are_found_out_at_the_mint(office: Office) -> None:
+    """Somebody who got past the triggers of approvals and decisions meets the mint's."""
+    await office.rule(TWO)
+    for who, other in ((office.eve, office.eve), (office.ann.id, office.ann.id)):
+        office.forge(
+            "INSERT INTO approvals (id, user_id, run_id, action_id, digest, person_id, counts_for, at) "
+            "VALUES (gen_random_uuid(), %s, %s, %s, %s, %s, %s, now())",
+            *(office.ann.id, office.ann.run, office.ann.action, office.ann.digest, who, other),
+        )
+    office.forge(
+        "INSERT INTO decisions (id, user_id, run_id, action_id, verdict, stage, digest, reason, at) "
+        "VALUES (%s, %s, %s, %s, 'approve', 'gate', %s, '', now())",
+        *(uuid4(), office.ann.id, office.ann.run, office.ann.action, office.ann.digest),
+    )
+    office.forge("UPDATE actions SET state = 'approved' WHERE id = %s", office.ann.action)
+    with pytest.raises(Refused, match="approvals are not"):
+        await office.mint()
+    await office.database_refuses_a_grant()
+
+
+async def test_no_time_of_waiting_approves(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    for table, column in (("actions", "created_at"), ("approvals", "at"), ("runs", "created_at")):
+        office.forge(f"UPDATE {table} SET {column} = now() - interval '3 years'")
+    with pytest.raises(Refused, match="no approval"):
+        await office.mint()
+    assert (await office.action()).state == "pending"
+
+
+async def test_others_see_neither_rule_nor_approval(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    for role in (office.postgres.api, office.postgres.control):
+        async with role.user(office.eve) as session:
+            for table in ("approval_rules", "approvals", "delegations"):
+                assert (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() == 0
+            assert await approvals.standing(session, office.ann.action) == (True, False)
+    async with office.postgres.api.user(office.eve) as session:
+        assert await approvals.approvers(session, office.ann.workflow) == {}
