@@ -1,8 +1,4 @@
-"""Four eyes at the mint: who is not enough there, whatever was written before. Tried as each database role.
-
-Who may decide on a workflow is the answer of one function of the database. Here it answers from a table of the test's,
-so that people come and go.
-"""
+"""Four eyes at the mint: who is not enough there, whatever was written before. Tried as each database role."""
 
 from __future__ import annotations
 
@@ -19,38 +15,40 @@ from coco.audit import AuditKind
 from coco.decisions import Verdict
 from coco.errors import Conflict, InvalidInput, NotFound, Refused
 from coco.grants import GrantClaims
-from store import approvals, decisions, grants
+from coco.teams import Role
+from store import approvals, decisions, grants, team_invitations, teams
 from store.tables import ActionRow, DelegationRow
 from tests.conftest import Postgres
-from tests.store.test_who_may_write_what import Person, action_for, person
+from tests.store.test_teams import account
+from tests.store.test_who_may_write_what import Person, action_for
 
 TWO = ApprovalRule(people=2)
-SEATS = """
-CREATE TABLE seats (workflow_id uuid, person_id uuid, role text);
-CREATE OR REPLACE FUNCTION coco_workflow_approvers(the_workflow uuid) RETURNS TABLE (person_id uuid, role text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-  SELECT w.user_id, 'owner' FROM workflows w WHERE w.id = the_workflow
-  UNION ALL SELECT s.person_id, s.role FROM seats s WHERE s.workflow_id = the_workflow
-$$;
-"""
 
 
 @dataclass
 class Office:
-    """Ann's workflow, and others with accounts of their own."""
+    """Ann's workflow, shared with a team in which Ben is an approver and Cal an admin. Eve is in no team of hers."""
 
     postgres: Postgres
     ann: Person
     ben: UUID
     cal: UUID
     eve: UUID
+    team: UUID
 
-    def seat(self, who: UUID, role: str | None) -> None:
-        """Gives somebody a role, or takes it away."""
-        with self.postgres.connect() as owner:
-            owner.execute("DELETE FROM seats WHERE person_id = %s", (who,))
-            if role is not None:
-                owner.execute("INSERT INTO seats VALUES (%s, %s, %s)", (self.ann.workflow, who, role))
+    async def join(self, who: UUID, email: str, role: Role) -> None:
+        async with self.postgres.api.user(self.ann.id) as session:
+            _, token = await team_invitations.invite(session, self.ann.id, self.team, email, role)
+        async with self.postgres.api.user(who) as session:
+            await team_invitations.accept(session, who, token)
+
+    async def seat(self, who: UUID, role: Role | None) -> None:
+        """Gives a member another role, or removes them."""
+        async with self.postgres.api.user(self.ann.id) as session:
+            if role is None:
+                await teams.remove(session, self.ann.id, self.team, who)
+            else:
+                await teams.set_role(session, self.ann.id, self.team, who, role)
 
     async def rule(self, rule: ApprovalRule, by: UUID | None = None) -> None:
         async with self.postgres.api.user(self.ann.id) as session:
@@ -105,12 +103,14 @@ class Office:
 
 @pytest.fixture
 async def office(postgres: Postgres) -> Office:
-    people = [await person(postgres, f"{name}@example.com") for name in ("ann", "ben", "cal", "eve")]
-    with postgres.connect() as owner:
-        owner.execute(SEATS)
-    office = Office(postgres, people[0], people[1].id, people[2].id, people[3].id)
-    office.seat(office.ben, "approver")
-    office.seat(office.cal, "admin")
+    people = [await account(postgres, name, "team") for name in ("ann", "ben", "cal", "eve")]
+    ann, ben, cal, eve = people
+    async with postgres.api.user(ann.id) as session:
+        team = await teams.make(session, ann.id, "Sales")
+        await teams.share(session, ann.id, team.id, ann.workflow)
+    office = Office(postgres, ann, ben.id, cal.id, eve.id, team.id)
+    await office.join(office.ben, "ben@example.com", Role.APPROVER)
+    await office.join(office.cal, "cal@example.com", Role.ADMIN)
     return office
 
 
@@ -160,11 +160,37 @@ async def test_the_requester_is_not_enough(office: Office) -> None:
     assert await office.mint() is not None
 
 
+async def test_who_started_a_shared_workflow_is_who_asked(office: Office) -> None:
+    await office.rule(ApprovalRule(not_requester=True))
+    office.forge("UPDATE runs SET requested_by = %s WHERE id = %s", office.ben, office.ann.run)
+    assert await office.approve(office.ben) == "pending"
+    assert await office.approve(office.cal) == "approved"
+
+
+@pytest.mark.parametrize("role", [Role.MEMBER, Role.AUDITOR])
+async def test_no_other_role_approves(office: Office, role: Role) -> None:
+    await office.rule(TWO)
+    await office.seat(office.ben, role)
+    with pytest.raises(Refused, match="does not count"):
+        await office.approve(office.ben)
+
+
+async def test_a_workflow_taken_out_of_the_team_is_approved_by_nobody_of_it(office: Office) -> None:
+    await office.rule(TWO)
+    await office.approve(office.ann.id)
+    assert await office.approve(office.ben) == "approved"
+    async with office.postgres.api.user(office.ann.id) as session:
+        await teams.unshare(session, office.ann.id, office.team, office.ann.workflow)
+    with pytest.raises(Refused, match="approvals are not"):
+        await office.mint()
+    await office.database_refuses_a_grant()
+
+
 async def test_a_role_is_looked_at_when_it_is_minted(office: Office) -> None:
     await office.rule(ApprovalRule(role=ApproverRole.ADMIN, not_requester=True))
     assert await office.approve(office.ben) == "pending"
     assert await office.approve(office.cal) == "approved"
-    office.seat(office.cal, "approver")
+    await office.seat(office.cal, Role.APPROVER)
     with pytest.raises(Refused, match="approvals are not"):
         await office.mint()
     await office.database_refuses_a_grant()
@@ -174,7 +200,7 @@ async def test_who_has_left_does_not_count(office: Office) -> None:
     await office.rule(TWO)
     await office.approve(office.ann.id)
     assert await office.approve(office.ben) == "approved"
-    office.seat(office.ben, None)
+    await office.seat(office.ben, None)
     with pytest.raises(Refused, match="approvals are not"):
         await office.mint()
     await office.database_refuses_a_grant()
@@ -284,8 +310,8 @@ async def test_a_rule_is_set_by_who_administers_and_can_be_satisfied(office: Off
     with pytest.raises(Refused, match="owner or an admin"):
         await office.rule(TWO, by=office.ben)
     await office.rule(TWO, by=office.cal)
-    office.seat(office.ben, None)
-    office.seat(office.cal, None)
+    await office.seat(office.ben, None)
+    await office.seat(office.cal, None)
     with pytest.raises(InvalidInput, match="only 0 of those"):
         await office.rule(ApprovalRule(people=2, not_requester=True))
     async with office.postgres.api.user(office.eve) as session:
