@@ -140,6 +140,8 @@ class RunView(BaseModel):
     finished_at: datetime | None
     cancel_requested_at: datetime | None
     paused_at: datetime | None = None
+    requested_by: UUID | None = None
+    """Who of a team started it, where that is not the person whose run it is."""
     progress: Progress = Progress()
     held_by: list[HeldBy] = []
     """Connections that hold it up; empty where none does."""
@@ -334,6 +336,7 @@ async def run_views(session: AsyncSession, user_id: UUID, pairs: list[tuple[Run,
             finished_at=row.finished_at,
             cancel_requested_at=row.cancel_requested_at,
             paused_at=row.paused_at,
+            requested_by=row.requested_by,
             progress=come[row.id],
             held_by=held.get(row.id, []),
         )

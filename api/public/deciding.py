@@ -173,7 +173,7 @@ async def start(
     Raises NotFound, InvalidInput, and Conflict for an archived workflow or a key that started something else.
     """
     goal = _text(goal, "goal")
-    run_id = _derived_id(user_id, idempotency_key) if idempotency_key is not None else None
+    run_id = derived_id(user_id, idempotency_key) if idempotency_key is not None else None
     try:
         async with parts.writing(user_id) as session:
             if run_id is not None and (existing := await session.get(Run, run_id)) is not None:
@@ -194,7 +194,8 @@ async def _same(session: AsyncSession, user_id: UUID, run: Run, workflow_id: UUI
     return await views.run(session, user_id, run.id)
 
 
-def _derived_id(user_id: UUID, key: str) -> UUID:
+def derived_id(user_id: UUID, key: str) -> UUID:
+    """The id of the run that a person starts with an idempotency key. Raises InvalidInput."""
     if not key or len(key) > MAX_KEY or not key.isprintable():
         raise InvalidInput(f"idempotency-key: between 1 and {MAX_KEY} printable characters")
     told = hashlib.sha256(b"coco run " + user_id.bytes + key.encode()).digest()

@@ -67,7 +67,7 @@ async def begin(parts: Parts, who: Identity, what: Wanted, connection_id: UUID |
     # Before the person goes: a code does not wait for a sandbox to start.
     await connecting.sealing_key(parts, who.user_id)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-    redirect_uri = _origin(parts) + CALLBACK
+    redirect_uri = own_origin(parts) + CALLBACK
     async with parts.writing(who.user_id) as session:
         await oauth_flows.begin(
             session,
@@ -155,7 +155,8 @@ def _check_same(row: Connection, what: Wanted | None) -> None:
         raise InvalidInput("connector: the connection is to another provider")
 
 
-def _origin(parts: Parts) -> str:
+def own_origin(parts: Parts) -> str:
+    """Where browsers reach the public app."""
     settings = parts.settings
     return origin_of(settings.public_url) if settings.public_url else f"http://127.0.0.1:{settings.public_port}"
 

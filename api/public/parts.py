@@ -56,6 +56,10 @@ class Parts:
             await session.execute(text("SET TRANSACTION READ ONLY"))
             yield session
 
+    def team(self, user_id: UUID, team_id: UUID) -> AbstractAsyncContextManager[AsyncSession]:
+        """As `reading`, and the session also sees what is shared with a team, while this user is in it."""
+        return self.database.team(user_id, team_id)
+
     @asynccontextmanager
     async def snapshot(self, user_id: UUID) -> AsyncIterator[AsyncSession]:
         """As `reading`, and every query of the block sees the database as the first one did."""

@@ -47,6 +47,8 @@ class Route:
 DIGEST = "0" * 64
 RULE = "Enrich contacts that have a first name."
 GUARDRAIL, SCHEDULE, HOOK, BUDGET = uuid4(), uuid4(), uuid4(), uuid4()
+TEAM, INVITATION = uuid4(), uuid4()
+INVITED = "the token of an invitation for somebody"
 
 ROUTES: dict[tuple[str, str], Route] = {
     # Before the calls below: one's own audit repeats the strange ids that one asked for.
@@ -173,6 +175,28 @@ ROUTES: dict[tuple[str, str], Route] = {
         "foreign", json=lambda card: {"workflow_id": str(card.workflow_id), "period": "day", "credits": 5}
     ),
     ("DELETE", "/api/v1/credits/budgets/{budget_id}"): Route("foreign"),
+    ("GET", "/api/v1/teams"): Route("own"),
+    # A team comes with a tier that a stranger does not have; an invitation is for its address.
+    ("POST", "/api/v1/teams"): Route("foreign", json=lambda card: {"name": "Mine"}, status=(402,)),
+    ("POST", "/api/v1/team-invitations/accept"): Route("foreign", json=lambda card: {"token": INVITED}, status=(403,)),
+    ("GET", "/api/v1/teams/{team_id}"): Route("foreign"),
+    ("GET", "/api/v1/teams/{team_id}/invitations"): Route("foreign"),
+    ("POST", "/api/v1/teams/{team_id}/invitations"): Route(
+        "foreign", json=lambda card: {"email": "eve@example.com", "role": "owner"}
+    ),
+    ("POST", "/api/v1/teams/{team_id}/invitations/{invitation_id}/revoke"): Route("foreign"),
+    ("POST", "/api/v1/teams/{team_id}/members/{person_id}/role"): Route(
+        "foreign", json=lambda card: {"role": "auditor"}
+    ),
+    ("POST", "/api/v1/teams/{team_id}/members/{person_id}/remove"): Route("foreign"),
+    ("POST", "/api/v1/teams/{team_id}/leave"): Route("foreign"),
+    ("GET", "/api/v1/teams/{team_id}/workflows"): Route("foreign"),
+    ("POST", "/api/v1/teams/{team_id}/workflows/{workflow_id}/share"): Route("foreign"),
+    ("POST", "/api/v1/teams/{team_id}/workflows/{workflow_id}/unshare"): Route("foreign"),
+    ("POST", "/api/v1/teams/{team_id}/workflows/{workflow_id}/runs"): Route("foreign"),
+    ("GET", "/api/v1/teams/{team_id}/runs"): Route("foreign"),
+    ("GET", "/api/v1/teams/{team_id}/runs/{run_id}"): Route("foreign"),
+    ("GET", "/api/v1/teams/{team_id}/activity"): Route("foreign"),
     ("GET", "/api/v1/openapi.json"): Route("open"),
     ("GET", "/api/docs"): Route("open"),
     ("GET", "/login"): Route("open"),
@@ -269,6 +293,23 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("POST", "/credits/budgets/{budget_id}/remove"): Route("foreign", form=lambda card: {}),
     ("GET", "/credits"): Route("own"),
+    ("GET", "/teams"): Route("own"),
+    ("POST", "/teams"): Route("foreign", form=lambda card: {"name": "Mine"}, status=(402,)),
+    ("GET", "/teams/join"): Route("own"),
+    ("POST", "/teams/join"): Route("foreign", form=lambda card: {"token": INVITED}, status=(403,)),
+    ("GET", "/teams/{team_id}"): Route("foreign"),
+    ("POST", "/teams/{team_id}/invitations"): Route(
+        "foreign", form=lambda card: {"email": "eve@example.com", "role": "owner"}
+    ),
+    ("POST", "/teams/{team_id}/invitations/{invitation_id}/revoke"): Route("foreign", form=lambda card: {}),
+    ("POST", "/teams/{team_id}/members/{person_id}/role"): Route("foreign", form=lambda card: {"role": "auditor"}),
+    ("POST", "/teams/{team_id}/members/{person_id}/remove"): Route("foreign", form=lambda card: {}),
+    ("POST", "/teams/{team_id}/leave"): Route("foreign", form=lambda card: {}),
+    ("POST", "/teams/{team_id}/workflows"): Route("foreign", form=lambda card: {"workflow": str(card.workflow_id)}),
+    ("POST", "/teams/{team_id}/workflows/{workflow_id}/unshare"): Route("foreign", form=lambda card: {}),
+    ("POST", "/teams/{team_id}/workflows/{workflow_id}/runs"): Route("foreign", form=lambda card: {"key": "k"}),
+    ("GET", "/teams/{team_id}/runs/{run_id}"): Route("foreign"),
+    ("GET", "/teams/{team_id}/activity"): Route("foreign"),
 }
 SOCKETS = {"/api/v1/feed"}
 """Tested in test_feed.py."""
@@ -294,6 +335,9 @@ def ids(card: Card) -> dict[str, UUID | int]:
         "schedule_id": SCHEDULE,
         "budget_id": BUDGET,
         "hook_id": HOOK,
+        "team_id": TEAM,
+        "invitation_id": INVITATION,
+        "person_id": card.user_id,
         "version": 1,
     }
 
@@ -308,7 +352,7 @@ def everything(postgres: Postgres, user_id: UUID | None = None) -> dict[str, lis
     found = {}
     with postgres.connect() as owner:
         for name, table in SQLModel.metadata.tables.items():
-            column = "id" if name == "users" else "user_id"
+            column = {"users": "id", "teams": "created_by", "team_invitations": "invited_by"}.get(name, "user_id")
             if column not in table.c:
                 continue
             where = f" WHERE {column} = '{user_id}'" if user_id else ""
@@ -342,7 +386,30 @@ async def card(ada: Person, postgres: Postgres) -> Card:
                 CreditBudget(id=BUDGET, user_id=ada.user_id, period="day", credits=77),
             ]
         )
+    make_team(postgres, ada.user_id, made.workflow_id)
     return made
+
+
+def make_team(postgres: Postgres, user_id: UUID, workflow_id: UUID) -> None:
+    """A team of the victim's, with an invitation, and her workflow shared before its run began."""
+    with postgres.connect() as owner:
+        owner.execute("UPDATE users SET tier = 'team' WHERE id = %s", (user_id,))
+        owner.execute("INSERT INTO teams VALUES (%s, %s, now(), %s)", (TEAM, MARKER, user_id))
+        owner.execute(
+            "INSERT INTO team_members (team_id, user_id, joined_at, role) VALUES (%s, %s, now(), 'owner')",
+            (TEAM, user_id),
+        )
+        owner.execute(
+            "INSERT INTO team_invitations (id, team_id, email, role, token_sha256, invited_by, created_at, expires_at) "
+            "VALUES (%s, %s, 'somebody@example.com', 'admin', encode(sha256(%s), 'hex'), %s, now(), "
+            "now() + interval '1 day')",
+            (INVITATION, TEAM, INVITED.encode(), user_id),
+        )
+        owner.execute("UPDATE workflows SET team_id = %s WHERE id = %s", (TEAM, workflow_id))
+        owner.execute(
+            "INSERT INTO team_shares (workflow_id, shared_at, user_id, team_id) VALUES (%s, '2026-01-01', %s, %s)",
+            (workflow_id, user_id, TEAM),
+        )
 
 
 async def call(

@@ -103,6 +103,15 @@ _KINDS = {
     "audit_exported": "Activity exported",
     "schedule_changed": "Schedule changed",
     "hook_changed": "Webhook changed",
+    "team_created": "Team made",
+    "team_invited": "Invited into a team",
+    "team_invitation_revoked": "Invitation taken back",
+    "team_joined": "Joined a team",
+    "team_role_changed": "Role changed",
+    "team_left": "Left a team",
+    "team_member_removed": "Removed from a team",
+    "team_workflow_shared": "Workflow shared with a team",
+    "team_workflow_unshared": "Workflow taken out of a team",
 }
 _TONES = {
     "action_done": "done",
@@ -202,6 +211,14 @@ def detail(entry: ActivityView) -> str:
             return f"“{body.get('sentence', '')}”: {body.get('change', '')}"
         case "hook_changed":
             return str(body.get("change", ""))
+        case "team_invited" | "team_invitation_revoked":
+            return f"{body.get('email', '')} {body.get('role', '')}".strip()
+        case "team_role_changed":
+            return f"{body.get('from', '')} → {body.get('to', '')}"
+        case "team_created":
+            return str(body.get("name", ""))
+        case "team_joined" | "team_left" | "team_member_removed":
+            return str(body.get("role", ""))
     return str(body.get("summary") or body.get("title") or body.get("why") or "")
 
 
@@ -262,7 +279,22 @@ def who(entry: ActivityView, user_id: UUID) -> str:
     if entry.actor == f"user:{user_id}":
         return "you"
     kind, _, rest = entry.actor.partition(":")
-    return {"system": "Coco", "operator": "an operator", "guardrail": f"guardrail {rest}"}.get(kind, entry.actor)
+    return _OTHERS.get(kind, entry.actor).format(rest)
+
+
+_OTHERS = {"system": "Coco", "operator": "an operator", "guardrail": "guardrail {}", "user": "somebody of your team"}
+
+
+def who_of(entry: ActivityView, called: dict[str, str]) -> str:
+    """Who, in an entry of somebody's in a team; `called` by account."""
+    kind, _, rest = entry.actor.partition(":")
+    if kind == "user":
+        return called.get(rest, "somebody who is not in the team any more")
+    return _OTHERS.get(kind, entry.actor).format(rest)
+
+
+def with_article(word: str) -> str:
+    return f"{'an' if word[:1] in 'aeiou' else 'a'} {word}"
 
 
 def run_state(state: str) -> tuple[str, str]:

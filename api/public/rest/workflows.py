@@ -46,9 +46,11 @@ class WorkflowOut(Told):
     trust_level: str
     created_at: datetime
     archived_at: datetime | None
+    team_id: UUID | None
+    """The team that it is shared with."""
 
 
-def _out(row: Workflow) -> WorkflowOut:
+def workflow_out(row: Workflow) -> WorkflowOut:
     return WorkflowOut(**row.model_dump(exclude={"user_id"}))
 
 
@@ -71,7 +73,7 @@ async def list_playbooks(user: BearerUser) -> list[PlaybookOut]:
 async def list_workflows(user: BearerUser, parts: PartsDep, archived: bool = False) -> list[WorkflowOut]:
     """The user's workflows; with `archived`, those too."""
     async with parts.reading(user.user_id) as session:
-        return [_out(row) for row in await workflows.listed(session, user.user_id, archived=archived)]
+        return [workflow_out(row) for row in await workflows.listed(session, user.user_id, archived=archived)]
 
 
 @router.post("/workflows", status_code=201)
@@ -85,18 +87,18 @@ async def create_workflow(body: NewWorkflow, user: BearerUser, parts: PartsDep) 
         params=body.params,
         connection_ids=body.connections,
     )
-    return _out(row)
+    return workflow_out(row)
 
 
 @router.get("/workflows/{workflow_id}")
 async def get_workflow(workflow_id: UUID, user: BearerUser, parts: PartsDep) -> WorkflowOut:
     """One workflow."""
     async with parts.reading(user.user_id) as session:
-        return _out(await workflows.get(session, user.user_id, workflow_id))
+        return workflow_out(await workflows.get(session, user.user_id, workflow_id))
 
 
 @router.post("/workflows/{workflow_id}/archive")
 async def archive_workflow(workflow_id: UUID, user: BearerUser, parts: PartsDep) -> WorkflowOut:
     """No new run starts any more; runs in flight go on."""
     async with parts.writing(user.user_id) as session:
-        return _out(await workflows.archive(session, user.user_id, workflow_id))
+        return workflow_out(await workflows.archive(session, user.user_id, workflow_id))

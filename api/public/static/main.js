@@ -1,5 +1,6 @@
 // Everything here is an improvement on pages that work without it.
 import { follow } from "./live.js";
+import { takeInvitation } from "./invitation.js";
 import { listenToKeys } from "./keys.js";
 import { keepSignedIn, resumeAtOnce } from "./session.js";
 import { submitQuietly } from "./submit.js";
@@ -11,6 +12,7 @@ if (document.body.dataset.csrf) {
   keepSignedIn();
   submitQuietly();
   listenToKeys();
+  takeInvitation();
 }
 localTimes(document);
 countDown();
