@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.connectors.base import GatedOperation
+from activities.connectors.registry import CONNECTORS
 from activities.looking_back import Past, look_back, past, profile
 from api.public.parts import Parts
 from coco.errors import Conflict, InvalidInput
@@ -26,7 +28,7 @@ from coco.guardrails.evaluate import Verdict
 from coco.guardrails.examples import boundary_examples
 from coco.guardrails.form import Form
 from coco.trust import LeaseTerms
-from store import guardrails, trust, workflows
+from store import connections, guardrails, trust, workflows
 from store.tables import GuardrailRow, Lease
 
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -150,3 +152,31 @@ async def around(
         else:
             others.append((row.reading, Form.model_validate(row.form)))
     return before, others
+
+
+def gated(connectors: set[str]) -> list[GatedOperation[Any]]:
+    """The operations of some connectors that need a grant."""
+    return [
+        operation
+        for name in sorted(connectors & set(CONNECTORS))
+        for operation in CONNECTORS[name].operations.values()
+        if isinstance(operation, GatedOperation)
+    ]
+
+
+async def reservable(
+    session: AsyncSession, user_id: UUID, workflow_id: UUID, operations: Sequence[str]
+) -> Sequence[str]:
+    """These operations, each one that the workflow's connections offer or that is reserved already: a name that no
+    operation has would keep nothing with a person. Raises InvalidInput, NotFound."""
+    row = await workflows.get(session, user_id, workflow_id)
+    named = {str(item.id): item.connector for item in await connections.listed(session, user_id)}
+    offered = {one.name for one in gated({named[item] for item in row.connections if item in named})}
+    kept = (await trust.settings_of(session, user_id, workflow_id)).reserved_operations
+    if unknown := sorted(set(operations) - offered - set(kept)):
+        said = ", ".join(repr(name) for name in unknown)
+        choice = ", ".join(sorted(offered)) or "none, for it has no connections"
+        raise InvalidInput(
+            f"reserved_operations: this workflow has no operation {said}. Choose among the operations offered: {choice}"
+        )
+    return operations

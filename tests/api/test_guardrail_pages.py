@@ -347,6 +347,18 @@ async def test_settings_are_kept_and_only_offered_operations_are_reserved(
     assert (await visitor.post(f"{path}/trust/settings", form | {"runs_needed": "0"})).status_code == 422
 
 
+async def test_rest_reserves_only_what_the_connections_offer(ada: Person, card: Card) -> None:
+    path = f"/workflows/{card.workflow_id}/trust/settings"
+    kept = await ada.post(path, {"reserved_operations": ["email.send"]})
+    assert kept["reserved_operations"] == ["email.send"]
+    refused = await ada.call("POST", path, json={"reserved_operations": ["email.send", "emial.send"]})
+    assert (refused.status_code, code(refused)) == (422, "invalid")
+    told = refused.json()["error"]["message"]
+    assert "no operation 'emial.send'" in told
+    assert "contacts.update" in told  # what could be chosen
+    assert (await ada.get(f"/workflows/{card.workflow_id}/trust"))["reserved_operations"] == ["email.send"]
+
+
 async def test_the_card_names_the_guardrail_that_let_an_action_run(
     visitor: Visitor, card: Card, postgres: Postgres
 ) -> None:

@@ -15,10 +15,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.errors import status_of
 from api.public import reviewing
 from api.public.audit_files import export
+from api.public.guarding import gated
 from api.public.pages import wording
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
-from api.public.pages.workflow import gated
 from coco.audit import AuditKind
 from coco.errors import CocoError, InvalidInput, NotFound
 from store import audit_checkpoints, connections, feed, undoing, workflows

@@ -15,11 +15,11 @@ from api.public import guarding
 from api.public.pages.inbox import card_page, inbox_page
 from api.public.pages.typed import typed, whole
 from api.public.pages.visitor import OwnForm, VisitorDep, text_of
-from api.public.pages.workflow import as_it_is, gated
+from api.public.pages.workflow import as_it_is
 from api.public.reviewing import reviewed
 from coco.errors import CocoError, InvalidInput
 from coco.trust import LeaseTerms, ReviewVerdict
-from store import connections, digests, trust, views, workflows
+from store import digests, trust, views, workflows
 from store.owned import own
 from store.tables import ActionRow
 
@@ -53,19 +53,15 @@ async def change_settings(request: Request, workflow_id: UUID, form: OwnForm, vi
     """Replaces how it may be trusted."""
     try:
         async with visitor.parts.writing(visitor.user_id) as session:
-            row = await workflows.get(session, visitor.user_id, workflow_id)
-            named = {str(item.id): item.connector for item in await connections.listed(session, visitor.user_id)}
-            offered = {one.name for one in gated({named[item] for item in row.connections if item in named})}
-            reserved = {str(item) for item in form.getlist("reserved")}
-            if not reserved <= offered:
-                raise InvalidInput("reserved: choose among the operations offered")
+            chosen = sorted({str(item) for item in form.getlist("reserved")})
+            reserved = await guarding.reservable(session, visitor.user_id, workflow_id, chosen)
             await trust.change_settings(
                 session,
                 visitor.user_id,
                 workflow_id,
                 runs_needed=whole(form, "runs_needed", "Approved runs needed"),
                 review_percent=whole(form, "review_percent", "The share to review"),
-                reserved_operations=sorted(reserved),
+                reserved_operations=reserved,
             )
     except CocoError as error:
         return await as_it_is(request, visitor, workflow_id, error, typed("settings", form, error.message))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from activities.connectors.base import GatedOperation
-from activities.connectors.registry import CONNECTORS
 from activities.playbooks import PLAYBOOKS, playbook
 from api.errors import status_of
 from api.public import guarding
@@ -83,7 +80,7 @@ async def workflow_page(
         looked=looked,
         standing=standing,
         settings=settings,
-        gated=gated({item.connector for item in uses}),
+        gated=guarding.gated({item.connector for item in uses}),
         lease=lease,
         lease_is_over=lease is not None and lease.expires_at <= now,
         ended=ended if lease is None else None,
@@ -114,16 +111,6 @@ async def as_it_is(
 async def workflow(request: Request, workflow_id: UUID, visitor: VisitorDep) -> HTMLResponse:
     """One workflow with its trust, guardrails, schedules and runs."""
     return await workflow_page(request, visitor, workflow_id)
-
-
-def gated(connectors: set[str]) -> list[GatedOperation[Any]]:
-    """The operations of some connectors that need a grant."""
-    return [
-        operation
-        for name in sorted(connectors & set(CONNECTORS))
-        for operation in CONNECTORS[name].operations.values()
-        if isinstance(operation, GatedOperation)
-    ]
 
 
 def _times(row: ScheduleRow, now: datetime) -> list[datetime]:

@@ -219,15 +219,18 @@ async def get_trust(workflow_id: UUID, user: BearerUser, parts: PartsDep) -> Tru
 async def change_trust_settings(
     workflow_id: UUID, body: TrustSettingsIn, user: BearerUser, parts: PartsDep
 ) -> TrustOut:
-    """Replaces how the workflow may be trusted. A reserved operation always waits for a person."""
+    """Replaces how the workflow may be trusted. A reserved operation always waits for a person.
+
+    An operation that none of its connections has is refused."""
     async with parts.writing(user.user_id) as session:
+        reserved = await guarding.reservable(session, user.user_id, workflow_id, body.reserved_operations)
         await trust.change_settings(
             session,
             user.user_id,
             workflow_id,
             runs_needed=body.runs_needed,
             review_percent=body.review_percent,
-            reserved_operations=body.reserved_operations,
+            reserved_operations=reserved,
         )
     async with parts.reading(user.user_id) as session:
         return await _trust(session, user.user_id, workflow_id)

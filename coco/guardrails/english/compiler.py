@@ -71,11 +71,13 @@ OPERATIONS_SAID = (
 )
 
 
-def compile_sentence(sentence: str, catalogue: Catalogue | None = None) -> Compiled:
-    """Compile a rule written in English. Never raises for any text; what cannot be understood is a problem."""
+def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, suggesting: bool = True) -> Compiled:
+    """Compile a rule written in English. Never raises for any text; what cannot be understood is a problem.
+
+    Without `suggesting`, no way out is looked for where a sentence is refused, which takes most of the time."""
     catalogue = catalogue or default_catalogue()
-    compiled = _compile(sentence, catalogue)
-    if compiled.ok:
+    compiled = _compile(sentence, catalogue, explained=suggesting)
+    if compiled.ok or not suggesting:
         return compiled
     compiled = _with_repairs(compiled, catalogue)
 
