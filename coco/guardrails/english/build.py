@@ -37,6 +37,7 @@ def disjunction_of_values(found: list[Predicate], span: tuple[int, int]) -> Pred
     return Is(fact=facts.pop(), values=tuple(dict.fromkeys(values)))
 
 
+PEOPLE = frozenset({"people", "persons", "folks", "individuals"})  # told by their addresses, as "anyone" is
 _POSTS = frozenset({"post", "posting", "share", "sharing", "announce", "announcing"})
 
 
@@ -77,7 +78,7 @@ class Builder(ActReader):
 
     def _grant(self, node: Node) -> None:
         self._begin(node)
-        lead = child(node, "lead_if", "lead_for", "lead_exc")
+        lead = child(node, "lead_if", "lead_for", "lead_exc", "lead_born")
         system = child(node, "lead_system")
         if system is not None:
             if child(system, "TO") is not None and child(system, "SPEND") is None:
@@ -87,8 +88,10 @@ class Builder(ActReader):
         lead_units: list[Unit] = []
         if child(node, "np"):
             self._np(child(node, "np"))
-        elif lead is not None and lead.data == "lead_for":
+        elif lead is not None and lead.data in {"lead_for", "lead_born"}:
             self._np(child(lead, "np"))
+            if lead.data == "lead_born":
+                self._born(lead)
         elif lead is not None:
             self._target_from(lead)
             self.parts.met = True
@@ -120,10 +123,22 @@ class Builder(ActReader):
         self._conditions(lead_units)
         self._conditions(self._items(rest))
 
+    def _born(self, lead: Node) -> None:
+        """ "When a new contact tagged "x" is created, …": how new it may be must follow."""
+        moment = child(lead, "TV")
+        if moment.value != "created_at":
+            raise Refused(span_of(moment), "when? Give a length of time", "in the last 7 days", weak=True)
+        self.parts.new_span = span_of(moment)
+
     def _no_addressees(self, node: Node, verbs: Node | None) -> None:
         """ "Email anyone at acme.com" is checked by address, not by what the CRM says of a contact."""
         np, items = child(node, "np"), children(node, "item")
-        if np is None or child(np, "e_those") is None or not items or verbs is None:
+        if np is None or not items or verbs is None:
+            return
+        plain = child(np, "e_plain")
+        people = plain is not None and self._text(span_of(plain)).lower() in PEOPLE
+        conditions = [one for one in items if self._piece(one).data in {"clause", "factclause", "group", "exception"}]
+        if child(np, "e_those") is None and not (people and len(conditions) == 1):
             return
         first = tokens_of(items[0])
         sends = any(str(one.data) in {"v_send", "v_message"} for one in verbs.children if isinstance(one, Tree))
@@ -562,6 +577,9 @@ class Builder(ActReader):
             self._np_caps(one)
             self._cover(("email.draft" if one.data == "a_draft" else "email.send",), one, None, destination)
             if one.data == "a_send_to":
+                whom = child(child(one, "addressees"), "ENT")
+                if whom is not None and self._text(span_of(whom)).lower() not in PEOPLE:
+                    raise Refused(span_of(whom), "these are records, not addresses", "", weak=2)
                 self.parts.conditions.append(self._addressed(child(child(one, "addressees"), "names")))
         elif one.data in {"a_add_tag", "a_remove_tag"}:
             self._cover(self._named(str(one.data)[2:]), one, child(one, "name").children[0], destination)

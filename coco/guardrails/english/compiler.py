@@ -37,9 +37,9 @@ from .build import Builder
 from .frame import DEFAULT_WAIT_HOURS
 from .lexer import Lexer
 from .parser import NoParse, parse
-from .parts import Parts, plural
+from .parts import Parts, plural, span_of
 from .problems import Problem, Refused
-from .suggest import spliced
+from .suggest import RECORDS, spliced
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
 
@@ -99,9 +99,8 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
         problem.text.lower(),
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
-    without = re.sub(
-        r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", compiled.sentence[:start] + " " + compiled.sentence[end:])
-    ).strip()
+    rest = re.sub(r"\s+", " ", f"{compiled.sentence[:start]} {compiled.sentence[end:]}")
+    without = re.sub(r"\s*,?\s+([.,;])|,(\.)", r"\1\2", rest).strip()
     if _accepted(without, catalogue):
         message = f"{problem.message}. Without it, the sentence is accepted"
         return replace(compiled, problems=(replace(problem, message=message, suggestion=without),))
@@ -170,8 +169,9 @@ def _only_forbids(sentence: str, tokens: list[Token], catalogue: Catalogue) -> R
         f'Archive contacts tagged "old". {whole}',
         'Archive contacts tagged "old", except customers.',
     ]
-    if not any(token.type in {"EMAILN", "SEND"} for token in tokens):
-        candidates = candidates[1:]
+    candidates.insert(1, 'Send messages to contacts tagged "newsletter" except those tagged "do not email".')
+    if not any(token.type in {"EMAILN", "SEND", "MAILINGV"} for token in tokens):
+        candidates = candidates[2:]
     suggestion = next((one for one in candidates if _accepted(one, catalogue)), "")
     return Refused(
         (0, len(sentence)),
@@ -183,7 +183,29 @@ def _only_forbids(sentence: str, tokens: list[Token], catalogue: Catalogue) -> R
 
 def _refused(sentence: str, refusals: list[Refused], catalogue: Catalogue) -> Compiled:
     problems = dict.fromkeys(refusal.problem(sentence) for refusal in refusals)
-    return Compiled(sentence, None, "", tuple(sorted(problems, key=lambda problem: problem.span)))
+    return Compiled(sentence, None, "", tuple(_joined(sentence, sorted(problems, key=lambda problem: problem.span))))
+
+
+def _joined(sentence: str, problems: list[Problem]) -> list[Problem]:
+    """ "Design partner candidates": words that nobody knows, right before what is no record, are one name."""
+    found: list[Problem] = []
+    for problem in problems:
+        before = found[-1] if found else None
+        near = before is not None and sentence[before.span[1] : problem.span[0]].isspace()
+        named = re.search(rf"\b{RECORDS}\b", sentence[: before.span[0]], re.I) if before is not None else None
+        if before is not None and near and not named and "is not a kind of record here" in problem.message:
+            text = sentence[before.span[0] : problem.span[1]]
+            one = replace(
+                problem,
+                span=(before.span[0], problem.span[1]),
+                text=text,
+                message=f'"{text}" is not a kind of record here. If it is a tag, say so, in quotation marks',
+                suggestion=f'contacts tagged "{text.lower().removesuffix("s")}"',
+            )
+            found[-1] = one
+        else:
+            found.append(problem)
+    return found
 
 
 def _statements(tokens: list[Token]) -> Iterator[list[Token]]:
@@ -235,6 +257,15 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
                 "Archive contacts …",
             )
         before_type = tokens[problem.index - 1].type if problem.index else ""
+        next_type = tokens[problem.index + 1].type if problem.index + 1 < len(tokens) else ""
+        if token.type in {"OLD", "ACT"} and next_type in {"ENT", "ENTLC"}:
+            records = sentence[tokens[problem.index + 1].start_pos or 0 : tokens[problem.index + 1].end_pos or 0]
+            how = "created more than 365 days ago" if token.type == "OLD" else "active in the last 30 days"
+            return Refused(span, f'"{said}" has no length. {said.capitalize()} for how long?', f"{records} {how}")
+        if [one.type for one in tokens[problem.index - 2 : problem.index]] == ["TO", "CONNECTOR"]:
+            slack = tokens[problem.index - 1]
+            if slack.value == "slack":
+                return Refused(span_of(slack), "which channel, or to whom? Name it", 'the Slack channel "deals"')
         if token.type in {"DATE", "INSTANT"} and before_type in {"UNTIL", "SINCE", "BEFORE", "AFTERD", "OFTHE"}:
             at = tokens[problem.index - 1].start_pos or 0
             without = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :]}"
@@ -355,10 +386,13 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
         created = f"{parts.target}.created_at"
         conditions = conjunction(parts.conditions)
         if not any(atom.fact == created and _since_then(atom) for atom in atoms(conditions)):
+            said = sentence[slice(*parts.new_span)]
             raise Refused(
                 parts.new_span,
-                '"new" has no length; say how new',
-                f"{plural(parts.target)} created in the last 24 hours",
+                f'"{said}" has no length; say how new',
+                f"{plural(parts.target)} created in the last 24 hours"
+                if "new" in said.lower()
+                else f"{sentence.strip().rstrip('.!')} within 24 hours of creation.",
             )
     if parts.silent_span is not None and not any(
         isinstance(one, Age | Moment)
@@ -444,6 +478,8 @@ def _with_all(sentence: str, parts: Parts) -> str:
     found = noun.search(sentence, start)
     if found is None:
         return f"{sentence[slice(*parts.operation_span)].strip()} all {plural(parts.target or 'contact')}"
+    if found.start() == 0:
+        return f"All {found.group(2).lower()}{sentence[found.end() :]}"
     return f"{sentence[: found.start()]}all {found.group(2)}{sentence[found.end() :]}"
 
 

@@ -27,6 +27,7 @@ from .problems import Refused
 from .times import TimeReader
 
 _STATES = frozenset({"tag_out", "prep_out", "prep_fact_out", "own_out", "life_not", "named_out", "mail_domain_out"})
+_MISSING = frozenset({"missing", "is missing", "are missing"})
 _LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
 
 
@@ -194,6 +195,13 @@ class ConditionReader(TimeReader):
                 return Empty(fact=self._own("owner", span))
             case "own_some":
                 return negation(Empty(fact=self._own("owner", span)))
+            case "unsub_when":
+                said = child(node, "UNSUB")
+                raise Refused(
+                    span,
+                    "when somebody unsubscribed is not recorded, only whether they are unsubscribed now",
+                    f"{self._text((span[0], span_of(said)[1]))}",
+                )
             case "unsub":
                 return Truth(fact=self._flag(self._entity, span))
             case "not_unsub":
@@ -351,8 +359,8 @@ class ConditionReader(TimeReader):
             if number is not None and self._text(span_of(number)).lower() != "one":
                 raise Refused(span, "without this many of what?", "", weak=True)
             gone = child(node, "NHAVE")
-            if number is None and gone is not None and self._text(span_of(gone)).lower() != "missing":
-                raise Refused(span, "without what?", "", weak=2)
+            if number is None and gone is not None and self._text(span_of(gone)).lower() not in _MISSING:
+                raise Refused(span, "without what? Name what is missing", "", weak=2)
             return Empty(fact=self._named_field(span))
         if kind == "has_missing_both":
             if self._text(span).lower().split()[0] not in {"missing", "lacking", "lack", "lacks"}:
@@ -497,6 +505,8 @@ class ConditionReader(TimeReader):
             self._subject = previous
 
     def _recipients(self, node: Node) -> Predicate:
+        if node.data == "r_with":
+            return self._with_people(node)
         attend = node.data == "r_attend"
         if attend and child(node, "COUNTN").value != "action.attendee_count":
             raise Refused(span_of(node), "this is no condition on people", "", weak=True)
@@ -510,6 +520,29 @@ class ConditionReader(TimeReader):
             fact = self.catalogue.fact(f"action.{people}s")
         values = tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens))
         return Only(fact=fact.name, values=values)
+
+    def _with_people(self, node: Node) -> Predicate:
+        """ "Meetings with attendees at acme.com": every one of them, which is the narrower of what it could say."""
+        span, people = span_of(node), child(node, "COUNTN", "RECIP")
+        said = self._text(span_of(people)).lower()
+        names = self._names(child(node, "names"))
+        kinds = {token.type for token in names.tokens}
+        if people.type == "COUNTN" and people.value == "action.attendee_count":
+            kind = "attendee"
+        elif people.type == "RECIP" and said in {"recipient", "recipients", "addressee", "addressees"}:
+            kind = "recipient"
+        else:
+            raise Refused(span, "this is no condition on people", "", weak=2)
+        if kinds not in ({"DOMAIN"}, {"EMAILADDR"}):
+            raise Refused(names.span, f"{said} are told by their addresses: name domains", "acme.com", weak=True)
+        if self._excluding:
+            at = self._text(names.span)
+            raise Refused(span, f"every {kind}, or one of them?", f"every {kind} is at {at}")
+        note = f'"{self._text(span)}" is read as: every {kind} is.'
+        if note not in self.parts.notes:
+            self.parts.notes.append(note)
+        fact = self.catalogue.fact(f"action.{kind}{'_domains' if kinds == {'DOMAIN'} else 's'}")
+        return Only(fact=fact.name, values=tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens)))
 
     def _bounce(self, node: Node) -> Predicate:
         fact, kind, span = "email.bounced", str(node.data), span_of(node)

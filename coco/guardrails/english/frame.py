@@ -89,6 +89,9 @@ class FrameReader(ConditionReader):
                 "a rule caps what runs; it cannot demand a minimum",
                 f"at most {number} {self._text(span_of(child(node, 'per')))}",
             )
+        sends = all(c.operation.startswith(("email.", "message.")) for c in self.parts.operations)
+        if limit_word is not None and re.search(r"\bsend\b", self._text(span_of(limit_word)), re.I) and not sends:
+            raise Refused(span, "the rule sends nothing, so this would cap nothing", f"at most {number} per day")
         if order is None:  # "20 a day": a rule permits, so it can only be the most that may run
             order = "<="
             self._note_cap(number)
@@ -151,6 +154,8 @@ class FrameReader(ConditionReader):
             "record is when it was last contacted; or cap the rule, such as at most 20 per day",
             f"{before} that have not been contacted in the last {length}{after}"
             if mails and self.parts.target in {"contact", "deal"} and after in {"", "."}
+            else f"Send messages to all contacts that have not been contacted in the last {length}."
+            if mails and self.parts.target == "action"
             else f"at most {self._whole(number) if number is not None else 20} per {period}",
             fatal=True,
         )

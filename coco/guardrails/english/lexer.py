@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from lark import Token
 
+from ..countries import DISPLAY
+from ..regions import STATE_CODES, area_of
 from .problems import Refused
 from .unquoted import UnquotedNames
 from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
@@ -183,6 +185,7 @@ _SHORT = re.compile(r"(they|we|who|it|he|she|that|there|you|i)('ve|'re|'s)$", re
 _SHORT_TAIL = re.compile(r"'(ve|re|s)(?![^\W_])", re.I)
 _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|got|not had)\b", re.I)
 _CAPITALISED = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*")
+_CALLED = re.compile(r"([A-Z][^\W_]*(?: [A-Z][^\W_]*)*)(?= (?:pipeline|sequence|channel|list)\b)")
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
 
@@ -279,7 +282,11 @@ class Lexer:
                     found.append(_token("QUOTED", text[position:end], position, end))
                     position = end
                     continue
-                new = self._unit_alone(text, position, found) or self._at(text, position, found)
+                new = (
+                    self._unit_alone(text, position, found)
+                    or self._called(text, position, found)
+                    or self._at(text, position, found)
+                )
             except Refused as problem:
                 problems.append(problem)
                 position = max(problem.span[1], position + 1)
@@ -317,6 +324,17 @@ class Lexer:
             return []
         said = f"a {match.group()}"
         return [_token("DUR", length(1, match.group(), said, (at, match.end())), at, match.end())]
+
+    def _called(self, text: str, at: int, found: list[Token]) -> list[Token]:
+        """ "The Enterprise pipeline": capitals between "the" and what they name, none a word of rules."""
+        if not found or found[-1].type != "DET" or text[found[-1].start_pos or 0 : at].strip().lower() != "the":
+            return []
+        match = _CALLED.match(text, at)
+        if match is None:
+            return []
+        words = match.group(1).split(" ")
+        known = any((one.lower(),) in self._vocabulary.phrases for one in words)
+        return [] if known else [_token("QUOTED", match.group(1), at, match.end(1))]
 
     def _punctuation(self, text: str, at: int) -> list[Token]:
         character = text[at]
@@ -674,6 +692,16 @@ class Lexer:
         if full != words and (token := self._phrase(text, at, full)) is not None:
             return [token]
         word, start, end = words[0]
+        if (
+            word in STATE_CODES
+            and word in COUNTRY_CODES
+            and found
+            and found[-1].type in {"PREP", "NPREP", "OR", "COMMA"}
+        ):
+            country, state = DISPLAY[word], STATE_CODES[word]
+            raise Refused(
+                (start, end), f'"{word}" is {country} to some and {state} to others; write the country in full', country
+            )
         if word in {"US", *COUNTRY_CODES} and len(word) == 2:
             return [_token("VAL", (("company.country", word), ("contact.country", word)), start, end)]
         if word.lower() in NUMBER_WORDS:
@@ -710,6 +738,8 @@ class Lexer:
                 kind, value = self._vocabulary.phrases[key]
                 if kind == "CONNECTOR" and value == "outreach" and said.islower():
                     kind, value = "EMAILOBJ", None
+                if key[0] == "outreach" and count > 1 and said.startswith("Outreach"):
+                    continue  # "the Outreach sequence …": the system
                 if kind in {"POSTGE", "POSTLE"} and count > 1 and re.match(r"\s*([$€£\d]|than\b)", text[span[1] :]):
                     continue  # "over $10k or over €9k": the comparison of what follows
                 plain = " ".join(lowered[:count]) if "'" in said else said.lower()
@@ -764,8 +794,19 @@ class Lexer:
                 f'"{name}" is at which fact? For a company, say that they work there; a name goes in quotation marks',
                 f'who work at "{name}"',
             )
-        if word[:1].isupper() and re.search(r"\b(in|from)$", before):
+        if (
+            word[:1].isupper()
+            and re.search(r"\b(in|from|or|and)$", before)
+            and (re.search(r"\b(in|from)$", before) or area_of(_run(text, word, start)))
+        ):
             name = _run(text, word, start)
+            if (area := area_of(name)) is not None:
+                return Refused(
+                    (start, start + len(name)),
+                    f'"{name}" is {area}, and what is recorded is the country and the city. Name the countries or the '
+                    "cities, or say that it is a tag",
+                    f'tagged "{name}"',
+                )
             return Refused(
                 (start, start + len(name)),
                 f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and '

@@ -308,6 +308,14 @@ class NameReader(Reader):
                 mine = known
             else:
                 said = self._text(names.span)
+                if token.type == "EMAILADDR":
+                    raise Refused(
+                        span,
+                        f"{said} is whose address? That of a recipient, or of a contact, can be looked at; which "
+                        "mailbox a message is sent from cannot: it is that of the connection",
+                        "whose email is " + said if self._entity == "contact" else "",
+                        weak=True,
+                    )
                 raise Refused(
                     span,
                     f"{said} is a name of what? Say which fact it belongs to",

@@ -89,7 +89,12 @@ class NumberReader(NameReader):
                     elif a.currency != b.currency:
                         raise Refused(span_of(node), "both ends need the same currency", "between $1,000 and $5,000")
                     if a.value >= b.value:
-                        raise Refused(span_of(node), "the range is empty: its end is not above its start", "")
+                        ends = self._text(span_of(high)), self._text(span_of(low))
+                        raise Refused(
+                            span_of(node),
+                            "the range is empty: its end is not above its start",
+                            f"between {ends[0]} and {ends[1]}" if a.value > b.value else "",
+                        )
                 return conjunction([a, b])
         raise Refused(
             span_of(node),

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from .offers import offer
 from .problems import Problem
 
-MAX_TRIES = 10  # compiles spent on the suggestions of one refused sentence
-_RECORDS = r"(?:contacts?|deals?|compan(?:y|ies)|leads?|customers?|people|accounts?|opportunit(?:y|ies))"
+MAX_TRIES = 14  # compiles spent on the suggestions of one refused sentence
+RECORDS = r"(?:contacts?|deals?|compan(?:y|ies)|leads?|customers?|people|accounts?|opportunit(?:y|ies))"
 _ENTITIES = {"deal": "deals", "contact": "contacts", "company": "companies"}
 
 
@@ -27,9 +28,41 @@ def spliced(
         return compile_it(text) if next(tries, None) is not None else (False, ())
 
     if any(_whole(one.suggestion) for one in problems):
-        return tuple(_checked(one, counted) for one in problems)
-    found = _repaired(sentence, problems, counted, 2)
-    return tuple(replace(one, suggestion=found) for one in problems) if found else problems
+        return tuple(_exemplified(sentence, _checked(one, counted)) for one in problems)
+    found = _repaired(sentence, problems, counted, 2) or _tagged(sentence, problems, compile_it)
+    if found:
+        return tuple(replace(one, suggestion=found) for one in problems)
+    return tuple(_exemplified(sentence, one) for one in problems)
+
+
+def _exemplified(sentence: str, problem: Problem) -> Problem:
+    """A problem whose suggestion is a fragment: the fragment is said in the message, and a whole rule suggested."""
+    said = problem.suggestion
+    if _whole(said):
+        return problem
+    hint = f". It could say: {said}" if said and "…" not in said and said not in problem.message else ""
+    return replace(problem, message=f"{problem.message}{hint}", suggestion=offer(sentence))
+
+
+def _tagged(
+    sentence: str, problems: tuple[Problem, ...], compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]
+) -> str:
+    """The operation with its records, and a tag in place of whatever was said of them: a tag can stand for anything.
+    Empty where the sentence does not begin with both, or where what is wrong stands elsewhere."""
+    opening = re.match(rf"[^.;,:\"]*?\b{RECORDS}\b", sentence, re.I)
+    if opening is None or problems[0].span[0] < opening.end():
+        return ""
+    condition = sentence[opening.end() :]
+    said = problems[0].text.strip()
+    may_be_a_name = said.isalpha() and re.search(r"\btag|\bname\b|judgement", problems[0].message)
+    if not may_be_a_name or said.lower() in {"not", "no", "never", "nobody", "other", "ago", "per"}:
+        said = "approved"
+    target = re.search(r"\s((?:to|with|as|into) (?:the \w+ )?\"[^\"]+\")", condition)
+    end = f" {target.group(1)}" if target else ""
+    for one in (f'{opening.group()} tagged "{said}"{end}.', f'{opening.group()} tagged "{said}".'):
+        if compile_it(one)[0]:
+            return one
+    return ""
 
 
 def _checked(problem: Problem, compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]) -> Problem:
@@ -77,6 +110,10 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
     """The sentence with the suggestion in place of the problem, or where a description of records goes."""
     start, end = problem.span
     before, after = sentence[:start], sentence[end:]
+    if _whole(problem.suggestion):  # a sentence of its own: one that begins otherwise is another rule
+        if problem.suggestion.split()[0].lower() == sentence.split()[0].lower():
+            yield problem.suggestion
+        return
     for text in _fragments(problem):
         if (start, end) == (0, len(sentence)):
             yield _tidy(f"{sentence.strip().rstrip('.!')}. {text}")
@@ -87,12 +124,23 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         lead = text.rpartition(' "')[0]
         if lead and before.rstrip().endswith(lead):  # "owned by me" -> 'owned by "Maria Lopez"'
             yield _tidy(f"{before.rstrip().removesuffix(lead)}{text}{after}")
-        yield _tidy(f"{before}{text}{after}")
-        yield _tidy(f"{before.rstrip()}. {text[:1].upper()}{text[1:].rstrip('.')}.{after.lstrip(' .')}")
+        zone = re.sub(r"\s+[A-Z][a-z]+/[A-Z]\w+$", "", text)
+        if zone != text and re.match(r"\s+[A-Z][a-z]+/[A-Z]", after):
+            yield _tidy(f"{before}{zone}{after}")
         # "new HubSpot contacts" -> "HubSpot contacts created in …"
-        record = re.match(rf"\s+((?:\S+\s+)??{_RECORDS})\b", after)
-        moved = re.sub(rf"^{_RECORDS}\s+", "", text)
-        if record is not None:
+        record = re.match(rf"\s+((?:\S+\s+)??{RECORDS})\b", after)
+        moved = re.sub(rf"^{RECORDS}\s+", "", text)
+        if record is not None and moved != text:
+            rest = after[record.end() :]
+            yield _tidy(f"{before}{record.group(1)} {moved}{rest}")
+            yield _tidy(f"{before}{record.group(1)} {moved} and that are{rest}")
+        yield _tidy(f"{before}{text}{after}")
+        placed = re.sub(r"\s(?:in|from|at|of|with|that are|who are|which are)\s+$", " ", before)
+        if placed != before:  # "in California" -> tagged "California"
+            yield _tidy(f"{placed}{text}{after}")
+        if before.strip():
+            yield _tidy(f"{before.rstrip()}. {text[:1].upper()}{text[1:].rstrip('.')}.{after.lstrip(' .')}")
+        if record is not None and moved == text:
             rest = after[record.end() :]
             yield _tidy(f"{before}{record.group(1)} {moved}{rest}")
             yield _tidy(f"{before}{record.group(1)} {moved} and that are{rest}")
@@ -101,12 +149,15 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
             yield _tidy(f"{head}where {text}{after}")
             yield _tidy(f"{head}{text}{after}")
         if (own := re.fullmatch(r"the (deal|company|contact)'s .*", text)) is not None:
-            yield _tidy(re.sub(rf"\b{_RECORDS}\b", _ENTITIES[own.group(1)], sentence, count=1, flags=re.I))
+            yield _tidy(re.sub(rf"\b{RECORDS}\b", _ENTITIES[own.group(1)], sentence, count=1, flags=re.I))
         if "tagged" in text:
             yield _tidy(f"{before}{text}{re.sub(r'^ tagged', ' and tagged', after)}")
-        zone = re.sub(r"\s+[A-Z][a-z]+/[A-Z]\w+$", "", text)
         if zone != text:
             yield _tidy(f"{before}{zone}{after}")
+        # "that moves to negotiation" -> "that entered negotiation in …": the rest of the clause belonged to it
+        clause = re.sub(r"^[^.,;]*", "", after)
+        if clause != after and head != before:
+            yield _tidy(f"{head}{text}{clause}")
 
 
 def _tidy(text: str) -> str:

@@ -146,6 +146,10 @@ class TimeReader(NumberReader):
                 if child(node, "TV") is not None and self._tv(node) != "last_reply_at":
                     raise Refused(span, "before which date?", f"{self._text(span)} 2026-03-01", weak=True)
                 return negation(Empty(fact=self._own("last_reply_at", span)))
+            case "act_bare":
+                raise Refused(
+                    span, "activity in what time? Say how long", f"{self._text(span)} in the last 90 days", weak=True
+                )
             case "act":
                 inner = child(node, "pres_last", "pres_since")
                 fact = self._own("last_activity_at", span)
