@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Column, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
@@ -24,12 +24,15 @@ SECRET_COLUMNS = frozenset(
         "sessions.refresh_sha256",
         "sessions.previous_sha256",
         "sandboxes.token_sha256",
+        "team_invitations.token_sha256",
     }
 )
 """Never exported: who has them can act as the user."""
 SECRET_TABLES = frozenset({"user_keys", "sealed_credentials", "credential_attempts", "oauth_flows", "wakeups"})
 """Keys, credentials, and the outbox of wake-ups, which holds nothing about anybody."""
 PAGE = 500
+_WHOSE = {"users": "id", "teams": "created_by", "team_invitations": "invited_by"}
+"""Where a row says whose it is by another name than `user_id`."""
 
 
 def tables() -> list[Table]:
@@ -37,10 +40,16 @@ def tables() -> list[Table]:
     return [table for table in SQLModel.metadata.sorted_tables if table.name not in SECRET_TABLES]
 
 
+def whose(table: Table) -> Column[Any] | None:
+    """The column that says whose a row is; None for a table that is nobody's."""
+    found: Column[Any] | None = table.c.get(_WHOSE.get(table.name, "user_id"))
+    return found
+
+
 async def rows(session: AsyncSession, user_id: UUID) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """(table, row) of everything that is the user's and that this role may read; values as JSON has them."""
     for table in tables():
-        owner = table.c.get("user_id", table.c.id if table.name == "users" else None)
+        owner = whose(table)
         if owner is None:
             continue
         names = [column.name for column in table.columns if f"{table.name}.{column.name}" not in SECRET_COLUMNS]

@@ -17,6 +17,7 @@ from coco.audit import AuditKind
 from coco.connections import ConnectionState
 from coco.decisions import Verdict
 from coco.errors import Code
+from coco.teams import Role
 from workflows.run import RunWorkflow
 
 
@@ -90,6 +91,7 @@ def test_enums() -> None:
         "action_rejected", "action_edited", "action_done", "action_failed", "action_drifted",
         "action_outcome_unknown", "action_settled", "request_refused",
     }  # fmt: skip
+    assert {role.value for role in Role} == {"owner", "admin", "approver", "member", "auditor"}
     assert {code.value for code in Code} >= {
         "grant_missing", "grant_invalid", "grant_expired", "grant_mismatch", "grant_spent", "not_in_manifest",
         "connection_unusable", "drifted", "outcome_unknown", "run_cancelled", "credits", "conflict", "not_found",

@@ -23,6 +23,11 @@ NOT_THE_APIS = frozenset({"plan_drafts"})
 async def lines(postgres: Postgres, ada: Person, eve: Person) -> list[dict[str, Any]]:
     await make_card(postgres, ada.user_id, updates=2, mails=1, question=True, goal="Find the heliotrope")
     await make_card(postgres, eve.user_id, goal="Find the wolframite")
+    with postgres.connect() as owner:
+        owner.execute("UPDATE users SET tier = 'team'")
+    team = await ada.post("/teams", {"name": "Sales"}, status=201)
+    await ada.post(f"/teams/{team['id']}/invitations", {"email": "x@example.com", "role": "member"}, status=201)
+    await eve.post("/teams", {"name": "wolframite"}, status=201)
     answer = await ada.call("POST", "/account/export")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("application/x-ndjson")
@@ -41,8 +46,10 @@ async def test_everything_of_the_user_and_of_nobody_else(
     told = {line["table"] for line in lines[:-1]}
     with postgres.connect() as owner:
         for table in portable.tables():
-            column = "id" if table.name == "users" else "user_id"
-            found = owner.execute(f"SELECT count(*) FROM {table.name} WHERE {column} = %s", (ada.user_id,)).fetchone()
+            column = portable.whose(table)
+            assert column is not None, table.name
+            query = f"SELECT count(*) FROM {table.name} WHERE {column.name} = %s"
+            found = owner.execute(query, (ada.user_id,)).fetchone()
             if found and found[0] and table.name not in NOT_THE_APIS:
                 assert table.name in told, table.name
     async with postgres.api.user(ada.user_id) as session:

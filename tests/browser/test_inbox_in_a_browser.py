@@ -185,7 +185,7 @@ async def test_a_phones_width_needs_no_sideways_scrolling(
     small = await phone.new_page()
     paths = ["/", f"/runs/{card.run_id}", f"/actions/{card.actions[2].id}/edit", "/runs", "/activity", "/workflows"]
     paths += ["/workflows/new?playbook=follow_up_silent_deals", "/connections", "/connections/new?connector=smtp"]
-    for path in [*paths, "/credits"]:
+    for path in [*paths, "/credits", "/teams", "/teams/join"]:
         await small.goto(path)
         wide = await small.evaluate("document.documentElement.scrollWidth")
         assert wide <= 360, path
