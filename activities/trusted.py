@@ -118,8 +118,9 @@ class TrustedActivities:
 
     @activity.defn(name=names.LOAD_RUN)
     async def load_run(self, message: UserRun) -> RunView:
-        """Where the run stands."""
-        async with self._db.user(message.user_id) as session:
+        """Where the run stands, at one moment: half of it from before a change and half from after would be neither,
+        and the change's own wake-up may have come already."""
+        async with self._db.user(message.user_id, repeatable=True) as session:
             run = await runs.get_run(session, message.user_id, message.run_id)
             workflow = await own(session, Workflow, run.workflow_id, message.user_id, "workflow")
             open_questions = await session.execute(

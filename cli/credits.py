@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -34,20 +33,14 @@ def add(
 
 
 async def _add(address: str, email: str, amount: int, reference: str) -> tuple[bool, int]:
-    from sqlalchemy import select
-    from sqlmodel import col
-
     from coco.audit import AuditKind
     from coco.errors import InvalidInput
-    from store import audit, credits, events, runs, views
+    from store import accounts, audit, credits, events, runs, views
     from store.database import Database
-    from store.tables import User
 
     database = Database(address)
     try:
-        async with database.system() as session:
-            found = await session.execute(select(col(User.id)).where(col(User.email) == email.strip().lower()))
-            user_id: UUID | None = found.scalar_one_or_none()
+        user_id = await accounts.id_of(database, email)
         if user_id is None:
             raise Fix(f"There is no account {email}.")
         async with database.user(user_id) as session:

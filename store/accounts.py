@@ -156,6 +156,14 @@ async def profile(session: AsyncSession, user_id: UUID) -> User:
     return user
 
 
+async def id_of(owner: Database, email: str) -> UUID | None:
+    """The account of an address, or None, over the owner's connection: no process of Coco's may look among all."""
+    async with owner.system() as session:
+        found = await session.execute(select(col(User.id)).where(col(User.email) == email.strip().lower()))
+        user_id: UUID | None = found.scalar_one_or_none()
+    return user_id
+
+
 def make_operator(owner: psycopg.Connection, email: str) -> UUID:
     """Lets an account read the operators' pages, over the owner's connection: no process of Coco's may do this.
 

@@ -70,8 +70,7 @@ async def purge(session: AsyncSession, user_id: UUID, connection_id: UUID, *, ac
         actor=actor,
         body={"connection": str(connection_id), "title": row.title, ERASED: told},
     )
-    for run_id in await dependents(session, user_id, connection_id):
-        await events.tell(session, user_id, "run", run_id=run_id, body={"state": "purged"})
+    await _look_again(session, user_id, connection_id, {"state": "purged"})
     return len(blanked)
 
 
@@ -94,8 +93,12 @@ async def dependents(session: AsyncSession, user_id: UUID, connection_id: UUID) 
 
 async def wake_dependents(session: AsyncSession, user_id: UUID, connection_id: UUID) -> None:
     """Has every run that depends on the connection look again."""
+    await _look_again(session, user_id, connection_id, {"connection": str(connection_id)})
+
+
+async def _look_again(session: AsyncSession, user_id: UUID, connection_id: UUID, told: dict[str, str]) -> None:
     for run_id in await dependents(session, user_id, connection_id):
-        await events.tell(session, user_id, "run", run_id=run_id, body={"connection": str(connection_id)})
+        await events.tell(session, user_id, "run", run_id=run_id, body=told)
         await wakeups.owe(session, user_id, run_id)
 
 

@@ -13,7 +13,7 @@ from coco.connections import ConnectionState
 from coco.errors import NotFound
 from coco.tiers import TIERS, Feature, Limit, Tier, has, within_limit
 from coco.trust import TrustLevel
-from store import audit, locks
+from store import accounts, audit, locks
 from store.database import Database
 from store.tables import Connection, ScheduleRow, User, Workflow
 
@@ -72,9 +72,7 @@ async def set_tier(owner: Database, email: str, tier: Tier) -> Tier:
 
     What is there already stays, even above the limits. Returns the tier before; raises NotFound.
     """
-    async with owner.system() as session:
-        found = await session.execute(select(col(User.id)).where(col(User.email) == email.strip().lower()))
-        user_id = found.scalar_one_or_none()
+    user_id = await accounts.id_of(owner, email)
     if user_id is None:
         raise NotFound(f"There is no account for {email}; sign up first.")
     async with owner.user(user_id) as session:

@@ -23,8 +23,7 @@ async def set_state(parts: Parts, user_id: UUID, connection_id: UUID, state: con
     async with parts.writing(user_id) as session:
         row = await connections.set_state(session, user_id, connection_id, state)
         open_runs = await revoking.dependents(session, user_id, connection_id)
-    for run_id in open_runs:
-        parts.waker.wake(user_id, run_id)
+    _wake(parts, user_id, open_runs)
     if state == "active":
         return row
     try:
@@ -32,7 +31,14 @@ async def set_state(parts: Parts, user_id: UUID, connection_id: UUID, state: con
             await revoking.has_left(session, connection_id, 2 * parts.settings.request_timeout_seconds + 5)
             if state == "revoked":
                 await revoking.purge(session, user_id, connection_id, actor=f"user:{user_id}")
+        # What was removed may have been all that a run waited with.
+        _wake(parts, user_id, open_runs)
     except DBAPIError as error:
         log.warning("connection %s: the rest is left to the control worker: %s", connection_id, error.orig)
     async with parts.reading(user_id) as session:
         return await connections.get(session, user_id, connection_id)
+
+
+def _wake(parts: Parts, user_id: UUID, run_ids: list[UUID]) -> None:
+    for run_id in run_ids:
+        parts.waker.wake(user_id, run_id)

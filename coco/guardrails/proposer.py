@@ -41,7 +41,7 @@ def propose(refused: Compiled, proposer: Proposer, catalogue: Catalogue) -> Comp
         text = reading(form, catalogue)
     except (ValidationError, KeyError, ValueError, TypeError) as problem:
         return _not_taken(refused, proposer, f"is no valid rule: {str(problem).splitlines()[0]}")
-    again = compile_sentence(text, catalogue)
+    again = compile_sentence(text, catalogue, suggesting=False)
     if again.form is None or again.form.model_copy(update={"proposed_by": proposer.name}) != form:
         return _not_taken(refused, proposer, "says something that its plain-English reading does not")
     try:

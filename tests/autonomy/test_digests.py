@@ -83,7 +83,7 @@ async def test_a_scheduled_run_is_told_of_once(
 async def test_what_will_run_is_told_of_with_its_time(
     postgres: Postgres, temporal: TemporalServer, owner_of: SignIn
 ) -> None:
-    rule = compiled(RULE, mode="notify_first", wait_hours=3 / 3600, run_when_offline=True)
+    rule = compiled(RULE, mode="notify_first", wait_hours=12 / 3600, run_when_offline=True)
     async with a_world(postgres, temporal, plan=completes("1"), perform=sends, read_facts=shows(CRM)) as world:
         owner = await owner_of(world)
         await graduate(world, rule)

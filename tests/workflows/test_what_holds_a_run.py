@@ -7,18 +7,30 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 from sqlalchemy import text, update
 from sqlmodel import col
 from temporalio.exceptions import ApplicationError
 
-from activities.names import PerformInput, PlanInput
+from activities.names import PerformInput, PlanInput, UserRun
+from activities.trusted import TrustedActivities
 from coco.decisions import Verdict
 from coco.plans import PlanDraft, Proposal
+from coco.requests import PreparedRequest, ProviderResponse
 from store import connections, pacing, revoking, runs, views
-from store.tables import ActionRow, Connection
+from store.tables import ActionRow, Connection, Workflow
 from tests.conftest import Postgres
+from tests.connecting import every_scope
 from tests.temporal_server import TemporalServer
-from tests.workflows.harness import World, a_contact, a_world, one_question_then_writes, two_field_writes, works
+from tests.workflows.harness import (
+    SIGNING_KEY,
+    World,
+    a_contact,
+    a_world,
+    one_question_then_writes,
+    two_field_writes,
+    works,
+)
 
 MANY = 9
 
@@ -248,6 +260,67 @@ async def test_what_was_approved_on_a_revoked_connection_waits_and_is_carried_ou
         await world.decide(again)
         await world.until(run_id, "done")
         assert [item.action_id for item in world.performed] == [first.id, again.id]
+
+
+async def test_what_a_run_waits_with_goes_after_the_revocation_and_it_is_told(
+    postgres: Postgres, temporal: TemporalServer
+) -> None:
+    """Read through one connection, to be written through another: only the removal concerns what waits."""
+    other = Connection(
+        connector="hubspot", title="Other CRM", base_url="http://127.0.0.1:1", scopes=every_scope("hubspot")
+    )
+
+    async def from_the_other(world: World, message: PlanInput) -> PlanDraft:
+        request = PreparedRequest(protocol="http", method="GET", target="/crm/v3/objects/contacts/9")
+        await world.keep_read(message.run_id, request, ProviderResponse(status=200, body="{}"), connection_id=other.id)
+        return await two_field_writes(world, message)
+
+    async with a_world(postgres, temporal, plan=from_the_other) as world:
+        async with postgres.api.user(world.user_id) as session:
+            other.user_id = world.user_id
+            session.add(other)
+            await session.flush()
+            given = [str(world.connection.id), str(other.id)]
+            await session.execute(
+                update(Workflow).where(col(Workflow.id) == world.workflow_id).values(connections=given)
+            )
+        run_id = await world.start()
+        await world.until(run_id, "waiting")
+        async with postgres.api.user(world.user_id) as session:
+            await connections.set_state(session, world.user_id, other.id, "revoked")
+        await world.deliver()
+        await world.settle_down(run_id)
+        assert (await world.run(run_id)).state == "waiting"
+        async with postgres.api.user(world.user_id) as session:
+            await revoking.purge(session, world.user_id, other.id)
+        await world.deliver()
+        await world.until(run_id, "needs_reconnection")
+        assert {row.state for row in await world.actions(run_id)} == {"cancelled"}
+
+
+async def test_where_a_run_stands_is_read_at_one_moment(postgres: Postgres, temporal: TemporalServer) -> None:
+    """Its data is removed between two of the questions asked of Postgres: it must not look as if nothing were left to
+    do, which would end the run."""
+    async with a_world(postgres, temporal) as world:
+        run_id = await world.start()
+        await world.until(run_id, "waiting")
+        async with postgres.api.user(world.user_id) as session:
+            await connections.set_state(session, world.user_id, world.connection.id, "revoked")
+        trusted = TrustedActivities(postgres.control, SIGNING_KEY, lambda _: asyncio.sleep(0), grant_seconds=600)
+        blocked = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'questions'::regclass"
+        with psycopg.connect(postgres.owner) as owner:
+            owner.execute("LOCK TABLE questions IN ACCESS EXCLUSIVE MODE")
+            looking = asyncio.create_task(trusted.load_run(UserRun(user_id=world.user_id, run_id=run_id)))
+            with postgres.connect() as seen:
+                while not seen.execute(blocked).fetchone():
+                    assert not looking.done(), "it asked nothing of questions: this test would show nothing"
+                    await asyncio.sleep(0.02)
+            owner.execute("SELECT set_config('coco.user_id', %s, true)", (str(world.user_id),))
+            owner.execute("SELECT coco_purge(%s)", (world.connection.id,))
+        view = await looking
+        assert (view.replan, view.broken, len(view.pending)) == (False, True, 2)
+        view = await trusted.load_run(UserRun(user_id=world.user_id, run_id=run_id))
+        assert (view.replan, view.broken, len(view.pending)) == (True, True, 0)
 
 
 async def test_a_rejected_proposal_is_not_put_before_its_owner_again(

@@ -40,11 +40,11 @@ def repaired(sentence: str, problem: Problem) -> str:
     """
     if not problem.suggestion:
         return ""
-    if compile_sentence(problem.suggestion).ok:
+    if compile_sentence(problem.suggestion, suggesting=False).ok:
         return problem.suggestion
-    fewer = len(compile_sentence(sentence).problems)
+    fewer = len(compile_sentence(sentence, suggesting=False).problems)
     for candidate in _candidates(sentence, problem):
-        found = compile_sentence(candidate)
+        found = compile_sentence(candidate, suggesting=False)
         if found.ok or len(found.problems) < fewer:
             return candidate
     return ""

@@ -259,7 +259,7 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
         before_type = tokens[problem.index - 1].type if problem.index else ""
         next_type = tokens[problem.index + 1].type if problem.index + 1 < len(tokens) else ""
         if token.type in {"OLD", "ACT"} and next_type in {"ENT", "ENTLC"}:
-            records = sentence[tokens[problem.index + 1].start_pos or 0 : tokens[problem.index + 1].end_pos or 0]
+            records = sentence[slice(*span_of(tokens[problem.index + 1]))]
             how = "created more than 365 days ago" if token.type == "OLD" else "active in the last 30 days"
             return Refused(span, f'"{said}" has no length. {said.capitalize()} for how long?', f"{records} {how}")
         if [one.type for one in tokens[problem.index - 2 : problem.index]] == ["TO", "CONNECTOR"]:

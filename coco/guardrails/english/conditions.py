@@ -200,7 +200,7 @@ class ConditionReader(TimeReader):
                 raise Refused(
                     span,
                     "when somebody unsubscribed is not recorded, only whether they are unsubscribed now",
-                    f"{self._text((span[0], span_of(said)[1]))}",
+                    self._text((span[0], span_of(said)[1])),
                 )
             case "unsub":
                 return Truth(fact=self._flag(self._entity, span))
