@@ -5,7 +5,7 @@ Each may run twice; each is one transaction that finds its own earlier work.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +44,7 @@ from coco.grants import sign
 from coco.plans import PlanCard, PlanDraft, Proposal
 from coco.requests import ProviderResponse
 from coco.trust import TrustLevel
-from store import digests, events, grants, results, runs, trust
+from store import digests, events, grants, results, runs, trust, undos
 from store.credits import release
 from store.database import Database
 from store.decisions import next_version
@@ -56,6 +56,7 @@ from store.tables import (
     DecisionRow,
     DriftRow,
     EffectRow,
+    GrantRow,
     PlanDraftRow,
     QuestionRow,
     ReadRow,
@@ -145,11 +146,20 @@ class TrustedActivities:
                 ).scalars()
             )
             stands = await standing(session, run, workflow)
+            takes_back = await undos.takes_back(session, message.user_id, run.id)
+            begun = set(
+                (await session.execute(select(col(GrantRow.action_id)).where(col(GrantRow.run_id) == run.id))).scalars()
+                if takes_back
+                else ()
+            )
 
         def in_state(state: ActionState) -> list[UUID]:
             return [row.id for row in rows if row.state == state]
 
         unknown = in_state(ActionState.OUTCOME_UNKNOWN)
+        approved = in_state(ActionState.APPROVED)
+        if takes_back:
+            approved = _one_of(approved, stands.blocked, begun)
         return RunView(
             paused=run.paused_at is not None,
             blocked=stands.blocked,
@@ -163,7 +173,7 @@ class TrustedActivities:
             revision=run.revision,
             open_questions=open_questions.scalar_one(),
             pending=tuple(in_state(ActionState.PENDING)),
-            approved=tuple(in_state(ActionState.APPROVED)),
+            approved=tuple(approved),
             unknown=tuple(item for item in unknown if item not in settled),
             settled=tuple(item for item in unknown if item in settled),
             autonomous=workflow.trust_level == TrustLevel.AUTONOMOUS,
@@ -385,6 +395,10 @@ class TrustedActivities:
         except CocoError as error:
             outcome["why"] = one_line(str(error))
         else:
+            shown = prior.get("value")
+            if action.shown_before is not None and await undos.is_undo(session, action):
+                # What the action that is taken back had left, however often somebody changed it since.
+                shown = action.shown_before
             if run.cancel_requested_at is None:
                 session.add(
                     ActionRow(
@@ -403,7 +417,7 @@ class TrustedActivities:
                         digest=now.digest(),
                         prior_read_id=read.id,
                         why=action.why,
-                        shown_before=prior.get("value"),
+                        shown_before=shown,
                     )
                 )
             outcome["now"] = now.prior.value if now.prior else None
@@ -439,6 +453,14 @@ class TrustedActivities:
 async def _not_begun(session: AsyncSession, action_id: UUID) -> bool:
     effect = await session.get(EffectRow, action_id)
     return effect is None or effect.state == "turned_away"
+
+
+def _one_of(approved: list[UUID], blocked: Collection[UUID], begun: Collection[UUID]) -> list[UUID]:
+    """Of what a run takes back, the one whose turn it is: what has begun, else the first that nothing blocks. They go
+    one after the other, the newest first: two of them may be of one record."""
+    on_its_way = [item for item in approved if item in begun]
+    free = [item for item in approved if item not in blocked]
+    return (on_its_way or free or approved)[:1]
 
 
 def info_of(connection: Connection) -> ConnectionInfo:

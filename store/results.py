@@ -13,7 +13,7 @@ from coco.actions import Action, ActionState
 from coco.audit import AuditKind
 from coco.decisions import Verdict
 from coco.errors import Code
-from store import audit, events, trust
+from store import audit, events, trust, undos
 from store.audit_particulars import particulars
 from store.credits import release, settle
 from store.runs import get_run
@@ -96,12 +96,21 @@ async def close(
             "outcome": outcome,
             "why": action.why,
             "card": card,
+            **await _earlier(session, action),
             **await particulars(session, action, body, grant, outcome),
         },
     )
     await events.tell(
         session, action.user_id, "action", run_id=action.run_id, body={"id": str(action.id), "state": state.value}
     )
+
+
+async def _earlier(session: AsyncSession, action: ActionRow) -> dict[str, str]:
+    """`undoes` or `follows`: the id of the action that this one takes back, or follows."""
+    found = (await undos.earlier(session, action.user_id, [action])).get(action.id)
+    if found is None:
+        return {}
+    return {"undoes" if found[0] is undos.UndoKind.UNDO else "follows": str(found[1].id)}
 
 
 async def close_left_over(session: AsyncSession, user_id: UUID, run_id: UUID) -> None:

@@ -368,7 +368,7 @@ class ActionRow(SQLModel, table=True):
     position: int = 0
     supersedes: UUID | None = None
     origin: str = "plan"
-    """plan | edit | drift: where this version came from."""
+    """plan | edit | drift | undo | follow_up: where this version came from."""
     operation: str
     arguments: dict[str, Any] = Field(sa_column=_json())
     body: dict[str, Any] = Field(sa_column=_json())
@@ -900,18 +900,21 @@ class DigestRow(SQLModel, table=True):
 
 
 class UndoRow(SQLModel, table=True):
-    """A run whose one proposal takes back what an earlier action did. Append-only; one for each action."""
+    """The run in which what an action did is taken back (its own, or one for its whole run), or in which what it sent
+    is followed by another message. Append-only; where the newest came to nothing, another may be added."""
 
     __tablename__ = "undos"
     __table_args__ = (
         ForeignKeyConstraint(["action_id", "user_id"], ["actions.id", "actions.user_id"]),
         ForeignKeyConstraint(["run_id", "user_id"], ["runs.id", "runs.user_id"]),
-        UniqueConstraint("run_id"),
+        CheckConstraint("kind IN ('undo', 'follow_up')", name="undos_kind_check"),
     )
     action_id: UUID = Field(primary_key=True)
-    """The action that is taken back."""
-    run_id: UUID
+    """The action that is taken back, or followed."""
+    run_id: UUID = Field(primary_key=True, index=True)
     user_id: UUID = Field(index=True)
+    kind: str
+    """undo | follow_up"""
     at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 

@@ -33,7 +33,7 @@ from coco.trust import (
     eligibility,
     sampled,
 )
-from store import audit, events, tiers, undoing, wakeups
+from store import audit, events, tiers, undoing, wakeups, ways_back
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
 from store.tables import (
@@ -587,7 +587,7 @@ async def review(
     verdict: ReviewVerdict,
     reason: str = "",
     *,
-    undo: undoing.Build | None = None,
+    undo: ways_back.Builders | None = None,
 ) -> bool:
     """Keeps what the owner says of an action that ran alone; anything but `ok` takes the workflow back, and with
     `undo` the verdict `undo` proposes what takes the action back.

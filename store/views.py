@@ -20,7 +20,7 @@ from coco.credits import LedgerAccount, LedgerKind
 from coco.errors import InvalidInput, NotFound
 from coco.model_calls import ModelCall
 from coco.plans import PlanCard
-from store import model_calls, run_standing
+from store import model_calls, run_standing, undos
 from store.run_standing import HeldBy, Progress
 from store.runs import FINAL_RUN_STATES
 from store.tables import (
@@ -75,6 +75,15 @@ class ThreeValues(BaseModel):
     proposed: Any
 
 
+class EarlierView(BaseModel):
+    """The action that another takes back, or follows."""
+
+    how: undos.UndoKind
+    action_id: UUID
+    run_id: UUID
+    summary: str
+
+
 class ActionView(BaseModel):
     """A proposed action with everything a person needs to decide on it."""
 
@@ -102,6 +111,8 @@ class ActionView(BaseModel):
     supersedes: UUID | None
     origin: str
     drift: list[ThreeValues]
+    earlier: EarlierView | None
+    """What it takes back, or follows."""
     state: ActionState
     outcome: dict[str, Any] | None
     cost: list[CostItem]
@@ -492,6 +503,10 @@ async def _action_views(session: AsyncSession, user_id: UUID, rows: list[ActionR
         )
     ).scalars()
     costs = {item.ref: [CostItem.model_validate(part) for part in item.items] for item in debits}
+    before = {
+        action_id: EarlierView(how=how, action_id=row.id, run_id=row.run_id, summary=row.body["preview"]["summary"])
+        for action_id, (how, row) in (await undos.earlier(session, user_id, rows)).items()
+    }
     connections = {
         item.id: item
         for item in (await session.execute(select(Connection).where(col(Connection.user_id) == user_id))).scalars()
@@ -503,6 +518,7 @@ async def _action_views(session: AsyncSession, user_id: UUID, rows: list[ActionR
             by_stage.get((row.id, "gate")),
             by_stage.get((row.id, "settle")),
             costs.get(str(row.id), []),
+            before.get(row.id),
         )
         for row in rows
     ]
@@ -514,6 +530,7 @@ def _action_view(
     decision: DecisionView | None,
     settlement: DecisionView | None,
     cost: list[CostItem],
+    earlier: EarlierView | None,
 ) -> ActionView:
     body = Action.model_validate(row.body)
     return ActionView(
@@ -539,6 +556,7 @@ def _action_view(
         supersedes=row.supersedes,
         origin=row.origin,
         drift=_three_values(row, body),
+        earlier=earlier,
         state=ActionState(row.state),
         outcome=row.outcome,
         cost=cost,

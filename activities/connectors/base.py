@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from activities.connectors.action_facts import ActionFacts
 from activities.connectors.manifest import BEARER, Auth, Check, OAuth2, RateLimit, Scope
+from activities.connectors.taking_back import BY_HAND, Compensation, Done
 from coco.actions import Action, Preview, Prior, Reversibility
 from coco.canonical import can_be_kept, parse_json
 from coco.errors import Code, InvalidInput, Refused
@@ -107,6 +108,9 @@ class GatedOperation(Operation[A]):
     """A side effect: needs an approval."""
 
     reversibility: ClassVar[Reversibility]
+    """At best. Irreversible where `taken_back` is not there: then `no_way_back` says why."""
+    no_way_back: ClassVar[str] = ""
+    """Why nothing takes it back, as a sentence."""
     credits: ClassVar[int]
 
     def prior_request(self, connection: ConnectionInfo, arguments: A) -> PreparedRequest | None:
@@ -123,6 +127,18 @@ class GatedOperation(Operation[A]):
     def cost(self, arguments: A) -> int:
         """Its cost in credits; an operation on many records counts them here."""
         return self.credits
+
+    def reversibility_of(self, arguments: A, prior: dict[str, Any] | None) -> Reversibility:
+        """As the card says it of this very action: what `taken_back` could do once it has taken place."""
+        return self.reversibility
+
+    def taken_back(self, arguments: A, done: Done) -> Compensation:
+        """The action that takes it back. Raises InvalidInput where none does."""
+        raise InvalidInput(self.no_way_back or BY_HAND)
+
+    def follow_up(self, arguments: A, done: Done) -> Compensation | None:
+        """For a message that was sent: one more, which puts it right, to the same people. None for all else."""
+        return None
 
     @abstractmethod
     def preview(self, connection: ConnectionInfo, arguments: A, prior: dict[str, Any] | None) -> Preview:
@@ -193,7 +209,7 @@ class GatedOperation(Operation[A]):
             request=self.request(connection, parsed),
             prior=prior,
             preview=self.preview_of_read(connection, parsed, prior.value if prior else None, prior_response),
-            reversibility=self.reversibility,
+            reversibility=self.reversibility_of(parsed, prior.value if prior else None),
             credits=self.cost(parsed),
         )
 

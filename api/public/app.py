@@ -34,6 +34,7 @@ from api.public.rest import account, actions, audit, auth, connections, credits,
 from api.public.rest import teams as team_calls
 from api.public.rest.digests import router as digests_router
 from api.public.rest.models import ERRORS
+from api.public.rest.reverting import router as reverting_router
 from api.public.waker import Waker
 from api.shell import Shell
 from api.throttle import Throttle
@@ -92,7 +93,7 @@ def create_app(parts: Parts) -> FastAPI:
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
     for module in (account, audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
         rest.include_router(module.router)
-    for router in (digests_router, team_calls.router):
+    for router in (digests_router, reverting_router, team_calls.router):
         rest.include_router(router)
     app.include_router(rest)
     app.include_router(feed.router)

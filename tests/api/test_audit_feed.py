@@ -532,14 +532,86 @@ async def test_a_write_is_taken_back_by_an_action_that_waits_for_approval(
         response = await visitor.post(f"/actions/{write.id}/undo", {"q": "arlington"})
         assert response.status_code == 303, response.text
         run_id = response.headers["location"].removeprefix("/runs/")
-        assert f'<a href="/runs/{run_id}">Taking it back</a>' in await visitor.get("/activity?q=arlington&what=done")
-    [proposal] = (await ada.get(f"/runs/{run_id}"))["actions"]
+        [proposal] = (await ada.get(f"/runs/{run_id}"))["actions"]
+        where = f"/runs/{run_id}#action-{proposal['id']}"
+        page = await visitor.get("/activity?q=arlington&what=done")
+        assert f'<a href="{where}">Taking it back</a>: Waits for you' in page
+        assert f"/actions/{write.id}/undo" not in page
+        original = f"/runs/{card.run_id}#action-{write.id}"
+        assert f'Takes back <a href="{original}">' in await visitor.get(f"/runs/{run_id}")
+    assert proposal["earlier"]["action_id"] == str(write.id)
     assert (proposal["state"], proposal["origin"]) == ("pending", "undo")
     assert (proposal["before"], proposal["after"]) == ({"city": "Arlington"}, {"city": ""})
     [started] = (await ada.get(f"/activity?run_id={run_id}"))["items"]
     assert started["body"]["undoes"] == str(write.id)
     again = await ada.call("POST", f"/actions/{write.id}/undo")
     assert (again.status_code, code(again)) == (409, "conflict")
+    await ada.post(f"/actions/{proposal['id']}/reject", {"digest": proposal["digest"], "reason": "not yet"})
+    async with visit(app, parts, ada.email) as visitor:
+        page = await visitor.get("/activity?q=arlington&what=done")
+        assert f'<a href="{where}">Taking it back</a>: Rejected' in page
+        assert page.count(f'action="/actions/{write.id}/undo"') == 1
+    # Nothing came of it: it may be proposed once more.
+    second = await ada.post(f"/actions/{write.id}/undo", status=201)
+    assert second["run_id"] != run_id
+
+
+async def test_an_undo_of_a_changed_record_shows_before_ours_and_now_and_asks(
+    ada: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
+) -> None:
+    told = await ada.post(f"/actions/{card.actions[0].id}/undo", status=201)
+    [proposal] = (await ada.get(f"/runs/{told['run_id']}"))["actions"]
+    with postgres.connect() as connection:
+        # As the control side leaves it where the gateway has found another value.
+        connection.execute("ALTER TABLE actions DISABLE TRIGGER USER")
+        connection.execute(
+            """UPDATE actions SET origin = 'drift', shown_before = '{"city": "Arlington"}',
+               body = jsonb_set(body::jsonb, '{prior,value,city}', '"Boston"') WHERE id = %s""",
+            (proposal["id"],),
+        )
+        connection.execute("ALTER TABLE actions ENABLE TRIGGER USER")
+    async with visit(app, parts, ada.email) as visitor:
+        page = await visitor.get(f"/runs/{told['run_id']}")
+    table = page[page.index('<table class="diff three">') : page.index("</table>")]
+    assert re.findall(r'<th scope="col">(\w+)</th>', table) == ["Field", "Before", "Ours", "Now"]
+    row = re.search(r'data-head="Before"[^>]*>(.*?)</td>.*Ours">(.*?)</td>.*"Now"[^>]*>(.*?)</td>', table, re.DOTALL)
+    assert row is not None
+    assert ("empty" in row[1], row[2], row[3]) == (True, "Arlington", "Boston")
+    assert f'action="/actions/{proposal["id"]}/decide"' in page
+
+
+async def test_what_was_sent_says_so_and_offers_a_follow_up_draft(
+    ada: Person, card: Card, app: FastAPI, parts: Parts
+) -> None:
+    mail = card.actions[2]
+    async with visit(app, parts, ada.email) as visitor:
+        page = await visitor.get("/activity?what=done")
+        assert "Cannot be undone. What was sent stays sent." in page
+        assert page.count(f'action="/actions/{mail.id}/follow-up"') == 1
+        assert f'action="/actions/{mail.id}/undo"' not in page
+        response = await visitor.post(f"/actions/{mail.id}/follow-up", {})
+        assert response.status_code == 303, response.text
+        where = response.headers["location"]
+        shown = await visitor.get(where)
+        # Before it is approved, its card says that it will not come back either.
+        assert "Cannot be undone. What was sent stays sent." in shown
+        assert f'Follows <a href="/runs/{card.run_id}#action-{mail.id}">' in shown
+        page = await visitor.get("/activity?what=done")
+        assert f'action="/actions/{mail.id}/follow-up"' not in page
+        assert f'<a href="{where}#action-' in page
+    [draft] = (await ada.get(where))["actions"]
+    assert (draft["state"], draft["origin"], draft["earlier"]["how"]) == ("pending", "follow_up", "follow_up")
+    assert draft["arguments"]["to"] == ["grace@navy.example"]
+    assert draft["arguments"]["subject"].startswith("Correction: ")
+    again = await ada.call("POST", f"/actions/{mail.id}/follow-up")
+    assert code(again) == "conflict"
+    # A follow-up takes nothing back.
+    told = await ada.get(f"/runs/{card.run_id}/revert")
+    by = {item["action_id"]: item for item in told["items"]}
+    assert (told["taken_back"], by[str(mail.id)]["stands"]) == (0, "no_way_back")
+    assert f"/runs/{by[str(mail.id)]['followed_in']}" == where
+    wrong = await ada.call("POST", f"/actions/{card.actions[0].id}/follow-up")
+    assert code(wrong) == "invalid"
 
 
 async def test_what_was_sent_or_never_took_place_is_not_taken_back(
@@ -548,12 +620,12 @@ async def test_what_was_sent_or_never_took_place_is_not_taken_back(
     rejected, mail = card.actions[1], card.actions[2]
     before = await seqs(ada)
     sent = await ada.call("POST", f"/actions/{mail.id}/undo")
-    assert (sent.status_code, "what was sent stays sent" in sent.text) == (422, True)
+    assert (sent.status_code, "hat was sent stays sent" in sent.text) == (422, True)
     assert (await ada.call("POST", f"/actions/{rejected.id}/undo")).status_code == 409
     async with visit(app, parts, ada.email) as visitor:
         assert f"/actions/{mail.id}/undo" not in await visitor.get("/activity")
         refused = await visitor.post(f"/actions/{mail.id}/undo", {})
-        assert (refused.status_code, "what was sent stays sent" in refused.text) == (422, True)
+        assert (refused.status_code, "hat was sent stays sent" in refused.text) == (422, True)
         assert "Set City of Grace Hopper" in refused.text
     assert [seq for seq in await seqs(ada) if seq <= before[0]] == before
     assert await kinds(ada, "?kind=run_started") == ["run_started"]
@@ -580,3 +652,30 @@ async def test_what_a_purge_took_out_is_gone_from_search_and_the_signed_record_s
     report = verify(lines, [Key(public_text(KEY.public))])
     assert report.problems == []
     assert report.erased > 0
+
+
+async def test_a_finished_run_is_taken_back_from_its_page(
+    ada: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
+) -> None:
+    async with visit(app, parts, ada.email) as visitor:
+        early = await visitor.get(f"/runs/{card.run_id}")
+        assert f"/runs/{card.run_id}/revert" not in early
+        refused = await visitor.post(f"/runs/{card.run_id}/revert", {})
+        assert (refused.status_code, "the run goes on" in refused.text) == (409, True)
+        async with postgres.control.user(ada.user_id) as session:
+            (await session.get_one(Run, card.run_id)).state = "done"
+        page = await visitor.get(f"/runs/{card.run_id}")
+        assert page.count(f'action="/runs/{card.run_id}/revert"') == 1
+        assert "1 action has no way back" in page
+        assert "What was sent stays sent." in page
+        assert "Correction: " in page
+        response = await visitor.post(f"/runs/{card.run_id}/revert", {})
+        assert response.status_code == 303, response.text
+        where = response.headers["location"]
+        shown = await visitor.get(where)
+        assert "stays sent" in shown
+        assert f"action {card.actions[0].id}" in shown
+        page = await visitor.get(f"/runs/{card.run_id}")
+        assert f'action="/runs/{card.run_id}/revert"' not in page
+        assert "0 of 2 actions are taken back." in page
+        assert f'href="{where}#action-' in page

@@ -161,6 +161,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/hooks/{hook_id}"): Route("open"),
     ("GET", "/api/v1/activity"): Route("own"),
     ("POST", "/api/v1/actions/{action_id}/undo"): Route("foreign"),
+    ("POST", "/api/v1/actions/{action_id}/follow-up"): Route("foreign"),
+    ("POST", "/actions/{action_id}/follow-up"): Route("foreign", form=lambda card: {}),
+    ("GET", "/api/v1/runs/{run_id}/revert"): Route("foreign"),
+    ("POST", "/api/v1/runs/{run_id}/revert"): Route("foreign"),
+    ("POST", "/runs/{run_id}/revert"): Route("foreign", form=lambda card: {}),
     ("POST", "/actions/{action_id}/undo"): Route("foreign", form=lambda card: {}),
     ("POST", "/api/v1/audit/exports"): Route(
         "own", json=lambda card: {"form": "jsonl", "filter": {"workflow": str(card.workflow_id)}}

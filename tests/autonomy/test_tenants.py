@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from api.public.parts import Parts
 from coco.schedules import parse
 from coco.trust import ReviewVerdict
-from store import digests, schedules, trust, undoing
+from store import digests, schedules, trust, undos
 from tests.api.cards import make_card
 from tests.api.conftest import app, client, parts
 from tests.api.pages import visit
@@ -65,12 +65,11 @@ async def victim_of(postgres: Postgres, owner: Person) -> Victim:
         )
         hook = await schedules.create_hook(session, user_id, card.workflow_id)
     await schedules.start_by_hook(postgres.api, hook, "d1")
-    from api.public.reviewing import undo_of
+    from api.public.reviewing import BUILDERS
 
     async with postgres.api.user(user_id) as session:
-        await trust.review(session, user_id, later.actions[0].id, ReviewVerdict.UNDO, "wrong", undo=undo_of)
-        undo_run = await undoing.undone_by(session, user_id, later.actions[0].id)
-    assert undo_run is not None
+        await trust.review(session, user_id, later.actions[0].id, ReviewVerdict.UNDO, "wrong", undo=BUILDERS)
+        undo_run = (await undos.later(session, user_id, [later.actions[0].id]))[later.actions[0].id].run_id
     return Victim(
         user_id,
         card.workflow_id,
@@ -119,7 +118,7 @@ async def test_the_database_shows_and_takes_nothing_across(postgres: Postgres, t
     forged: list[tuple[str, str, dict[str, Any]]] = [
         ("api", "INSERT INTO reviews (action_id, user_id, verdict, reason, at) VALUES (:x, :v, 'ok', '', now())",
          {"x": victim.noticed}),
-        ("api", "INSERT INTO undos (action_id, run_id, user_id, at) VALUES (:x, :r, :v, now())",
+        ("api", "INSERT INTO undos (action_id, run_id, user_id, kind, at) VALUES (:x, :r, :v, 'undo', now())",
          {"x": victim.noticed, "r": victim.run_id}),
         ("control", "INSERT INTO digests (run_id, user_id, workflow_id, body, at) VALUES (:r, :v, :w, '{}', now())",
          {"r": victim.undo_run, "w": victim.workflow_id}),

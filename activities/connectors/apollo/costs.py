@@ -20,7 +20,7 @@ REVERSIBILITY: dict[str, Reversibility] = {
     "people.enrich": Reversibility.IRREVERSIBLE,  # Apollo's credits are spent
     "people.bulk_enrich": Reversibility.IRREVERSIBLE,
     "organizations.search": Reversibility.IRREVERSIBLE,
-    "contacts.add_to_list": Reversibility.REVERSIBLE,
+    "contacts.add_to_list": Reversibility.IRREVERSIBLE,  # there is no operation that takes a contact off lists
     "contacts.add_to_sequence": Reversibility.COMPENSABLE,  # stop it; what was sent stays sent
-    "contacts.stop_sequence": Reversibility.COMPENSABLE,  # add the contact again; it begins anew
+    "contacts.stop_sequence": Reversibility.IRREVERSIBLE,  # which mailbox had sent is not told
 }

@@ -34,6 +34,7 @@ class EnrichPerson(GatedOperation[EnrichArguments]):
     route = gated_route("POST", "/people/match", name, ENRICH)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "The provider's credits are spent; nothing of yours was changed."
 
     def request(self, connection: ConnectionInfo, arguments: EnrichArguments) -> PreparedRequest:
         return http_request("POST", self.route.path, body=without_empty(arguments.model_dump()))
@@ -61,6 +62,7 @@ class BulkEnrich(GatedOperation[BulkEnrichArguments]):
     route = gated_route("POST", "/people/bulk_match", name, ENRICH)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "The provider's credits are spent; nothing of yours was changed."
 
     def cost(self, arguments: BulkEnrichArguments) -> int:
         return self.credits * len(arguments.people)
@@ -106,6 +108,7 @@ class SearchOrganizations(GatedOperation[SearchOrganizationsArguments]):
     route = gated_route("POST", "/mixed_companies/search", name, ENRICH)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "The provider's credits are spent; nothing of yours was changed."
 
     def request(self, connection: ConnectionInfo, arguments: SearchOrganizationsArguments) -> PreparedRequest:
         body = {

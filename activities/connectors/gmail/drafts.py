@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from email import message_from_bytes, policy
 from typing import Any
 
 from activities.connectors.base import ConnectionInfo, GatedOperation, Route
@@ -11,9 +13,11 @@ from activities.connectors.gmail.message import message_body, shown_fields
 from activities.connectors.gmail.records import draft_of
 from activities.connectors.gmail.scopes import COMPOSE, READ
 from activities.connectors.gmail.wire import DRAFT_PATH, DRAFTS, item
-from activities.connectors.http import http_request, kept_text, object_of, written
+from activities.connectors.http import as_object, http_request, kept_text, object_of, written
 from activities.connectors.smtp.shown import people
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview, Reversibility
+from coco.canonical import canonical, parse_json
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -49,6 +53,24 @@ class CreateDraft(GatedOperation[MessageArguments]):
             found["url"] = "https://mail.google.com/mail/#drafts"
         return {name: text for name, text in found.items() if text}
 
+    def taken_back(self, arguments: MessageArguments, done: Done) -> Compensation:
+        made = draft_of(object_of(done.answered(), "a draft"))
+        return Compensation(
+            operation=DeleteDraft.name, arguments={"id": made["id"]}, response=_shown(done, made["message"])
+        )
+
+
+def _shown(done: Done, message: dict[str, Any]) -> ProviderResponse:
+    """What reading the draft would show: Gmail answers a new draft with its ids alone, so the headers are ours."""
+    raw = as_object(parse_json(done.action.request.body_bytes()), "a draft")["message"]["raw"]
+    ours = message_from_bytes(base64.urlsafe_b64decode(raw), policy=policy.default)
+    headers = [{"name": name, "value": str(ours[name])} for name in ("To", "Cc", "Subject") if ours[name] is not None]
+    shown = {"id": message["id"], "threadId": message["thread_id"], "payload": {"headers": headers}}
+    made = object_of(done.answered(), "a draft")
+    return ProviderResponse.of(
+        200, [("content-type", "application/json")], canonical({"id": made["id"], "message": shown})
+    )
+
 
 class DeleteDraft(GatedOperation[DeleteDraftArguments]):
     """DELETE of a draft, which is not put into the bin but gone."""
@@ -59,6 +81,7 @@ class DeleteDraft(GatedOperation[DeleteDraftArguments]):
     route = Route(method="DELETE", path=DRAFT_PATH, access="gated", operation=name, scopes=(READ, COMPOSE), query=())
     credits = 1
     reversibility = Reversibility.IRREVERSIBLE
+    no_way_back = "A draft that was deleted is gone."
 
     def request(self, connection: ConnectionInfo, arguments: DeleteDraftArguments) -> PreparedRequest:
         return http_request("DELETE", item(DRAFTS, arguments.id))
@@ -67,14 +90,14 @@ class DeleteDraft(GatedOperation[DeleteDraftArguments]):
         return http_request("GET", item(DRAFTS, arguments.id), query=[("format", "metadata")])
 
     def prior(self, arguments: DeleteDraftArguments, response: ProviderResponse) -> dict[str, Any] | None:
-        """What would be lost. `message_id` is another one whenever the draft was changed."""
+        """Which draft would be lost. `message_id` is another one whenever it was changed, its text too."""
         if response.status == 404:
             return None
         draft = draft_of(object_of(response, "a draft"))
         if draft["id"] != arguments.id:
             raise InvalidInput(f"the value read is of draft {plain(draft['id'], 64)}, not of {arguments.id}")
         message = draft["message"]
-        told = {name: message[name] for name in ("to", "cc", "subject", "snippet")}
+        told = {name: message[name] for name in ("to", "cc", "subject")}
         return told | {"message_id": message["id"]}
 
     def preview(

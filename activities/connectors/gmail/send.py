@@ -13,7 +13,9 @@ from activities.connectors.gmail.scopes import READ, SEND
 from activities.connectors.gmail.wire import SEND as SEND_PATH
 from activities.connectors.gmail.wire import THREADS, item
 from activities.connectors.http import http_request, kept_text, object_of, written
+from activities.connectors.smtp.following import following
 from activities.connectors.smtp.shown import people
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -28,6 +30,7 @@ class SendEmail(GatedOperation[MessageArguments]):
     route = Route(method="POST", path=SEND_PATH, access="gated", operation=name, scopes=(READ, SEND), query=())
     credits = 5
     reversibility = Reversibility.IRREVERSIBLE
+    no_way_back = "What was sent stays sent."
 
     def request(self, connection: ConnectionInfo, arguments: MessageArguments) -> PreparedRequest:
         return http_request("POST", SEND_PATH, body=message_body(connection, arguments))
@@ -63,6 +66,9 @@ class SendEmail(GatedOperation[MessageArguments]):
             after=shown_fields(connection, arguments),
             body=arguments.body,
         )
+
+    def follow_up(self, arguments: MessageArguments, done: Done) -> Compensation:
+        return following(self.name, arguments)
 
     def applied(self, arguments: MessageArguments, now: dict[str, Any] | None) -> bool | None:
         # Seen in the thread; that it is not there yet proves nothing.

@@ -41,6 +41,9 @@ Notify = Literal["all", "externalOnly", "none"]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=250), AfterValidator(one_line)]
 Place = Annotated[str, StringConstraints(min_length=1, max_length=250), AfterValidator(one_line)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=8_000), AfterValidator(text_lines)]
+NewLine = Annotated[str, StringConstraints(max_length=250), AfterValidator(one_line)]
+"""Empty: none any more."""
+NewText = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(text_lines)]
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(one_line)]
 Cursor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/=_.-]{0,1000}$")]
 
@@ -125,12 +128,12 @@ class UpdateEventArguments(Arguments):
 
     calendar: CalendarId = "primary"
     id: EventId
-    title: Title | None = None
+    title: NewLine | None = None
     start: When | None = None
     end: When | None = None
     time_zone: Zone | None = None
-    location: Place | None = None
-    description: Description | None = None
+    location: NewLine | None = None
+    description: NewText | None = None
     notify: Notify
 
     @model_validator(mode="after")

@@ -22,7 +22,8 @@ from activities.connectors.google_calendar.wire import (
     events_path,
     kept,
 )
-from activities.connectors.http import http_request
+from activities.connectors.http import as_object, http_request, object_of
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview, Reversibility
 from coco.canonical import digest
 from coco.errors import InvalidInput
@@ -115,6 +116,18 @@ class CreateEvent(GatedOperation[CreateEventArguments]):
             body=arguments.description or "",
         )
 
+    def taken_back(self, arguments: CreateEventArguments, done: Done) -> Compensation:
+        return Compensation(
+            operation="events.cancel",
+            arguments={
+                "calendar": arguments.calendar,
+                "id": kept(done.answered(), event_id(arguments))["id"],
+                "notify": arguments.notify,
+            },
+            response=done.answered(),
+            note="Guests who were told of the event are told of its end in the same way.",
+        )
+
     def applied(self, arguments: CreateEventArguments, now: dict[str, Any] | None) -> bool | None:
         # Nothing else makes an event with this id.
         return True if now is not None else None
@@ -188,12 +201,27 @@ class UpdateEvent(GatedOperation[UpdateEventArguments]):
             body=arguments.description or "",
         )
 
+    def taken_back(self, arguments: UpdateEventArguments, done: Done) -> Compensation:
+        before: dict[str, Any] = {name: done.prior[name] or "" for name in _proposed(arguments)}
+        zone = _zone(done) if "start" in before else None
+        return Compensation(
+            operation=self.name,
+            arguments={
+                "calendar": arguments.calendar,
+                "id": arguments.id,
+                "notify": arguments.notify,
+                **before,
+                **({"time_zone": zone} if zone else {}),
+            },
+            response=done.answered(),
+        )
+
     def applied(self, arguments: UpdateEventArguments, now: dict[str, Any] | None) -> bool | None:
         # Other values prove nothing: the request may still be under way, or somebody wrote after it.
         if now is None:
             return None
         for name, value in _proposed(arguments).items():
-            same = same_time(value, now.get(name)) if name in {"start", "end"} else value == now.get(name)
+            same = same_time(value, now.get(name)) if name in {"start", "end"} else (value or None) == now.get(name)
             if not same:
                 return None
         return True
@@ -211,6 +239,7 @@ class CancelEvent(GatedOperation[CancelEventArguments]):
     route = _route("DELETE", EVENT_PATH, name)
     credits = CREDITS[name]
     reversibility = Reversibility.COMPENSABLE
+    no_way_back = "A series is not made anew: restore it in Google Calendar, whose bin keeps it for about 30 days."
 
     def request(self, connection: ConnectionInfo, arguments: CancelEventArguments) -> PreparedRequest:
         query = [("sendUpdates", arguments.notify)]
@@ -241,6 +270,32 @@ class CancelEvent(GatedOperation[CancelEventArguments]):
             after={"notify": _TOLD[arguments.notify]},
         )
 
+    def reversibility_of(self, arguments: CancelEventArguments, prior: dict[str, Any] | None) -> Reversibility:
+        # One event is made anew; a whole series is not.
+        return Reversibility.IRREVERSIBLE if prior and prior.get("repeats") else self.reversibility
+
+    def taken_back(self, arguments: CancelEventArguments, done: Done) -> Compensation:
+        event = existing_event(done.was(), arguments.id)
+        assert event is not None  # an action is made of one that was there
+        anew: dict[str, Any] = {
+            "calendar": arguments.calendar,
+            "title": event["title"] or "(no title)",
+            "start": event["start"],
+            "end": event["end"],
+            "attendees": [guest["email"] for guest in event["attendees"]],
+            "notify": arguments.notify,
+            "key": f"again:{arguments.id}"[:80],
+        }
+        zone = _zone(done)
+        anew |= {name: event[name] for name in ("location", "description") if event[name]}
+        made = CreateEventArguments.model_validate(anew | ({"time_zone": zone} if zone else {}))
+        return Compensation(
+            operation="events.create",
+            arguments=made.model_dump(mode="json", exclude_none=True),
+            response=ProviderResponse.of(404, [], b""),
+            note="It comes back as a new event: its guests are asked again, and their answers are lost.",
+        )
+
     def applied(self, arguments: CancelEventArguments, now: dict[str, Any] | None) -> bool | None:
         # The card was built from an event that was there, so one that is gone was cancelled: by this, or to the same
         # end.
@@ -254,6 +309,14 @@ def _proposed(arguments: UpdateEventArguments) -> dict[str, str]:
     """New values by field."""
     fields = ("title", "start", "end", "location", "description")
     return {name: getattr(arguments, name) for name in fields if getattr(arguments, name) is not None}
+
+
+def _zone(done: Done) -> str | None:
+    """The time zone that the event was kept in, where start and end have the same."""
+    event = object_of(done.was(), "an event")
+    zones = {as_object(event.get(name) or {}, "a time").get("timeZone") for name in ("start", "end")}
+    zone = zones.pop() if len(zones) == 1 else None
+    return zone if isinstance(zone, str) else None
 
 
 def _whole(name: str, prior: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from activities.connectors.base import Connector
 from activities.connectors.hubspot.action_facts import HubSpotFacts
-from activities.connectors.hubspot.archives import ArchiveContact, ArchiveDeal
+from activities.connectors.hubspot.archives import ArchiveCompany, ArchiveContact, ArchiveDeal, ArchiveNote, ArchiveTask
 from activities.connectors.hubspot.attached import CreateNote, CreateTask
 from activities.connectors.hubspot.creates import CreateCompany, CreateContact, CreateDeal
 from activities.connectors.hubspot.lists import (
@@ -19,6 +19,8 @@ from activities.connectors.hubspot.reads import (
     GetCompany,
     GetContact,
     GetDeal,
+    GetNote,
+    GetTask,
     ListCompanies,
     ListContacts,
     ListDeals,
@@ -56,10 +58,15 @@ HUBSPOT = Connector(
         ArchiveDeal(),
         CreateCompany(),
         UpdateCompany(),
+        ArchiveCompany(),
         SearchNotes(),
+        GetNote(),
         CreateNote(),
+        ArchiveNote(),
         SearchTasks(),
+        GetTask(),
         CreateTask(),
+        ArchiveTask(),
         SearchLists(),
         GetList(),
         ListMembers(),

@@ -29,6 +29,8 @@ class HubSpotFacts(ActionFacts):
         if action.operation == "tasks.create":
             return ({"action.operation": "task.create", "action.due_at": given["at"]},)
         plural, _, verb = action.operation.partition(".")
+        if plural not in KINDS:
+            return ()
         if verb in {"archive", "create"}:
             return ({"action.operation": f"{KINDS[plural].singular}.{verb}"},)
         if verb == "move_stage":

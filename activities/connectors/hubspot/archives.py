@@ -10,8 +10,10 @@ from activities.connectors.http import http_request
 from activities.connectors.hubspot.arguments import ArchiveArguments
 from activities.connectors.hubspot.changes import RecordChange
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
-from activities.connectors.hubspot.objects import CONTACTS, DEALS
+from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, NOTES, TASKS
+from activities.connectors.hubspot.undoing import made_anew
 from activities.connectors.hubspot.wire import item
+from activities.connectors.taking_back import Compensation, Done
 from coco.requests import PreparedRequest
 
 
@@ -40,7 +42,14 @@ class Archive(RecordChange[ArchiveArguments]):
         return True if now is None else None
 
 
-class ArchiveContact(Archive):
+class ArchiveMadeAnew(Archive):
+    """Of a kind whose values are enough to make it again."""
+
+    def taken_back(self, arguments: ArchiveArguments, done: Done) -> Compensation:
+        return made_anew(self.kind, done)
+
+
+class ArchiveContact(ArchiveMadeAnew):
     name = "contacts.archive"
     title = "Archive a contact"
     kind = CONTACTS
@@ -49,10 +58,39 @@ class ArchiveContact(Archive):
     reversibility = REVERSIBILITY[name]
 
 
-class ArchiveDeal(Archive):
+class ArchiveDeal(ArchiveMadeAnew):
     name = "deals.archive"
     title = "Archive a deal"
     kind = DEALS
     route = DEALS.gated_route("DELETE", DEALS.item_path, name)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+
+
+class ArchiveCompany(ArchiveMadeAnew):
+    name = "companies.archive"
+    title = "Archive a company"
+    kind = COMPANIES
+    route = COMPANIES.gated_route("DELETE", COMPANIES.item_path, name)
+    credits = CREDITS[name]
+    reversibility = REVERSIBILITY[name]
+
+
+class ArchiveNote(Archive):
+    name = "notes.archive"
+    title = "Archive a note"
+    kind = NOTES
+    route = NOTES.gated_route("DELETE", NOTES.item_path, name)
+    credits = CREDITS[name]
+    reversibility = REVERSIBILITY[name]
+    no_way_back = "What it hung on is not known any more: restore it in HubSpot, where it is kept for 90 days."
+
+
+class ArchiveTask(Archive):
+    name = "tasks.archive"
+    title = "Archive a task"
+    kind = TASKS
+    route = TASKS.gated_route("DELETE", TASKS.item_path, name)
+    credits = CREDITS[name]
+    reversibility = REVERSIBILITY[name]
+    no_way_back = ArchiveNote.no_way_back

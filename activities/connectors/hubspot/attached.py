@@ -12,7 +12,9 @@ from activities.connectors.hubspot.arguments import CreateNoteArguments, CreateT
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
 from activities.connectors.hubspot.creates import association
 from activities.connectors.hubspot.objects import NOTES, TASKS, ObjectType
+from activities.connectors.hubspot.undoing import archived_again
 from activities.connectors.hubspot.wire import outcome_of
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -62,6 +64,9 @@ class CreateAttached(GatedOperation[T]):
 
     def result(self, arguments: T, response: ProviderResponse) -> dict[str, Any]:
         return outcome_of(response)
+
+    def taken_back(self, arguments: T, done: Done) -> Compensation:
+        return archived_again(self.kind, done)
 
 
 class CreateNote(CreateAttached[CreateNoteArguments]):

@@ -14,8 +14,11 @@ CREDITS: dict[str, int] = {
     "deals.archive": 2,
     "companies.create": 2,
     "companies.update": 1,
+    "companies.archive": 2,
     "notes.create": 1,
+    "notes.archive": 1,
     "tasks.create": 1,
+    "tasks.archive": 1,
     "lists.add": 1,
     "lists.remove": 1,
 }
@@ -23,15 +26,18 @@ CREDITS: dict[str, int] = {
 REVERSIBILITY: dict[str, Reversibility] = {
     "contacts.create": Reversibility.REVERSIBLE,  # archive it again
     "contacts.update": Reversibility.REVERSIBLE,
-    "contacts.archive": Reversibility.COMPENSABLE,  # HubSpot's recycling bin keeps it for 90 days
+    "contacts.archive": Reversibility.COMPENSABLE,  # made anew; its history is in HubSpot's recycling bin for 90 days
     "deals.create": Reversibility.REVERSIBLE,
     "deals.update": Reversibility.REVERSIBLE,
     "deals.move_stage": Reversibility.REVERSIBLE,
     "deals.archive": Reversibility.COMPENSABLE,
-    "companies.create": Reversibility.COMPENSABLE,  # archive it in HubSpot
+    "companies.create": Reversibility.REVERSIBLE,
     "companies.update": Reversibility.REVERSIBLE,
-    "notes.create": Reversibility.COMPENSABLE,
-    "tasks.create": Reversibility.COMPENSABLE,
+    "companies.archive": Reversibility.COMPENSABLE,
+    "notes.create": Reversibility.REVERSIBLE,
+    "notes.archive": Reversibility.IRREVERSIBLE,  # what it hung on is not known any more
+    "tasks.create": Reversibility.REVERSIBLE,
+    "tasks.archive": Reversibility.IRREVERSIBLE,
     "lists.add": Reversibility.REVERSIBLE,
     "lists.remove": Reversibility.REVERSIBLE,
 }

@@ -10,7 +10,9 @@ from activities.connectors.http import http_request
 from activities.connectors.hubspot.arguments import CreateCompanyArguments, CreateContactArguments, CreateDealArguments
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
 from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, stage_label
+from activities.connectors.hubspot.undoing import archived_again
 from activities.connectors.hubspot.wire import outcome_of
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -54,6 +56,9 @@ class CreateContact(GatedOperation[CreateContactArguments]):
     def result(self, arguments: CreateContactArguments, response: ProviderResponse) -> dict[str, Any]:
         return outcome_of(response)
 
+    def taken_back(self, arguments: CreateContactArguments, done: Done) -> Compensation:
+        return archived_again(CONTACTS, done)
+
 
 class CreateDeal(GatedOperation[CreateDealArguments]):
     """POST of a new deal."""
@@ -86,6 +91,9 @@ class CreateDeal(GatedOperation[CreateDealArguments]):
     def result(self, arguments: CreateDealArguments, response: ProviderResponse) -> dict[str, Any]:
         return outcome_of(response)
 
+    def taken_back(self, arguments: CreateDealArguments, done: Done) -> Compensation:
+        return archived_again(DEALS, done)
+
 
 class CreateCompany(GatedOperation[CreateCompanyArguments]):
     """POST of a new company. HubSpot makes a second one of a domain that it has, so look for it first."""
@@ -112,3 +120,6 @@ class CreateCompany(GatedOperation[CreateCompanyArguments]):
 
     def result(self, arguments: CreateCompanyArguments, response: ProviderResponse) -> dict[str, Any]:
         return outcome_of(response)
+
+    def taken_back(self, arguments: CreateCompanyArguments, done: Done) -> Compensation:
+        return archived_again(COMPANIES, done)

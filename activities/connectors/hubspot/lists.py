@@ -26,7 +26,9 @@ from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
 from activities.connectors.hubspot.facts import KINDS
 from activities.connectors.hubspot.objects import TYPE_IDS
 from activities.connectors.hubspot.wire import next_after
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview
+from coco.canonical import canonical
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -202,6 +204,15 @@ class Membership(GatedOperation[MembershipArguments]):
     def applied(self, arguments: MembershipArguments, now: dict[str, Any] | None) -> bool | None:
         # The card was built while it was the other way round.
         return True if now is not None and now["on_list"] is self.on else None
+
+    def taken_back(self, arguments: MembershipArguments, done: Done) -> Compensation:
+        others = [item for item in _ids(object_of(done.was(), "a list of lists")) if item != arguments.list_id]
+        left = [{"listId": item} for item in (*others, *((arguments.list_id,) if self.on else ()))]
+        return Compensation(
+            operation="lists.remove" if self.on else "lists.add",
+            arguments=arguments.model_dump(mode="json"),
+            response=ProviderResponse.of(200, [("content-type", "application/json")], canonical({"results": left})),
+        )
 
     def result(self, arguments: MembershipArguments, response: ProviderResponse) -> dict[str, Any]:
         written(response)

@@ -162,8 +162,22 @@ class SearchNotes(Search):
     route = NOTES.read_route("POST", f"{NOTES.path}/search", name)
 
 
+class GetNote(Get):
+    name = "notes.get"
+    title = "Read a note"
+    kind = NOTES
+    route = NOTES.read_route("GET", NOTES.item_path, name)
+
+
 class SearchTasks(Search):
     name = "tasks.search"
     title = "Search tasks"
     kind = TASKS
     route = TASKS.read_route("POST", f"{TASKS.path}/search", name)
+
+
+class GetTask(Get):
+    name = "tasks.get"
+    title = "Read a task"
+    kind = TASKS
+    route = TASKS.read_route("GET", TASKS.item_path, name)

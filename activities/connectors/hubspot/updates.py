@@ -11,7 +11,10 @@ from activities.connectors.hubspot.arguments import MoveStageArguments, UpdateAr
 from activities.connectors.hubspot.changes import RecordChange
 from activities.connectors.hubspot.costs import CREDITS, REVERSIBILITY
 from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, DEALS, label, stage_label
+from activities.connectors.hubspot.undoing import left_with, values_again
 from activities.connectors.hubspot.wire import item
+from activities.connectors.taking_back import Compensation, Done
+from coco.actions import Reversibility
 from coco.requests import PreparedRequest
 
 
@@ -35,6 +38,9 @@ class Update(RecordChange[UpdateArguments]):
 
     def request(self, connection: ConnectionInfo, arguments: UpdateArguments) -> PreparedRequest:
         return http_request("PATCH", item(self.kind.path, arguments.id), body={"properties": arguments.properties})
+
+    def taken_back(self, arguments: UpdateArguments, done: Done) -> Compensation:
+        return values_again(self.name, arguments.id, arguments.properties, done)
 
     def describe(
         self, arguments: UpdateArguments, prior: dict[str, Any], name: str
@@ -110,6 +116,18 @@ class MoveDealStage(RecordChange[MoveStageArguments]):
     ) -> tuple[str, dict[str, Any], dict[str, Any]]:
         summary = f"Move {name} from {stage_label(prior['dealstage'])} to {stage_label(arguments.stage)}"
         return plain(summary, 500), dict(prior), {"dealstage": arguments.stage}
+
+    def reversibility_of(self, arguments: MoveStageArguments, prior: dict[str, Any] | None) -> Reversibility:
+        # A deal is never moved to no stage.
+        return self.reversibility if prior and prior.get("dealstage") else Reversibility.IRREVERSIBLE
+
+    def taken_back(self, arguments: MoveStageArguments, done: Done) -> Compensation:
+        return Compensation(
+            operation=self.name,
+            arguments={"id": arguments.id, "stage": done.prior["dealstage"]},
+            response=left_with(done, {"dealstage": arguments.stage}),
+            note="What the CRM changed along with the stage, such as a close date, stays.",
+        )
 
     def applied(self, arguments: MoveStageArguments, now: dict[str, Any] | None) -> bool | None:
         return True if now is not None and now.get("dealstage") == arguments.stage else None

@@ -11,5 +11,5 @@ CREDITS: dict[str, int] = {
 
 REVERSIBILITY: dict[str, Reversibility] = {
     "prospects.enrol": Reversibility.COMPENSABLE,  # finish it; what was sent stays sent
-    "sequence_states.finish": Reversibility.COMPENSABLE,  # enrol the prospect again; the sequence begins anew
+    "sequence_states.finish": Reversibility.IRREVERSIBLE,  # which mailbox had sent need not be told
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from activities.connectors.base import ConnectionInfo, GatedOperation, Route
-from activities.connectors.http import as_object, written
+from activities.connectors.http import as_object, object_of, written
 from activities.connectors.outreach.arguments import EnrolArguments, FinishArguments
 from activities.connectors.outreach.costs import CREDITS, REVERSIBILITY
 from activities.connectors.outreach.wire import (
@@ -18,6 +18,7 @@ from activities.connectors.outreach.wire import (
     request,
     runs,
 )
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -81,6 +82,15 @@ class EnrolProspect(GatedOperation[EnrolArguments]):
         # The card was built while the prospect was not in the sequence.
         return True if now is not None and runs(now["state"]) else None
 
+    def taken_back(self, arguments: EnrolArguments, done: Done) -> Compensation:
+        made = record_of(as_object(object_of(done.answered(), "a record").get("data"), "a record"))
+        return Compensation(
+            operation="sequence_states.finish",
+            arguments={"id": made["id"]},
+            response=done.answered(),
+            note="What the sequence sent by then stays sent.",
+        )
+
     def result(self, arguments: EnrolArguments, response: ProviderResponse) -> dict[str, Any]:
         """The sequence state's id, with which the sequence is finished, and where a person sees the prospect."""
         kept: dict[str, Any] = {"url": f"{RECORD_URL}/prospects/{arguments.id}"}
@@ -107,6 +117,9 @@ class FinishState(GatedOperation[FinishArguments]):
     )
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = (
+        "The sequence would begin anew, from a mailbox that is not known: enrol the prospect under a new plan."
+    )
 
     def request(self, connection: ConnectionInfo, arguments: FinishArguments) -> PreparedRequest:
         return request("POST", f"{STATES}/{arguments.id}/actions/finish")

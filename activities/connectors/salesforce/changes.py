@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from activities.connectors.base import Arguments, ConnectionInfo, GatedOperation
 from activities.connectors.cards import listed, plain
-from activities.connectors.http import http_request, segment, written
+from activities.connectors.http import http_request, object_of, segment, written
 from activities.connectors.salesforce.arguments import (
     CreateArguments,
     DeleteArguments,
@@ -24,7 +25,9 @@ from activities.connectors.salesforce.wire import (
     outcome_of,
     record_path,
 )
-from coco.actions import Preview
+from activities.connectors.taking_back import Compensation, Done
+from coco.actions import Preview, Reversibility
+from coco.canonical import canonical
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
 
@@ -62,6 +65,20 @@ class CreateRecord(GatedOperation[CreateArguments]):
 
     def result(self, arguments: CreateArguments, response: ProviderResponse) -> dict[str, Any]:
         return outcome_of(response)
+
+    def taken_back(self, arguments: CreateArguments, done: Done) -> Compensation:
+        record_id = outcome_of(done.answered())["id"]
+        # Salesforce answers with the id alone: when it was last modified is not known, so the record is shown once
+        # more, as it is by then, before it is deleted.
+        shown = {"attributes": {"type": arguments.object}, "Id": record_id, "LastModifiedDate": None}
+        named = name_field(arguments.object)
+        shown |= {} if named is None else {named: arguments.fields.get(named)}
+        return Compensation(
+            operation=DeleteRecord.name,
+            arguments={"object": arguments.object, "id": record_id},
+            response=_read_as(shown),
+            note="You are asked again, with the record as it is then. What its creation set off in the org stays.",
+        )
 
 
 class RecordChange(GatedOperation[R]):
@@ -117,6 +134,15 @@ class RecordChange(GatedOperation[R]):
     def result(self, arguments: R, response: ProviderResponse) -> dict[str, Any]:
         return outcome_of(response, self.record(arguments)[1])
 
+    def left_with(self, done: Done, changed: Mapping[str, Any]) -> ProviderResponse:
+        """The record read before it, with what the action wrote: Salesforce trims texts, and keeps "" as unset."""
+        left = {name: (value.strip() or None) if isinstance(value, str) else value for name, value in changed.items()}
+        return _read_as({**object_of(done.was(), "a record"), **left})
+
+
+def _read_as(record: dict[str, Any]) -> ProviderResponse:
+    return ProviderResponse.of(200, [("content-type", "application/json")], canonical(record))
+
 
 class UpdateRecord(RecordChange[UpdateArguments]):
     """PATCH of some fields of one record."""
@@ -146,6 +172,17 @@ class UpdateRecord(RecordChange[UpdateArguments]):
         empty = value is None or value == ""
         return (f"Clear {field} of {name}" if empty else f"Set {field} of {name} to {shown}"), changed
 
+    def taken_back(self, arguments: UpdateArguments, done: Done) -> Compensation:
+        return Compensation(
+            operation=self.name,
+            arguments={
+                "object": arguments.object,
+                "id": arguments.id,
+                "fields": {name: done.prior[name] for name in sorted(arguments.fields)},
+            },
+            response=self.left_with(done, arguments.fields),
+        )
+
     def applied(self, arguments: UpdateArguments, now: dict[str, Any] | None) -> bool | None:
         # Other values prove nothing: the request may still be under way, or somebody wrote after it.
         if now is not None and all(same_value(value, now.get(name)) for name, value in arguments.fields.items()):
@@ -162,6 +199,7 @@ class DeleteRecord(RecordChange[DeleteArguments]):
     route = gated_route("DELETE", RECORD, name)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "Restore it in Salesforce, whose recycle bin keeps it for 15 days."
 
     def record(self, arguments: DeleteArguments) -> tuple[str, str]:
         return arguments.object, arguments.id
@@ -203,6 +241,18 @@ class MoveStage(RecordChange[MoveStageArguments]):
     def describe(self, arguments: MoveStageArguments, prior: dict[str, Any], name: str) -> tuple[str, dict[str, Any]]:
         before = plain(prior["StageName"]) or "no stage"
         return f"Move {name} from {before} to {arguments.stage}", {"StageName": arguments.stage}
+
+    def reversibility_of(self, arguments: MoveStageArguments, prior: dict[str, Any] | None) -> Reversibility:
+        # No opportunity is moved to no stage.
+        return self.reversibility if prior and prior.get("StageName") else Reversibility.IRREVERSIBLE
+
+    def taken_back(self, arguments: MoveStageArguments, done: Done) -> Compensation:
+        return Compensation(
+            operation=self.name,
+            arguments={"id": arguments.id, "stage": done.prior["StageName"]},
+            response=self.left_with(done, {"StageName": arguments.stage}),
+            note="What the org changed along with the stage, such as a probability, stays.",
+        )
 
     def applied(self, arguments: MoveStageArguments, now: dict[str, Any] | None) -> bool | None:
         return True if now is not None and now.get("StageName") == arguments.stage else None

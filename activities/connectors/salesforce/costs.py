@@ -14,6 +14,6 @@ CREDITS: dict[str, int] = {
 REVERSIBILITY: dict[str, Reversibility] = {
     "records.create": Reversibility.COMPENSABLE,  # delete it again; what it set off in the org stays
     "records.update": Reversibility.REVERSIBLE,
-    "records.delete": Reversibility.COMPENSABLE,  # the recycle bin keeps it for 15 days
+    "records.delete": Reversibility.IRREVERSIBLE,  # by hand: the recycle bin keeps it for 15 days
     "opportunities.move_stage": Reversibility.REVERSIBLE,
 }

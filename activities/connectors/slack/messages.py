@@ -12,6 +12,7 @@ from activities.connectors.slack.arguments import DirectArguments, PostArguments
 from activities.connectors.slack.records import shown_user, the_channel, the_user
 from activities.connectors.slack.scopes import CHANNELS, PEOPLE, WRITE
 from activities.connectors.slack.wire import answered, channel_request, post, succeeded, user_request
+from activities.connectors.taking_back import Compensation, Done, correction
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -72,6 +73,7 @@ class PostMessage(GatedOperation[PostArguments]):
     route = _route(name, CHANNELS)
     credits = CREDITS[name]
     reversibility = Reversibility.IRREVERSIBLE
+    no_way_back = "What was sent stays sent."
 
     def request(self, connection: ConnectionInfo, arguments: PostArguments) -> PreparedRequest:
         body = _message(arguments.channel, arguments.text)
@@ -103,6 +105,15 @@ class PostMessage(GatedOperation[PostArguments]):
             body=arguments.text,
         )
 
+    def follow_up(self, arguments: PostArguments, done: Done) -> Compensation:
+        """In the thread of what was posted."""
+        thread = arguments.thread or _kept(done.answered()).get("id")
+        return Compensation(
+            operation=self.name,
+            arguments={"channel": arguments.channel, "text": correction()[1], **({"thread": thread} if thread else {})},
+            response=done.was(),
+        )
+
     def succeeded(self, response: ProviderResponse) -> bool | None:
         return succeeded(response)
 
@@ -119,6 +130,7 @@ class DirectMessage(GatedOperation[DirectArguments]):
     route = _route(name, PEOPLE)
     credits = CREDITS[name]
     reversibility = Reversibility.IRREVERSIBLE
+    no_way_back = "What was sent stays sent."
 
     def request(self, connection: ConnectionInfo, arguments: DirectArguments) -> PreparedRequest:
         return post("chat.postMessage", _message(arguments.user, arguments.text))
@@ -139,6 +151,11 @@ class DirectMessage(GatedOperation[DirectArguments]):
             record=f"{prior['person']} (user {arguments.user})",
             after={"to": f"{prior['person']}{' (a bot)' if prior['bot'] else ''}", **_notified(arguments.text)},
             body=arguments.text,
+        )
+
+    def follow_up(self, arguments: DirectArguments, done: Done) -> Compensation:
+        return Compensation(
+            operation=self.name, arguments={"user": arguments.user, "text": correction()[1]}, response=done.was()
         )
 
     def succeeded(self, response: ProviderResponse) -> bool | None:

@@ -6,8 +6,10 @@ from typing import Any
 
 from activities.connectors.base import ConnectionInfo, GatedOperation, Route
 from activities.connectors.smtp.arguments import SendArguments
+from activities.connectors.smtp.following import following
 from activities.connectors.smtp.message import message_request, shown_sender
 from activities.connectors.smtp.shown import fields, people
+from activities.connectors.taking_back import Compensation, Done
 from coco.actions import Preview, Reversibility
 from coco.errors import InvalidInput
 from coco.requests import PreparedRequest, ProviderResponse
@@ -24,6 +26,7 @@ class SendEmail(GatedOperation[SendArguments]):
     route = Route(method="SEND", path="/message", access="gated", operation=name, scopes=("send",))
     credits = CREDITS[name]
     reversibility = Reversibility.IRREVERSIBLE
+    no_way_back = "What was sent stays sent."
 
     def request(self, connection: ConnectionInfo, arguments: SendArguments) -> PreparedRequest:
         return message_request(connection, arguments)
@@ -35,6 +38,14 @@ class SendEmail(GatedOperation[SendArguments]):
             after=fields(arguments, shown_sender(connection)),
             body=arguments.body,
         )
+
+    def follow_up(self, arguments: SendArguments, done: Done) -> Compensation:
+        told = dict(done.after.headers) if done.after is not None else {}
+        try:
+            return following(self.name, arguments, in_reply_to=told.get("message-id"))
+        except ValueError:
+            # Whatever the server had made of the Message-ID: then it is no reply.
+            return following(self.name, arguments)
 
     def result(self, arguments: SendArguments, response: ProviderResponse) -> dict[str, Any]:
         """The Message-ID, which the deliverer keeps as the answer's `message-id` header, and the server's reply."""

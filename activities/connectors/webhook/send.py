@@ -59,6 +59,7 @@ class SendWebhook(GatedOperation[SendArguments]):
     route = Route(method="POST", path="/", access="gated", operation=name, scopes=("send",), query=())
     credits = CREDITS[name]
     reversibility = Reversibility.IRREVERSIBLE
+    no_way_back = "What was sent stays sent."
 
     def request(self, connection: ConnectionInfo, arguments: SendArguments) -> PreparedRequest:
         delivery = delivery_id(connection, arguments)

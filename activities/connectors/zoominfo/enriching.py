@@ -68,6 +68,7 @@ class EnrichContacts(Enrich[EnrichContactsArguments]):
     route = gated_route("/enrich/contact", name)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "The provider's credits are spent; nothing of yours was changed."
     asked = "matchPersonInput"
 
     def inputs(self, arguments: EnrichContactsArguments) -> list[dict[str, Any]]:
@@ -84,6 +85,7 @@ class EnrichCompanies(Enrich[EnrichCompaniesArguments]):
     route = gated_route("/enrich/company", name)
     credits = CREDITS[name]
     reversibility = REVERSIBILITY[name]
+    no_way_back = "The provider's credits are spent; nothing of yours was changed."
     asked = "matchCompanyInput"
 
     def inputs(self, arguments: EnrichCompaniesArguments) -> list[dict[str, Any]]:

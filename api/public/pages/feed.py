@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -10,6 +11,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import status_of
@@ -19,11 +24,15 @@ from api.public.guarding import gated
 from api.public.pages import wording
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
+from api.public.parts import Parts
+from coco.actions import ActionState
 from coco.audit import AuditKind
 from coco.errors import CocoError, InvalidInput, NotFound
-from store import audit_checkpoints, connections, feed, undoing, workflows
+from store import audit_checkpoints, connections, feed, ways_back, workflows
 from store.feed import STATES, Filter
+from store.tables import ActionRow
 from store.views import ActivityView, Page
+from store.ways_back import Way
 
 router = APIRouter(include_in_schema=False)
 
@@ -114,7 +123,7 @@ async def _page(
             found = await feed.page(session, visitor.user_id, wanted, cursor=cursor or None)
         except InvalidInput as error:
             status, problem = (status, problem) if problem else (status_of(error), error.message)
-        undone = await undoing.undone_among(session, visitor.user_id, [e.action_id for e in found.items if e.action_id])
+        ways = await _ways(session, visitor.user_id, found.items)
         flows = await workflows.listed(session, visitor.user_id, archived=True)
         accounts = await connections.listed(session, visitor.user_id)
         signed = await audit_checkpoints.newest(session, visitor.user_id)
@@ -143,9 +152,23 @@ async def _page(
         entry_links=entry_links,
         pretty=pretty,
         outcome_of=outcome_of,
-        undone=undone,
+        ways=ways,
         feed="all",
     )
+
+
+async def _ways(session: AsyncSession, user_id: UUID, entries: list[ActivityView]) -> dict[UUID, Way]:
+    """By action, of the entries of actions that took place: how each is taken back, and how that stands."""
+    ids = [entry.action_id for entry in entries if entry.kind == AuditKind.ACTION_DONE and entry.action_id]
+    rows = await session.execute(
+        select(ActionRow).where(
+            col(ActionRow.user_id) == user_id,
+            col(ActionRow.id).in_(ids),
+            col(ActionRow.state) == ActionState.DONE.value,
+        )
+    )
+    found = await ways_back.of_actions(session, user_id, list(rows.scalars()), reviewing.BUILDERS)
+    return {way.action.id: way for way in found}
 
 
 def _operations(connectors: set[str]) -> list[tuple[str, str]]:
@@ -184,8 +207,24 @@ async def export_entries(request: Request, visitor: VisitorDep, form: OwnForm) -
 @router.post("/actions/{action_id}/undo")
 async def undo(request: Request, visitor: VisitorDep, form: OwnForm, action_id: UUID) -> Response:
     """Proposes what takes an action back, and leads to its card. The filter is kept where nothing does."""
+    return await _proposed(request, visitor, form, action_id, reviewing.undo)
+
+
+@router.post("/actions/{action_id}/follow-up")
+async def follow_up(request: Request, visitor: VisitorDep, form: OwnForm, action_id: UUID) -> Response:
+    """Drafts one more message to the people that one was sent to, and leads to its card."""
+    return await _proposed(request, visitor, form, action_id, reviewing.follow_up)
+
+
+async def _proposed(
+    request: Request,
+    visitor: Visitor,
+    form: FormData,
+    action_id: UUID,
+    propose: Callable[[Parts, UUID, UUID], Awaitable[UUID]],
+) -> Response:
     try:
-        run_id = await reviewing.undo(visitor.parts, visitor.user_id, action_id)
+        run_id = await propose(visitor.parts, visitor.user_id, action_id)
     except NotFound:
         raise
     except CocoError as error:

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import status_of
-from api.public import deciding
+from api.public import deciding, reviewing
 from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
 from api.public.pages.typed import NOTHING, Typed
@@ -21,7 +21,7 @@ from coco.actions import ActionState
 from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput
 from coco.trust import LeaseTerms
-from store import connections, views
+from store import connections, views, ways_back
 from store.connections import is_old_key
 from store.tables import utc_now
 
@@ -66,6 +66,7 @@ async def card_page(
         card = await views.card(session, visitor.user_id, run_id)
         activity = await views.activity(session, visitor.user_id, run_id=run_id, limit=20)
         autonomy = await alone(session, visitor.user_id, card.run.workflow_id, card.actions)
+        ways = await ways_back.of_run(session, visitor.user_id, run_id, reviewing.BUILDERS) if card.run.is_over else []
     return await own_page(
         request,
         visitor,
@@ -77,6 +78,7 @@ async def card_page(
         pending=[item for item in card.actions if item.state is ActionState.PENDING],
         activity=activity,
         autonomy=autonomy,
+        ways=ways,
         temporal=visitor.temporal_link(run_id),
         feed=str(run_id),
     )
@@ -151,6 +153,16 @@ async def _changed(
     except CocoError as error:
         return await _refused(request, visitor, form, error, run_id)
     return await _back(request, visitor, form, run_id, "top")
+
+
+@router.post("/runs/{run_id}/revert")
+async def revert(request: Request, run_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """Proposes what takes back all that the run did, and leads to that card."""
+    try:
+        reverting = await reviewing.revert(visitor.parts, visitor.user_id, run_id)
+    except CocoError as error:
+        return await _refused(request, visitor, form, error, run_id)
+    return RedirectResponse(f"/runs/{reverting}", status_code=303)
 
 
 @router.post("/runs/{run_id}/approve-all")

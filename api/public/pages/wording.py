@@ -9,6 +9,7 @@ from uuid import UUID
 
 from markupsafe import Markup, escape
 
+from activities.connectors.base import GatedOperation
 from activities.connectors.hubspot.objects import label as property_label
 from activities.connectors.registry import CONNECTORS
 from activities.playbooks import PLAYBOOKS
@@ -48,9 +49,9 @@ CONNECTION_STATES = {
     "revoked": ("Revoked", "off"),
 }
 REVERSIBILITY = {
-    Reversibility.REVERSIBLE: ("Can be undone", "The value before can be written back."),
+    Reversibility.REVERSIBLE: ("Can be undone", "The value before can be written back, or what is new removed."),
     Reversibility.COMPENSABLE: ("Can be made up for", "Not undone, but a further action makes up for it."),
-    Reversibility.IRREVERSIBLE: ("Cannot be undone", "Nothing takes it back once it is sent."),
+    Reversibility.IRREVERSIBLE: ("Cannot be undone", "No action here takes it back once it is sent."),
 }
 RULE_MODES = {
     "run": ("Runs without asking", "go"),
@@ -127,6 +128,14 @@ _TONES = {
     "action_covered": "go",
     "action_returned": "warn",
 }
+
+
+def why_no_way_back(name: str, operation: str) -> str:
+    """Why nothing takes such an action back, said before it is approved."""
+    connector = CONNECTORS.get(name)
+    known = connector.operations.get(operation) if connector else None
+    why = known.no_way_back if isinstance(known, GatedOperation) else ""
+    return f"Cannot be undone. {why}".strip()
 
 
 def shown(value: Any) -> str:

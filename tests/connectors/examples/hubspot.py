@@ -108,7 +108,10 @@ EXAMPLES = Examples(
         "deals.update": _changed(DEALS, {"id": "51", "properties": {"amount": "300"}}),
         "deals.move_stage": _changed(DEALS, {"id": "51", "stage": "closedwon"}),
         "deals.archive": (Example({"id": "51"}, _GONE, answer(_record(DEALS))),),
-        **{name: cases for name, cases in {**_reads(NOTES), **_reads(TASKS)}.items() if name.endswith(".search")},
+        "companies.archive": (Example({"id": "51"}, _GONE, answer(_record(COMPANIES))),),
+        "notes.archive": (Example({"id": "51"}, _GONE, answer(_record(NOTES))),),
+        "tasks.archive": (Example({"id": "51"}, _GONE, answer(_record(TASKS))),),
+        **{name: cases for name, cases in {**_reads(NOTES), **_reads(TASKS)}.items() if not name.endswith(".list")},
         "companies.create": (
             Example(
                 {"properties": {"name": "Navy", "domain": "navy.example"}, "contact_ids": ["51", "52"]},
