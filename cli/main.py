@@ -5,7 +5,15 @@ Every command imports what it needs when it runs, so that the small ones start a
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+
+from coco.processes import no_core_dumps
+
+if __name__ == "__main__" or Path(sys.argv[0]).stem == "coco":
+    # As the command, which may read the master key; what it starts keeps the limit. Before anybody else's code runs.
+    no_core_dumps()
+
 from typing import Annotated
 
 import typer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -22,6 +23,9 @@ from store.roles import Role, ensure_login_roles, role_dsn
 from tests.temporal_server import TemporalServer
 
 TEMPLATE = "coco_template"
+
+# What tests crash leaves no dump where it was started; those that want one say so for themselves.
+resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,12 @@ the gateway, and holds the user's keys in memory only.
 
 from __future__ import annotations
 
+from coco.processes import no_core_dumps
+
+if __name__ == "__main__":
+    # Before anybody else's code runs here, and before any key is read: not even a crash at the start shows one.
+    no_core_dumps()
+
 import asyncio
 import contextlib
 import logging
@@ -25,7 +31,6 @@ from activities.sandboxed import SandboxedActivities
 from coco.errors import CocoError, NotFound
 from coco.gateway_protocol import BootReply
 from coco.keys import UserKeys
-from coco.processes import no_core_dumps
 from sandbox.forwarder import forward
 from workers.codec import data_converter
 from workers.gateway_client import GatewayAway, GatewayClient, TokenRejected
@@ -130,8 +135,6 @@ async def _work(
 
 
 def run() -> int:
-    # Provider keys are in this memory: no crash writes them to a disk.
-    no_core_dumps()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     gateway_dir = Path(os.environ.get("COCO_GATEWAY_DIR", "/run/coco"))
     data_dir = Path(os.environ.get("COCO_DATA_DIR", "/data"))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from coco.processes import no_core_dumps
+
+if __name__ == "__main__":
+    # Before anybody else's code runs here, and before any key is read: not even a crash at the start shows one.
+    no_core_dumps()
+
 import asyncio
 import logging
 

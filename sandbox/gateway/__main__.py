@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from coco.processes import no_core_dumps
+
+if __name__ == "__main__":
+    # Before anybody else's code runs here, and before any key is read: not even a crash at the start shows one.
+    no_core_dumps()
+
 import asyncio
 import logging
 import resource
@@ -11,7 +17,6 @@ import sys
 
 from coco import deployment
 from coco.errors import CocoError
-from coco.processes import no_core_dumps
 from coco.regions import check_host
 from coco.settings import Settings
 from sandbox.gateway.folders import GatewayRunning
@@ -52,7 +57,6 @@ def _raise_file_limit() -> None:
 def run() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _raise_file_limit()
-    no_core_dumps()
     try:
         asyncio.run(main(Settings()))
     except (GatewayRunning, CocoError) as error:
