@@ -1,30 +1,29 @@
 """Emptying a sandbox's volume after a revocation: everything but the key store, and the revoked key out of that.
 
 The sandbox is stopped, so nothing changes meanwhile. But it was hostile while it ran: names may be links, sockets or
-folders without end. Nothing here follows a link or opens what is not a plain file.
+folders without end. Nothing here follows a link, opens what is not a plain file, or goes down into a tree: how deep one
+is must not decide whether it can be removed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from workers.keystore import FILE_NAME
 
 MAX_KEY_STORE = 4_000_000
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def empty(volume: Path, revoked: Iterable[UUID]) -> None:
     """Removes all but the key store, and from that the credentials of `revoked`. Raises OSError."""
-    if not shutil.rmtree.avoids_symlink_attacks:
-        raise OSError("this system cannot remove a folder safely")
     try:
-        folder = os.open(volume, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        folder = os.open(volume, _FOLDER)
     except FileNotFoundError:
         return  # it never started
     try:
@@ -32,10 +31,7 @@ def empty(volume: Path, revoked: Iterable[UUID]) -> None:
             told = os.stat(name, dir_fd=folder, follow_symlinks=False)
             if name == FILE_NAME and stat.S_ISREG(told.st_mode):
                 continue
-            if stat.S_ISDIR(told.st_mode):
-                shutil.rmtree(name, dir_fd=folder)
-            else:
-                os.unlink(name, dir_fd=folder)
+            _drop(folder, name)
         _forget(folder, {str(item) for item in revoked})
         os.fsync(folder)
     finally:
@@ -44,13 +40,42 @@ def empty(volume: Path, revoked: Iterable[UUID]) -> None:
 
 def remove(folder: Path) -> None:
     """Removes a folder with all that is in it; no change where there is none. Raises OSError."""
-    if not shutil.rmtree.avoids_symlink_attacks:
-        raise OSError("this system cannot remove a folder safely")
     try:
-        shutil.rmtree(folder)
+        opened = os.open(folder, _FOLDER)
     except FileNotFoundError:
-        if folder.exists():
-            raise
+        return
+    try:
+        for name in os.listdir(opened):
+            _drop(opened, name)
+    finally:
+        os.close(opened)
+    os.rmdir(folder)
+
+
+def _drop(folder: int, name: str) -> None:
+    """Removes one entry of an open folder. What is in a folder is moved up first, so that none is ever deep: a tree of
+    thousands of levels takes two descriptors and no stack."""
+    waiting = [name]
+    while waiting:
+        one = waiting.pop()
+        if not _is_folder(folder, one):
+            os.unlink(one, dir_fd=folder)
+            continue
+        inside = os.open(one, _FOLDER, dir_fd=folder)
+        try:
+            for child in os.listdir(inside):
+                if _is_folder(inside, child):
+                    waiting.append(f".gone-{uuid4().hex}")
+                    os.rename(child, waiting[-1], src_dir_fd=inside, dst_dir_fd=folder)
+                else:
+                    os.unlink(child, dir_fd=inside)
+        finally:
+            os.close(inside)
+        os.rmdir(one, dir_fd=folder)
+
+
+def _is_folder(parent: int, name: str) -> bool:
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
 
 
 def _forget(folder: int, revoked: set[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from coco.gateway_protocol import Credential
 from coco.keys import UserKeys
 from tests.hermes.test_key_store import sealed
 from workers.keystore import FILE_NAME, KeyStore, NoCredential
-from workers.wiping import empty
+from workers.wiping import empty, remove
 
 KEYS = UserKeys({1: b"k" * 32})
 
@@ -77,3 +78,37 @@ def test_a_volume_that_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"symbolic|directory"):
         empty(tmp_path / "volume", [])
     assert (tmp_path / "real" / "file").exists()
+
+
+def dug(volume: Path, depth: int) -> None:
+    """Folders within folders, as nobody could name them by a path."""
+    here = os.open(volume, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(os.open("secret", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+
+
+@pytest.mark.parametrize("clear", [lambda volume: empty(volume, []), remove], ids=["empty", "remove"])
+def test_folders_that_go_deeper_than_any_stack_are_removed(tmp_path: Path, clear: Callable[[Path], None]) -> None:
+    """A sandbox that digs must not keep its account from being erased, or a revocation from being seen through."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    dug(volume, 3000)
+    (volume / "beside" / "more").mkdir(parents=True)
+    clear(volume)
+    assert not volume.exists() or os.listdir(volume) == []
+    clear(volume)
+
+
+def test_a_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    (tmp_path / "volume").symlink_to(outside)
+    with pytest.raises(OSError, match="volume"):
+        remove(tmp_path / "volume")
+    assert os.listdir(outside) == ["precious"]
