@@ -53,7 +53,8 @@ class Done:
 
     def was(self) -> ProviderResponse:
         """Raises InvalidInput where what was read before it is not kept."""
-        if self.before is None:
+        # What is past its time, or of a revoked connection, is a row without its answer.
+        if self.before is None or not 200 <= self.before.status < 300:
             raise InvalidInput(f"What was read before it is not kept. {BY_HAND}")
         return self.before
 

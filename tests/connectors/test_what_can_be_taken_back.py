@@ -48,6 +48,30 @@ def test_a_card_calls_reversible_exactly_what_can_be_taken_back(case: Case) -> N
             assert undo.preview.summary
 
 
+REMOVED = ProviderResponse(status=410)
+"""What is left of an answer whose time is over, or whose connection was revoked."""
+
+
+@pytest.mark.parametrize("case", GATED, ids=case_id)
+@pytest.mark.parametrize("kept", ["before", "after", "neither"])
+def test_what_is_not_kept_any_more_is_not_taken_for_what_a_provider_said(case: Case, kept: str) -> None:
+    """It is told so, or the rest is enough; nothing else is raised, so that the page shows all the other entries."""
+    operation = case.operation
+    assert isinstance(operation, GatedOperation)
+    for example in examples_of(case.connection.connector).operations[operation.name]:
+        action = operation.build(case.connection, example.arguments, example.prior)
+        if action.reversibility is Reversibility.IRREVERSIBLE:
+            continue
+        before = example.prior if kept == "before" else REMOVED
+        after = example.response if kept == "after" else ProviderResponse(status=example.response.status)
+        try:
+            undo = back(case.connection, action, example.arguments, before, after)
+        except InvalidInput as error:
+            assert "not kept" in error.message
+        else:
+            assert undo == back(case.connection, action, example.arguments, example.prior, example.response)
+
+
 @pytest.mark.parametrize("case", GATED, ids=case_id)
 def test_what_is_irreversible_at_best_has_no_way_back_written_for_it(case: Case) -> None:
     operation = case.operation

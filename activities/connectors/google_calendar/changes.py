@@ -23,7 +23,7 @@ from activities.connectors.google_calendar.wire import (
     kept,
 )
 from activities.connectors.http import as_object, http_request, object_of
-from activities.connectors.taking_back import Compensation, Done
+from activities.connectors.taking_back import BY_HAND, Compensation, Done
 from coco.actions import Preview, Reversibility
 from coco.canonical import digest
 from coco.errors import InvalidInput
@@ -276,7 +276,8 @@ class CancelEvent(GatedOperation[CancelEventArguments]):
 
     def taken_back(self, arguments: CancelEventArguments, done: Done) -> Compensation:
         event = existing_event(done.was(), arguments.id)
-        assert event is not None  # an action is made of one that was there
+        if event is None:
+            raise InvalidInput(BY_HAND)
         anew: dict[str, Any] = {
             "calendar": arguments.calendar,
             "title": event["title"] or "(no title)",
