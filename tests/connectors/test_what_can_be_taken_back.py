@@ -64,12 +64,13 @@ def test_what_is_not_kept_any_more_is_not_taken_for_what_a_provider_said(case: C
             continue
         before = example.prior if kept == "before" else REMOVED
         after = example.response if kept == "after" else ProviderResponse(status=example.response.status)
+        found: Action | str
         try:
-            undo = back(case.connection, action, example.arguments, before, after)
+            found = back(case.connection, action, example.arguments, before, after)
         except InvalidInput as error:
-            assert "not kept" in error.message
-        else:
-            assert undo == back(case.connection, action, example.arguments, example.prior, example.response)
+            found = error.message
+        whole = back(case.connection, action, example.arguments, example.prior, example.response)
+        assert found == whole or "not kept" in str(found)
 
 
 @pytest.mark.parametrize("case", GATED, ids=case_id)
