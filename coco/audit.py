@@ -89,6 +89,7 @@ class AuditKind(StrEnum):
     TEAM_MEMBER_REMOVED = "team_member_removed"
     TEAM_WORKFLOW_SHARED = "team_workflow_shared"
     TEAM_WORKFLOW_UNSHARED = "team_workflow_unshared"
+    TEAM_BUDGET_CHANGED = "team_budget_changed"
     ACCOUNT_EXPORTED = "account_exported"
     """Everything that is kept of the user was handed out."""
     ACCOUNT_DELETION = "account_deletion"

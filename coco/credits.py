@@ -6,6 +6,7 @@ The database checks the same shapes again (store/migrations), so that no process
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from coco.errors import Code, Refused
@@ -47,6 +48,22 @@ class Period(StrEnum):
     DAY = "day"
     MONTH = "month"
     EVER = "ever"
+
+
+def started(period: Period, now: datetime) -> datetime | None:
+    """When the period that `now` is in began, in UTC; None for all time."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return {Period.DAY: midnight, Period.MONTH: midnight.replace(day=1), Period.EVER: None}[period]
+
+
+def ends(period: Period, now: datetime) -> datetime | None:
+    """When the period that `now` is in ends, in UTC; None for all time."""
+    begun = started(period, now)
+    if begun is None:
+        return None
+    if period is Period.DAY:
+        return begun + timedelta(days=1)
+    return (begun + timedelta(days=32)).replace(day=1)
 
 
 Postings = dict[LedgerAccount, int]

@@ -1,8 +1,11 @@
-"""Budgets: the most that a workflow, or everything of a user, may use in a period."""
+"""Budgets: the most that a workflow, or everything of a user, may use in a period; and where all are compared.
+
+A team's own are kept in store.team_budgets.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -10,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.audit import AuditKind
-from coco.credits import MAX_TOP_UP, Period, within_budget
+from coco.credits import MAX_TOP_UP, Period, started, within_budget
 from coco.errors import InvalidInput, NotFound
-from store import audit, runs
+from store import audit, runs, team_budgets
 from store.owned import own
 from store.tables import CreditBudget, Workflow
+from store.tables_teams import TeamBudget
 
 _COMMITTED = text(
     """
@@ -35,22 +39,6 @@ _COMMITTED = text(
 """What was reserved since a moment and has not come back: at its cost where that is known, else at its estimate."""
 
 
-def ends(period: Period, now: datetime) -> datetime | None:
-    """When the period that `now` is in ends, in UTC; None for all time."""
-    begun = started(period, now)
-    if begun is None:
-        return None
-    if period is Period.DAY:
-        return begun + timedelta(days=1)
-    return (begun + timedelta(days=32)).replace(day=1)
-
-
-def started(period: Period, now: datetime) -> datetime | None:
-    """When the period that `now` is in began, in UTC; None for all time."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return {Period.DAY: midnight, Period.MONTH: midnight.replace(day=1), Period.EVER: None}[period]
-
-
 async def committed(
     session: AsyncSession, user_id: UUID, workflow_id: UUID | None, period: Period, now: datetime
 ) -> int:
@@ -63,13 +51,25 @@ async def check(session: AsyncSession, user_id: UUID, workflow_id: UUID, cost: i
     """Raises Refused (CREDITS) where `cost` would break a budget. The caller holds the lock on the account."""
     if cost == 0:
         return
-    for row, used in await standing(session, user_id, now, of=workflow_id):
+    await team_budgets.hold(session, workflow_id)
+    for row, used in await binding(session, user_id, workflow_id, now):
         compare(row, used, cost)
 
 
-def compare(row: CreditBudget, used: int, cost: int) -> None:
+async def binding(
+    session: AsyncSession, user_id: UUID, workflow_id: UUID, now: datetime
+) -> list[tuple[CreditBudget | TeamBudget, int]]:
+    """Every budget that a user's workflow is under, its team's too, with what is committed of each."""
+    own_ones = await standing(session, user_id, now, of=workflow_id)
+    return [*own_ones, *await team_budgets.binding(session, workflow_id, now)]
+
+
+def compare(row: CreditBudget | TeamBudget, used: int, cost: int) -> None:
     """Raises Refused (CREDITS) where `cost` on top of what is `used` or set aside would break the budget."""
-    whose = "All workflows together" if row.workflow_id is None else "This workflow"
+    if isinstance(row, TeamBudget):
+        whose = "All workflows shared with this team"
+    else:
+        whose = "All workflows together" if row.workflow_id is None else "This workflow"
     within_budget(used, cost, row.credits, whose, Period(row.period))
 
 

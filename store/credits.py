@@ -24,6 +24,7 @@ from coco.credits import (
     Period,
     Postings,
     after_debit,
+    ends,
     given,
     released,
     set_aside,
@@ -130,7 +131,7 @@ async def shortages(
         return {}
     account = await session.get(CreditAccount, user_id, populate_existing=True)
     available = account.balance - account.reserved if account else 0
-    standing = await budgets.standing(session, user_id, now, of=workflow_id)
+    standing = await budgets.binding(session, user_id, workflow_id, now)
     found: dict[UUID, Shortage] = {}
     for action_id, cost in open_costs.items():
         try:
@@ -143,10 +144,10 @@ async def shortages(
             try:
                 budgets.compare(row, committed, cost)
             except Refused as error:
-                broken.append((error.message, None if cost > row.credits else budgets.ends(Period(row.period), now)))
+                broken.append((error.message, None if cost > row.credits else ends(Period(row.period), now)))
         if broken:
-            ends = [until for _, until in broken]
-            until = None if None in ends else max(item for item in ends if item is not None)
+            untils = [until for _, until in broken]
+            until = None if None in untils else max(item for item in untils if item is not None)
             found[action_id] = Shortage(broken[0][0], until)
     return found
 

@@ -16,7 +16,8 @@ from sqlalchemy import Column, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
-import store.tables  # noqa: F401  (fills the metadata)
+import store.tables
+import store.tables_teams  # noqa: F401  (both fill the metadata)
 
 SECRET_COLUMNS = frozenset(
     {
@@ -31,7 +32,7 @@ SECRET_COLUMNS = frozenset(
 SECRET_TABLES = frozenset({"user_keys", "sealed_credentials", "credential_attempts", "oauth_flows", "wakeups"})
 """Keys, credentials, and the outbox of wake-ups, which holds nothing about anybody."""
 PAGE = 500
-_WHOSE = {"users": "id", "teams": "created_by", "team_invitations": "invited_by"}
+_WHOSE = {"users": "id", "teams": "created_by", "team_invitations": "invited_by", "team_budgets": "set_by"}
 """Where a row says whose it is by another name than `user_id`."""
 
 

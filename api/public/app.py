@@ -24,6 +24,7 @@ from api.public.pages import edit, inbox, integrations, set_up, sign_in, startin
 from api.public.pages import feed as feed_pages
 from api.public.pages import guardrails as guardrail_pages
 from api.public.pages import records as record_pages
+from api.public.pages import team_budgets as team_budget_pages
 from api.public.pages import teams as team_pages
 from api.public.pages import workflow as workflow_page
 from api.public.pages.errors import html_error, sign_in_first
@@ -31,6 +32,7 @@ from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
 from api.public.rest import account, actions, audit, auth, connections, credits, guardrails, runs, schedules, workflows
+from api.public.rest import team_budgets as team_budget_calls
 from api.public.rest import teams as team_calls
 from api.public.rest.digests import router as digests_router
 from api.public.rest.models import ERRORS
@@ -93,7 +95,7 @@ def create_app(parts: Parts) -> FastAPI:
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
     for module in (account, audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
         rest.include_router(module.router)
-    for router in (digests_router, reverting_router, team_calls.router):
+    for router in (digests_router, reverting_router, team_calls.router, team_budget_calls.router):
         rest.include_router(router)
     app.include_router(rest)
     app.include_router(feed.router)
@@ -105,7 +107,7 @@ def create_app(parts: Parts) -> FastAPI:
 
     for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
         app.include_router(pages.router)
-    for pages in (record_pages, credit_pages, account_page, team_pages):
+    for pages in (record_pages, credit_pages, account_page, team_pages, team_budget_pages):
         app.include_router(pages.router)
     # Last: `/connections/{connection_id}` would take the addresses of others for its own.
     app.include_router(integrations.router)

@@ -7,7 +7,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-import store.tables  # noqa: F401  (fills the metadata that autogenerate compares with)
+import store.tables
+import store.tables_teams  # noqa: F401  (both fill the metadata that autogenerate compares with)
 
 engine = create_engine(context.config.attributes["url"], poolclass=NullPool)
 with engine.connect() as connection:

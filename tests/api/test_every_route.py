@@ -18,9 +18,9 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from sqlmodel import SQLModel
 
-import store.tables  # noqa: F401  (fills the metadata)
 from api.public.parts import Parts
 from coco.guardrails.english.compiler import compile_sentence
+from store import portable
 from store.tables import CreditBudget, GuardrailRow, Hook, ScheduleRow
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
@@ -202,6 +202,10 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/v1/teams/{team_id}/runs"): Route("foreign"),
     ("GET", "/api/v1/teams/{team_id}/runs/{run_id}"): Route("foreign"),
     ("GET", "/api/v1/teams/{team_id}/activity"): Route("foreign"),
+    ("GET", "/api/v1/teams/{team_id}/budgets"): Route("foreign"),
+    ("PUT", "/api/v1/teams/{team_id}/budgets"): Route("foreign", json=lambda card: {"period": "day", "credits": 5}),
+    ("DELETE", "/api/v1/teams/{team_id}/budgets/{period}"): Route("foreign"),
+    ("POST", "/teams/{team_id}/budgets"): Route("foreign", form=lambda card: {"period": "day", "credits": "5"}),
     ("GET", "/api/v1/openapi.json"): Route("open"),
     ("GET", "/api/docs"): Route("open"),
     ("GET", "/login"): Route("open"),
@@ -329,7 +333,7 @@ def walked(app: FastAPI) -> set[tuple[str, str]]:
     return found
 
 
-def ids(card: Card) -> dict[str, UUID | int]:
+def ids(card: Card) -> dict[str, UUID | int | str]:
     return {
         "run_id": card.run_id,
         "workflow_id": card.workflow_id,
@@ -344,6 +348,7 @@ def ids(card: Card) -> dict[str, UUID | int]:
         "invitation_id": INVITATION,
         "person_id": card.user_id,
         "version": 1,
+        "period": "month",
     }
 
 
@@ -357,10 +362,10 @@ def everything(postgres: Postgres, user_id: UUID | None = None) -> dict[str, lis
     found = {}
     with postgres.connect() as owner:
         for name, table in SQLModel.metadata.tables.items():
-            column = {"users": "id", "teams": "created_by", "team_invitations": "invited_by"}.get(name, "user_id")
-            if column not in table.c:
+            column = portable.whose(table)
+            if column is None:
                 continue
-            where = f" WHERE {column} = '{user_id}'" if user_id else ""
+            where = f" WHERE {column.name} = '{user_id}'" if user_id else ""
             rows = owner.execute(f"SELECT row_to_json(t)::text FROM {name} t{where}").fetchall()
             found[name] = sorted(row[0] for row in rows)
     return found
@@ -410,6 +415,7 @@ def make_team(postgres: Postgres, user_id: UUID, workflow_id: UUID) -> None:
             "now() + interval '1 day')",
             (INVITATION, TEAM, INVITED.encode(), user_id),
         )
+        owner.execute("INSERT INTO team_budgets VALUES (%s, 'month', 41, %s, now())", (TEAM, user_id))
         owner.execute("UPDATE workflows SET team_id = %s WHERE id = %s", (TEAM, workflow_id))
         owner.execute(
             "INSERT INTO team_shares (workflow_id, shared_at, user_id, team_id) VALUES (%s, '2026-01-01', %s, %s)",
@@ -451,7 +457,8 @@ async def test_what_is_ones_own_shows_nothing_of_anybody_else(
     ada: Person, eve: Person, card: Card, postgres: Postgres, app: FastAPI, parts: Parts
 ) -> None:
     before = everything(postgres, ada.user_id)
-    strange = [MARKER, ada.email, str(ada.user_id), *(str(item) for item in ids(card).values() if item != 1)]
+    known = [str(item) for item in ids(card).values() if isinstance(item, UUID)]
+    strange = [MARKER, ada.email, str(ada.user_id), *known]
     seen = 0
     async with visit(app, parts, eve.email) as visitor:
         for route, how in ROUTES.items():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from coco.credits import SIGN_UP_CREDITS, Period
+from coco.credits import SIGN_UP_CREDITS, Period, started
 from coco.errors import Code, InvalidInput, NotFound, Refused
 from store import budgets, credits
 from store.database import Database
@@ -317,6 +317,6 @@ async def test_nobody_sets_or_removes_a_budget_of_anothers(postgres: Postgres) -
 
 def test_days_and_months_begin_at_midnight_in_utc() -> None:
     now = datetime(2026, 3, 15, 13, 30, tzinfo=UTC)
-    assert budgets.started(Period.DAY, now) == datetime(2026, 3, 15, tzinfo=UTC)
-    assert budgets.started(Period.MONTH, now) == datetime(2026, 3, 1, tzinfo=UTC)
-    assert budgets.started(Period.EVER, now) is None
+    assert started(Period.DAY, now) == datetime(2026, 3, 15, tzinfo=UTC)
+    assert started(Period.MONTH, now) == datetime(2026, 3, 1, tzinfo=UTC)
+    assert started(Period.EVER, now) is None

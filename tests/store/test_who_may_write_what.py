@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlmodel import SQLModel
 
 from coco.actions import Action, Preview, Reversibility
 from coco.decisions import Verdict
 from coco.errors import Conflict, InvalidInput, NotFound, Refused
 from coco.requests import PreparedRequest
-from store import decisions, grants, keys, runs
+from store import decisions, grants, keys, portable, runs
 from store.credits import open_account
 from store.tables import ActionRow, Connection, SandboxRow, User, Workflow
 from tests.conftest import Postgres
@@ -128,7 +129,7 @@ TABLES = [
     "calls", "paces",
     "credential_attempts", "oauth_flows",
     "digests", "undos",
-    "teams", "team_members", "team_invitations", "team_shares",
+    "teams", "team_members", "team_invitations", "team_shares", "team_budgets",
     "erasures", "retention_settings",
     "approval_rules", "approvals", "delegations",
 ]  # fmt: skip
@@ -151,7 +152,8 @@ async def test_every_table_is_kept_apart(postgres: Postgres) -> None:
 @pytest.mark.parametrize("role", ["api", "control", "gateway"])
 async def test_no_role_reads_another_users_rows(scene: Scene, table: str, role: str) -> None:
     ada, eve = scene.ada, scene.eve
-    column = {"users": "id", "teams": "created_by", "team_invitations": "invited_by"}.get(table, "user_id")
+    whose = portable.whose(SQLModel.metadata.tables[table])
+    column = whose.name if whose is not None else "user_id"
     database = getattr(scene.postgres, role)
     try:
         async with database.user(eve.id) as session:

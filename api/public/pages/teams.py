@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.errors import CocoError, InvalidInput
 from coco.teams import Permission, Role, checked_name, may, may_change, may_give
-from store import team_audit, team_invitations, team_runs, teams, workflows
+from store import team_audit, team_budgets, team_invitations, team_runs, teams, workflows
 from store.teams import Member
 
 router = APIRouter(include_in_schema=False)
@@ -95,6 +96,7 @@ async def _team_page(
         runs = await team_runs.listed(session, visitor.user_id, team_id, cursor=cursor, limit=20)
         invitations = await team_invitations.open_ones(session, team_id)
         own = await workflows.listed(session, visitor.user_id) if may(role, Permission.SHARE) else []
+        budgets = await team_budgets.listed(session, visitor.user_id, team_id, datetime.now(UTC))
     members = [person for person in people if person.left_at is None]
     changes = {person.user_id: [one for one in Role if may_change(role, person.role, one)] for person in members}
     return await own_page(
@@ -118,11 +120,12 @@ async def _team_page(
         keys={row.id: str(uuid4()) for row in shared},
         to_share=[row for row in own if row.team_id is None],
         runs=runs,
+        budgets=budgets,
         first=cursor is None,
     )
 
 
-async def _as_it_is(request: Request, visitor: Visitor, team_id: UUID, error: CocoError) -> HTMLResponse:
+async def as_it_is(request: Request, visitor: Visitor, team_id: UUID, error: CocoError) -> HTMLResponse:
     """The team's page, saying what was not done and why. Raises NotFound for who is not in it."""
     return await _team_page(request, visitor, team_id, status=status_of(error), problem=error.message)
 
@@ -141,7 +144,7 @@ async def invite(request: Request, team_id: UUID, form: OwnForm, visitor: Visito
     try:
         made = await teaming.invite(visitor.parts, visitor.user_id, team_id, text_of(form, "email"), _role(form))
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     response = await _team_page(request, visitor, team_id, invited=made)
     response.headers["cache-control"] = "no-store"
     return response
@@ -154,7 +157,7 @@ async def revoke(request: Request, team_id: UUID, invitation_id: UUID, form: Own
         async with visitor.parts.writing(visitor.user_id) as session:
             await team_invitations.revoke(session, visitor.user_id, team_id, invitation_id)
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     return RedirectResponse(f"/teams/{team_id}#members", status_code=303)
 
 
@@ -165,7 +168,7 @@ async def set_role(request: Request, team_id: UUID, person_id: UUID, form: OwnFo
         async with visitor.parts.writing(visitor.user_id) as session:
             await teams.set_role(session, visitor.user_id, team_id, person_id, _role(form))
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     return RedirectResponse(f"/teams/{team_id}#members", status_code=303)
 
 
@@ -176,7 +179,7 @@ async def remove(request: Request, team_id: UUID, person_id: UUID, form: OwnForm
         async with visitor.parts.writing(visitor.user_id) as session:
             await teams.remove(session, visitor.user_id, team_id, person_id)
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     return RedirectResponse(f"/teams/{team_id}#members", status_code=303)
 
 
@@ -187,7 +190,7 @@ async def leave(request: Request, team_id: UUID, form: OwnForm, visitor: Visitor
         async with visitor.parts.writing(visitor.user_id) as session:
             await teams.remove(session, visitor.user_id, team_id, visitor.user_id)
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     return RedirectResponse("/teams", status_code=303)
 
 
@@ -202,7 +205,7 @@ async def share(request: Request, team_id: UUID, form: OwnForm, visitor: Visitor
         async with visitor.parts.writing(visitor.user_id) as session:
             await teams.share(session, visitor.user_id, team_id, workflow_id)
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     return RedirectResponse(f"/teams/{team_id}#shared", status_code=303)
 
 
@@ -213,7 +216,7 @@ async def unshare(request: Request, team_id: UUID, workflow_id: UUID, form: OwnF
         async with visitor.parts.writing(visitor.user_id) as session:
             await teams.unshare(session, visitor.user_id, team_id, workflow_id)
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     return RedirectResponse(f"/teams/{team_id}#shared", status_code=303)
 
 
@@ -224,7 +227,7 @@ async def start(request: Request, team_id: UUID, workflow_id: UUID, form: OwnFor
         key = text_of(form, "key") or str(uuid4())
         run = await teaming.start(visitor.parts, visitor.user_id, team_id, workflow_id, key)
     except CocoError as error:
-        return await _as_it_is(request, visitor, team_id, error)
+        return await as_it_is(request, visitor, team_id, error)
     return RedirectResponse(f"/teams/{team_id}/runs/{run.id}", status_code=303)
 
 

@@ -113,6 +113,7 @@ _KINDS = {
     "team_member_removed": "Removed from a team",
     "team_workflow_shared": "Workflow shared with a team",
     "team_workflow_unshared": "Workflow taken out of a team",
+    "team_budget_changed": "Budget of a team changed",
 }
 _TONES = {
     "action_done": "done",
@@ -224,6 +225,10 @@ def detail(entry: ActivityView) -> str:
             return f"{body.get('email', '')} {body.get('role', '')}".strip()
         case "team_role_changed":
             return f"{body.get('from', '')} → {body.get('to', '')}"
+        case "team_budget_changed":
+            change = body.get("credits", {})
+            before, now = (change.get(k) for k in ("from", "to"))
+            return f"a {body.get('period')}: {'none' if before is None else before} → {'none' if now is None else now}"
         case "team_created":
             return str(body.get("name", ""))
         case "team_joined" | "team_left" | "team_member_removed":
