@@ -151,7 +151,7 @@ class AutonomyActivities:
             ).scalars()
         )
         ground = await self._ground(session, run)
-        if ground is None:
+        if ground is None or await model_calls.text_waits(session, run.user_id, run.workflow_id, run.id):
             return CoverOutput()
         concerned = [(row, rules) for row in pending if (rules := self._concerning(ground, row))]
         if not message.last:
@@ -204,6 +204,9 @@ class AutonomyActivities:
         if ground is None:
             await trust.return_action(session, row, "its workflow does not run by itself any more")
             return Again()
+        if await model_calls.text_waits(session, run.user_id, run.workflow_id, run.id):
+            await trust.return_action(session, row, "a language model may have written it, so a person decides")
+            return Again()
         rules = self._concerning(ground, row)
         if rules and await self._unread(session, ground, row, rules, ground.now - MAX_AGE + SPARE):
             await trust.return_action(session, row, "what it is about was read too long ago, and is read again")
@@ -232,9 +235,6 @@ class AutonomyActivities:
         lease = await trust.active_lease(session, run.user_id, run.workflow_id, lock=True)
         workflow = await own(session, Workflow, run.workflow_id, run.user_id, "workflow")
         if lease is None or workflow.trust_level != TrustLevel.AUTONOMOUS or run.created_at < lease.granted_at:
-            return None
-        if await model_calls.may_ask_model(session, workflow):
-            # No guardrail can judge what a text says; which text is a model's is the sandbox's word.
             return None
         now = await trust.database_now(session)
         if lease.expires_at <= now:

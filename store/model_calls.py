@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -43,7 +43,16 @@ async def on_entry(session: AsyncSession, user_id: UUID, run_id: UUID, body: Act
     return told
 
 
-async def may_ask_model(session: AsyncSession, workflow: Workflow) -> bool:
+async def text_waits(session: AsyncSession, user_id: UUID, workflow_id: UUID, run_id: UUID | None = None) -> bool:
+    """Whether a model may have written what a workflow, or one run of it, proposes, and its owner did not let that run
+    alone. The rule is the database's, which holds it wherever something is let run alone."""
+    found = await session.execute(
+        text("SELECT coco_model_text_waits(:w, :r, :u)"), {"w": workflow_id, "r": run_id, "u": user_id}
+    )
+    return bool(found.scalar_one())
+
+
+async def may_ask(session: AsyncSession, workflow: Workflow) -> bool:
     """Whether a workflow was given a connection to a model, in whatever state that is now."""
     found = await session.execute(
         select(col(Connection.id))

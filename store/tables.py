@@ -682,6 +682,8 @@ class TrustSettings(SQLModel, table=True):
     """Share of what ran alone that is put before the owner afterwards."""
     reserved_operations: list[str] = Field(default_factory=list, sa_column=_json())
     """Connector operations that always wait for a person, whatever a guardrail covers."""
+    model_text_alone: bool = False
+    """Whether what a language model may have written runs alone where a guardrail covers it."""
     updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 

@@ -33,7 +33,7 @@ from coco.trust import (
     eligibility,
     sampled,
 )
-from store import audit, events, tiers, undoing, wakeups, ways_back
+from store import audit, events, model_calls, tiers, undoing, wakeups, ways_back
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
 from store.tables import (
@@ -56,6 +56,9 @@ from store.tables import (
 EXPIRED = "The lease has expired."
 CHECK_VIOLATION = "23514"
 """What the triggers of trust raise."""
+MODEL_TEXT_WAITS = (
+    "it may ask a language model, no guardrail judges what a text says, and its settings do not let such text run alone"
+)
 LOOK_BACK = 50
 """Runs that are looked at for graduation."""
 
@@ -77,6 +80,7 @@ async def settings_of(session: AsyncSession, user_id: UUID, workflow_id: UUID) -
         runs_needed=DEFAULT_RUNS_NEEDED,
         review_percent=DEFAULT_REVIEW_PERCENT,
         reserved_operations=[],
+        model_text_alone=False,
     )
 
 
@@ -88,8 +92,12 @@ async def change_settings(
     runs_needed: int,
     review_percent: int,
     reserved_operations: Sequence[str],
+    model_text_alone: bool = False,
 ) -> TrustSettings:
-    """Replaces a workflow's trust settings. Raises NotFound, InvalidInput."""
+    """Replaces a workflow's trust settings. Raises NotFound, InvalidInput.
+
+    Letting a model's text run alone takes a graduated workflow back: it was graduated on less.
+    """
     if not 1 <= runs_needed <= 100:
         raise InvalidInput("runs_needed: between 1 and 100")
     if not 0 <= review_percent <= 100:
@@ -99,10 +107,16 @@ async def change_settings(
     if added := sorted(set(reserved_operations) - set(before.reserved_operations)):
         # Reserved means reserved: what a guardrail had covered and has not begun waits for a person as well.
         await return_covered(session, user_id, workflow_id, added)
+    if before.model_text_alone and not model_text_alone:
+        await return_covered(session, user_id, workflow_id)
+    if model_text_alone and not before.model_text_alone:
+        why = "Its owner let text by a language model run alone, which is more than it was graduated on."
+        await take_back(session, user_id, workflow_id, why, actor=f"user:{user_id}")
     values: dict[str, Any] = {
         "runs_needed": runs_needed,
         "review_percent": review_percent,
         "reserved_operations": sorted(set(reserved_operations)),
+        "model_text_alone": model_text_alone,
         "updated_at": utc_now(),
     }
     row = insert(TrustSettings).values(workflow_id=workflow_id, user_id=user_id, **values)
@@ -152,10 +166,13 @@ async def standing(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> E
         .order_by(col(Run.created_at).desc(), col(Run.id))
         .limit(LOOK_BACK)
     )
-    return eligibility(
+    found = eligibility(
         [RunRecord(state=state, approved_done=done, rejected=no) for state, done, no in rows.all()],
         settings.runs_needed,
     )
+    if await model_calls.text_waits(session, user_id, workflow_id):
+        return found.model_copy(update={"eligible": False, "why": f"{found.why}; but {MODEL_TEXT_WAITS}"})
+    return found
 
 
 async def graduate(

@@ -12,6 +12,7 @@ from api.public.pages.marking import marked
 from coco.guardrails.english.compiler import compile_sentence
 from coco.guardrails.english.problems import Problem
 from store import digests, trust
+from store.tables import Connection
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor
 from tests.api.people import Person, code
@@ -496,3 +497,38 @@ async def test_a_form_without_the_pages_token_changes_nothing(visitor: Visitor, 
 )
 def test_marking_keeps_the_sentence_whole(span: tuple[int, int], pieces: list[tuple[str, bool]]) -> None:
     assert marked("one two three", [Problem(span, "", "")]) == pieces
+
+
+async def test_what_a_model_may_have_written_waits_and_the_page_says_so(
+    visitor: Visitor, ada: Person, card: Card, postgres: Postgres
+) -> None:
+    path = f"/workflows/{card.workflow_id}"
+    assert "Let what a language model may have written run alone" not in await visitor.get(path)
+    assert not (await ada.get(f"{path}/trust"))["asks_model"]
+    async with postgres.api.user(card.user_id) as session:
+        model = Connection(user_id=card.user_id, connector="openai", title="Models", base_url="http://127.0.0.1:1")
+        session.add(model)
+        await session.flush()
+    place(
+        postgres,
+        "UPDATE workflows SET connections = connections || to_jsonb(%s::text) WHERE id = %s",
+        str(model.id),
+        card.workflow_id,
+    )
+    page = await visitor.get(path)
+    assert "everything it proposes waits for you" in page
+    assert "no guardrail judges what a text says, and its settings do not let such text run alone" in page
+    told = await ada.get(f"{path}/trust")
+    assert told["asks_model"]
+    assert not told["eligibility"]["eligible"]
+    assert "it may ask a language model" in told["eligibility"]["why"]
+
+    form: dict[str, str | list[str]] = {"runs_needed": "5", "review_percent": "40", "model_text_alone": "yes"}
+    assert (await visitor.post(f"{path}/trust/settings", form)).status_code == 303
+    page = await visitor.get(path)
+    assert "you let what that may have written run alone" in page
+    assert re.search(r'name="model_text_alone" value="yes" checked', page)
+    told = await ada.get(f"{path}/trust")
+    assert told["model_text_alone"]
+    assert "language model" not in told["eligibility"]["why"]
+    assert not (await ada.post(f"{path}/trust/settings", {}))["model_text_alone"]

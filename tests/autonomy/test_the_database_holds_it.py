@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +12,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from activities.connectors.model_api import ModelConnector
+from activities.connectors.registry import CONNECTORS
 from coco.errors import NotFound, Refused
 from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.english.compiler import compile_sentence
-from store import grants, guardrails, trust
-from store.tables import EvaluationRow, GuardrailRow, Lease
+from coco.model_calls import COMPLETION_PATHS
+from coco.requests import PreparedRequest, ProviderResponse
+from store import grants, guardrails, model_calls, reads, trust
+from store.tables import Connection, EvaluationRow, GuardrailRow, Lease, TrustSettings, Workflow
 from tests.conftest import Postgres
+from tests.connecting import every_scope
 from tests.store.test_who_may_write_what import Person, person
 
 
@@ -115,6 +121,111 @@ async def test_whatever_is_gone_at_the_mint_there_is_no_grant(postgres: Postgres
         await mint(postgres, scene, proof)
 
 
+async def a_model(postgres: Postgres, scene: Scene, connector: str) -> UUID:
+    async with postgres.api.user(scene.who.id) as session:
+        row = Connection(
+            user_id=scene.who.id,
+            connector=connector,
+            title="Models",
+            base_url="http://127.0.0.1:1",
+            scopes=every_scope(connector),
+        )
+        session.add(row)
+        await session.flush()
+        return row.id
+
+
+async def given(postgres: Postgres, scene: Scene, connection_id: UUID) -> None:
+    """The workflow may ask it."""
+    async with postgres.api.user(scene.who.id) as session:
+        workflow = await session.get_one(Workflow, scene.who.workflow)
+        with postgres.connect() as owner:
+            owner.execute(
+                "UPDATE workflows SET connections = %s WHERE id = %s",
+                (json.dumps([*workflow.connections, str(connection_id)]), workflow.id),
+            )
+
+
+async def asked(postgres: Postgres, scene: Scene, connection_id: UUID) -> None:
+    """The gateway attests that the run asked it."""
+    request = PreparedRequest(protocol="http", method="POST", target="/chat/completions", body="{}")
+    async with postgres.gateway.user(scene.who.id) as session:
+        await reads.keep(session, scene.who.id, scene.who.run, connection_id, request, ProviderResponse(status=200))
+
+
+async def let_it(postgres: Postgres, scene: Scene, alone: bool = True) -> None:
+    """The owner's word, past the code that takes a graduated workflow back with it."""
+    with postgres.connect() as owner:
+        owner.execute("ALTER TABLE trust_settings DISABLE TRIGGER check_model_text")
+        owner.execute(
+            "INSERT INTO trust_settings (workflow_id, user_id, runs_needed, review_percent, reserved_operations, "
+            "updated_at, model_text_alone) VALUES (%s, %s, 3, 20, '[]', now(), %s) "
+            "ON CONFLICT (workflow_id) DO UPDATE SET model_text_alone = excluded.model_text_alone",
+            (scene.who.workflow, scene.who.id, alone),
+        )
+        owner.execute("ALTER TABLE trust_settings ENABLE TRIGGER check_model_text")
+
+
+@pytest.mark.parametrize("connector", sorted(COMPLETION_PATHS))
+@pytest.mark.parametrize("how", [given, asked], ids=["it may ask a model", "its run asked one"])
+async def test_what_a_model_may_have_written_is_not_minted(postgres: Postgres, connector: str, how: Any) -> None:
+    scene = await scene_of(postgres)
+    proof = await verdict(postgres, scene)
+    await approve_by_rule(postgres, scene)
+    # Nothing that the sandbox said is looked at: that it may ask, or did, is enough.
+    await how(postgres, scene, await a_model(postgres, scene, connector))
+    with pytest.raises(DBAPIError, match="a language model may have written this"):
+        await mint(postgres, scene, proof)
+    await let_it(postgres, scene)
+    assert (await mint(postgres, scene, proof)).by.kind == "guardrail"
+
+
+async def test_what_a_model_may_have_written_is_not_let_run_by_a_rule(postgres: Postgres) -> None:
+    scene = await scene_of(postgres)
+    await given(postgres, scene, await a_model(postgres, scene, "openai"))
+    await verdict(postgres, scene)
+    with pytest.raises(DBAPIError, match="nobody approved this action"):
+        await approve_by_rule(postgres, scene)
+
+
+async def test_every_connector_of_models_is_one_whose_text_waits() -> None:
+    assert {name for name, one in CONNECTORS.items() if isinstance(one, ModelConnector)} == set(COMPLETION_PATHS)
+
+
+async def test_another_accounts_model_holds_nothing_and_its_say_so_lets_nothing_run(postgres: Postgres) -> None:
+    scene = await scene_of(postgres)
+    other = await scene_of(postgres, "eve@example.com")
+    proof = await verdict(postgres, scene)
+    await approve_by_rule(postgres, scene)
+    await given(postgres, scene, await a_model(postgres, other, "openai"))
+    assert (await mint(postgres, scene, proof)).by.kind == "guardrail"
+    async with postgres.api.user(other.who.id) as session:
+        assert not await model_calls.text_waits(session, scene.who.id, scene.who.workflow)
+        changed = await session.execute(
+            text("UPDATE trust_settings SET model_text_alone = true WHERE user_id = :u"), {"u": scene.who.id}
+        )
+        assert changed.rowcount == 0  # type: ignore[attr-defined]
+
+
+async def test_under_a_lease_nothing_more_is_let_run_alone(postgres: Postgres) -> None:
+    scene = await scene_of(postgres)
+    with pytest.raises(DBAPIError, match="is taken back before"):
+        async with postgres.api.user(scene.who.id) as session:
+            session.add(TrustSettings(workflow_id=scene.who.workflow, user_id=scene.who.id, model_text_alone=True))
+    async with postgres.api.user(scene.who.id) as session:
+        kept = await trust.change_settings(
+            session,
+            scene.who.id,
+            scene.who.workflow,
+            runs_needed=3,
+            review_percent=20,
+            reserved_operations=[],
+            model_text_alone=True,
+        )
+        assert kept.model_text_alone
+        assert await trust.active_lease(session, scene.who.id, scene.who.workflow) is None
+
+
 async def test_the_budget_is_the_databases_to_count(postgres: Postgres) -> None:
     scene = await scene_of(postgres)
     with postgres.connect() as owner:
@@ -158,6 +269,8 @@ async def test_a_verdict_of_another_action_or_rule_is_not_written(postgres: Post
 
 FORBIDDEN = [
     ("control", "UPDATE workflows SET trust_level = 'autonomous' WHERE user_id = :u"),
+    ("control", "UPDATE trust_settings SET model_text_alone = true WHERE user_id = :u"),
+    ("gateway", "UPDATE trust_settings SET model_text_alone = true WHERE user_id = :u"),
     ("control", "UPDATE guardrails SET state = 'confirmed' WHERE user_id = :u"),
     ("control", "INSERT INTO leases SELECT * FROM leases WHERE user_id = :u"),
     ("control", "UPDATE leases SET actions_used = 0 WHERE user_id = :u"),

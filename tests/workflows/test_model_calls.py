@@ -29,7 +29,7 @@ WRITTEN = "Hello Ada,\n\nshall we pick up where we left off in spring?"
 PROMPT = "Write a mail about the deal Acme pilot."
 
 
-async def model(world: World) -> UUID:
+async def model(world: World, *, give_it: bool = True) -> UUID:
     """Connects a model and gives it to the workflow."""
     async with world.postgres.api.user(world.user_id) as session:
         row = Connection(
@@ -41,7 +41,8 @@ async def model(world: World) -> UUID:
         )
         session.add(row)
         await session.flush()
-        await give(world, row.id)
+        if give_it:
+            await give(world, row.id)
         return row.id
 
 

@@ -62,6 +62,7 @@ async def change_settings(request: Request, workflow_id: UUID, form: OwnForm, vi
                 runs_needed=whole(form, "runs_needed", "Approved runs needed"),
                 review_percent=whole(form, "review_percent", "The share to review"),
                 reserved_operations=reserved,
+                model_text_alone=text_of(form, "model_text_alone") == "yes",
             )
     except CocoError as error:
         return await as_it_is(request, visitor, workflow_id, error, typed("settings", form, error.message))

@@ -21,7 +21,7 @@ from coco.schedule_times import upcoming
 from coco.schedules import Plan
 from coco.trust import LeaseTerms, TrustLevel
 from store import alone as worked_alone
-from store import connections, guardrails, schedules, trust, views, workflows
+from store import connections, guardrails, model_calls, schedules, trust, views, workflows
 from store.tables import GuardrailRow, ScheduleRow
 
 router = APIRouter(include_in_schema=False)
@@ -55,6 +55,7 @@ async def workflow_page(
         ran = await alone(session, user_id, workflow_id, reviews)
         standing = await trust.standing(session, user_id, workflow_id)
         settings = await trust.settings_of(session, user_id, workflow_id)
+        asks_model = await model_calls.may_ask(session, row)
         lease = await trust.active_lease(session, user_id, workflow_id)
         ended = await worked_alone.last_ended(session, user_id, workflow_id)
         digests = await worked_alone.digests(session, user_id, now - DIGEST_OF, workflow_id=workflow_id)
@@ -80,6 +81,7 @@ async def workflow_page(
         looked=looked,
         standing=standing,
         settings=settings,
+        asks_model=asks_model,
         gated=guarding.gated({item.connector for item in uses}),
         lease=lease,
         lease_is_over=lease is not None and lease.expires_at <= now,

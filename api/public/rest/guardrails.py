@@ -23,7 +23,7 @@ from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.english.compiler import compile_sentence
 from coco.guardrails.export import compiled_json
 from coco.trust import Eligibility, LeaseTerms, ReviewVerdict
-from store import guardrails, trust, workflows
+from store import guardrails, model_calls, trust, workflows
 from store.tables import GuardrailRow, Lease
 
 router = APIRouter(tags=["guardrails"])
@@ -111,6 +111,10 @@ class TrustOut(Told):
     runs_needed: int
     review_percent: int
     reserved_operations: list[str]
+    asks_model: bool
+    """Whether it was given a connection to a language model."""
+    model_text_alone: bool
+    """Whether what a language model may have written runs alone where a guardrail covers it."""
     to_review: list[UUID]
     """Actions that ran alone and wait for the owner's word."""
 
@@ -119,6 +123,7 @@ class TrustSettingsIn(Given):
     runs_needed: Annotated[int, Field(ge=1, le=100)] = 3
     review_percent: Annotated[int, Field(ge=0, le=100)] = 20
     reserved_operations: Annotated[list[Annotated[str, Field(max_length=80)]], Field(max_length=50)] = []
+    model_text_alone: bool = False
 
 
 class GraduateIn(Given):
@@ -219,7 +224,8 @@ async def get_trust(workflow_id: UUID, user: BearerUser, parts: PartsDep) -> Tru
 async def change_trust_settings(
     workflow_id: UUID, body: TrustSettingsIn, user: BearerUser, parts: PartsDep
 ) -> TrustOut:
-    """Replaces how the workflow may be trusted. A reserved operation always waits for a person.
+    """Replaces how the workflow may be trusted. A reserved operation always waits for a person, and so does what a
+    language model may have written, unless `model_text_alone` says otherwise; saying so takes the workflow back.
 
     An operation that none of its connections has is refused."""
     async with parts.writing(user.user_id) as session:
@@ -231,6 +237,7 @@ async def change_trust_settings(
             runs_needed=body.runs_needed,
             review_percent=body.review_percent,
             reserved_operations=reserved,
+            model_text_alone=body.model_text_alone,
         )
     async with parts.reading(user.user_id) as session:
         return await _trust(session, user.user_id, workflow_id)
@@ -286,6 +293,8 @@ async def _trust(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> Tru
         runs_needed=settings.runs_needed,
         review_percent=settings.review_percent,
         reserved_operations=settings.reserved_operations,
+        asks_model=await model_calls.may_ask(session, workflow),
+        model_text_alone=settings.model_text_alone,
         to_review=[row.id for row in await trust.to_review(session, user_id, workflow_id)],
     )
 
