@@ -12,6 +12,20 @@ from coco.requests import Frozen
 Scheme = Literal["bearer", "header", "password", "signature"]
 
 
+class Exchange(Frozen):
+    """A call that gives an access token for a user name and password, for providers whose tokens nothing else renews.
+
+    The gateway makes it, when an account is connected and each time its token ends: `path`, below the connection's own
+    address, is posted `{username, password}` and answers `{jwt}`.
+    """
+
+    path: Annotated[str, Field(pattern=r"^/[a-z/]{1,80}$")]
+    seconds: Annotated[int, Field(gt=0)]
+    """How long a token lasts, where it does not say so itself."""
+    source: str
+    """Address of the provider's page that says so."""
+
+
 class Auth(Frozen):
     """How a connection's credential is put on a request. The gateway does it; no connector's code sees a secret."""
 
@@ -23,6 +37,15 @@ class Auth(Frozen):
     """What the provider calls the secret, for the connect page."""
     where: str = ""
     """Where the person finds it, in one sentence."""
+    exchange: Exchange | None = None
+    """Beside a token of the person's own: what gives one for a user name and password."""
+
+    @property
+    def username(self) -> Literal["needed", "optional", "none"]:
+        """Whether a user name goes with the secret."""
+        if self.scheme == "password":
+            return "needed"
+        return "none" if self.exchange is None else "optional"
 
     @model_validator(mode="after")
     def _names_its_header(self) -> Auth:

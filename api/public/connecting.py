@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.connectors.base import ConnectionInfo, Connector
 from activities.connectors.granted import chosen
+from activities.connectors.manifest import Scheme
 from activities.connectors.registry import connector
 from activities.connectors.smtp.message import sender
 from api.errors import TooManyRequests
@@ -35,6 +36,8 @@ from store.tables import Connection
 MAX_SETTINGS_BYTES = 10_000
 POLL_SECONDS = 0.25
 OF_A_TEAM = "Nothing was changed: this connection goes by a team's key, which whoever runs Coco keeps."
+MAX_EXCHANGED = 4096
+"""Characters of a password that access tokens are got with."""
 MIN_SIGNING_SECRET = 16
 """Characters; whoever sees one signed message can try shorter ones."""
 
@@ -238,7 +241,8 @@ async def sealing_key(parts: Parts, user_id: UUID) -> str:
 
 def credential_of(kind: Connector, secret: str, username: str) -> Credential:
     """What was typed, exactly: nothing is cut off or changed. Raises InvalidInput for what could not be sent so."""
-    scheme = kind.auth.scheme
+    by_password = kind.auth.exchange is not None and username != ""
+    scheme: Scheme = "password" if by_password else kind.auth.scheme
     label = kind.auth.label.lower()
     if not secret:
         raise InvalidInput(f"credential: give the {label}")
@@ -252,6 +256,8 @@ def credential_of(kind: Connector, secret: str, username: str) -> Credential:
         raise InvalidInput(f"credential: it has {where}, which no {label} has; copy it again")
     if scheme == "signature" and len(secret) < MIN_SIGNING_SECRET:
         raise InvalidInput(f"credential: a signing secret has at least {MIN_SIGNING_SECRET} characters")
+    if by_password and len(secret) > MAX_EXCHANGED:
+        raise InvalidInput(f"credential: the password is longer than {MAX_EXCHANGED} characters")
     if scheme == "password" and not username:
         raise InvalidInput("username: this account is used with a user name and a password")
     try:

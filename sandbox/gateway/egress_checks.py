@@ -35,6 +35,7 @@ from sandbox.gateway.egress_credentials import team_own
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_oauth import Denied, Granted, exchange_code, refresh_tokens
 from sandbox.gateway.egress_probe import Called, Found, check_route, probe
+from sandbox.gateway.egress_sign_in import first_sign_in, is_exchanged, not_signed_in, sign_in
 from sandbox.gateway.egress_tests import Tests
 from sandbox.gateway.leaving import Leaving
 from store import calls, connection_tests, credentials, reads, sandboxes
@@ -87,6 +88,8 @@ class Checks:
             if attempt.kind != "key":
                 raise Refused("not the credential that was given", code=Code.FORBIDDEN)
             self._check_given(attempt, message.credential)
+            if is_exchanged(connector(row.connector), message.credential):
+                return await self._sign_in(user_id, attempt, row, message.credential)
             found = await self._probe(attempt, row, message.credential)
             return await self._settle(user_id, attempt, found, Kept(attempt.sealed, attempt.fingerprint))
 
@@ -112,7 +115,7 @@ class Checks:
             return await self._keep_tokens(user_id, attempt, row, known, answer)
 
     async def refresh(self, user_id: UUID, message: RefreshRequest, notes: Notes) -> Empty:
-        """New tokens for an OAuth connection, one refresh at a time.
+        """New tokens for a connection that has what renews them, one renewal at a time.
 
         Raises NotFound, Refused (FORBIDDEN: not this connection's refresh token), CocoError (UNAVAILABLE), and
         Refused (CONNECTION_UNUSABLE) where the provider refuses: the connection needs reconnection from then on.
@@ -123,7 +126,7 @@ class Checks:
                 row = await own(session, Connection, message.connection_id, user_id, "connection")
                 kept = await credentials.kept(session, user_id, row.id)
                 public_key = await sandboxes.public_key(session, user_id)
-            if row.method != "oauth" or kept is None or kept.refresh_fingerprint is None or public_key is None:
+            if row.method == "team" or kept is None or kept.refresh_fingerprint is None or public_key is None:
                 raise Refused("this connection has nothing to refresh", code=Code.CONNECTION_UNUSABLE)
             if kept.created_at > utc_now() - JUST_NOW:
                 return Empty()
@@ -131,13 +134,16 @@ class Checks:
                 raise Refused("not the refresh token of this connection", code=Code.FORBIDDEN)
             known = connector(row.connector)
             client = self._client(known)
-            if client is None:
+            if row.method == "oauth" and client is None:
                 raise CocoError("this deployment has no client for the provider", code=Code.UNAVAILABLE)
             async with self._leaving.through(row.id):
                 async with self._db.user(user_id) as session:
                     await reads.usable(session, user_id, row.id, gated=False)
                 started = time.monotonic()
-                answer = await refresh_tokens(client, known, message.refresh, self._policy, self._seconds)
+                if row.method == "oauth" and client is not None:
+                    answer = await refresh_tokens(client, known, message.refresh, self._policy, self._seconds)
+                else:
+                    answer = await sign_in(known, row.base_url, message.refresh, self._policy, self._seconds)
             async with self._db.user(user_id) as session:
                 if isinstance(answer, Granted):
                     fresh = self._sealed(public_key, answer.tokens)
@@ -188,6 +194,19 @@ class Checks:
         given = attempt.fingerprint
         if given is None or not is_fingerprint(given, brought, self._master):
             raise Refused("not the credential that was given", code=Code.FORBIDDEN)
+
+    async def _sign_in(
+        self, user_id: UUID, attempt: CredentialAttempt, row: Connection, given: Credential
+    ) -> CheckReply:
+        """Tokens for a user name and password; those are kept as what renews them."""
+        known = connector(row.connector)
+        async with self._going_out(attempt):
+            started = time.monotonic()
+            answer = await first_sign_in(known, row.base_url, given, self._policy, self._seconds)
+        await self._note_tokens(row, answer, started)
+        if isinstance(answer, Denied):
+            return await self._ended(user_id, attempt, not_signed_in(known, answer))
+        return await self._keep_tokens(user_id, attempt, row, known, answer)
 
     async def _check_team(
         self, user_id: UUID, attempt: CredentialAttempt, row: Connection, brought: Credential

@@ -217,6 +217,23 @@ async def test_a_key_that_no_header_carries_is_refused_clearly(
     assert await ada.get("/connections") == []
 
 
+async def test_a_user_name_is_asked_for_where_one_may_go_with_the_key(ada: Person) -> None:
+    told = {kind["name"]: kind["username"] for kind in await ada.get("/connectors")}
+    assert {name for name, asked in told.items() if asked == "needed"} == {"imap", "smtp"}
+    assert {name for name, asked in told.items() if asked == "optional"} == {"zoominfo"}
+
+
+async def test_a_password_that_tokens_are_got_with_has_its_own_bounds(ada: Person, sandbox: PrivateKey) -> None:
+    body = {"connector": "zoominfo", "credential": {"username": "ada", "secret": "p" * 4097}}
+    response = await ada.call("POST", "/connections", json=body)
+    assert (response.status_code, code(response)) == (422, "invalid")
+    assert "4096" in response.json()["error"]["message"]
+    body["credential"] = {"username": "ada", "secret": "two words, and a ü"}
+    assert (await ada.call("POST", "/connections", json=body)).status_code == 201
+    body["credential"] = {"username": "", "secret": "two words"}
+    assert (await ada.call("POST", "/connections", json=body)).status_code == 422
+
+
 async def test_a_team_is_named_and_brings_no_key(ada: Person, postgres: Postgres) -> None:
     body = {"connector": "hubspot", "team": "Sales"}
     made = await ada.post("/connections", body, status=201)

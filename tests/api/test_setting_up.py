@@ -55,6 +55,8 @@ async def test_a_credential_is_sealed_to_the_sandbox_and_readable_by_nobody_else
         ("webhook", "https://example.com/in/coco", "signature", ""),
         ("salesforce", "https://acme.my.salesforce.com", "bearer", ""),
         ("imap", "imaps://mail.example.com:993", "password", "ada@example.com"),
+        ("zoominfo", "https://api.zoominfo.com", "password", "ada@example.com"),
+        ("zoominfo", "https://api.zoominfo.com/eu", "bearer", ""),
     ],
 )
 async def test_each_provider_gets_a_credential_of_its_own_kind(

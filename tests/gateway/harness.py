@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -329,6 +329,8 @@ class Provider:
         self.connections = 0
         self.answers: list[bytes] = []
         """Used up in order; the last one stays."""
+        self.says: Callable[[Seen], bytes] | None = None
+        """In the place of `answers`, for a provider that looks at what it is asked."""
         self.hold = asyncio.Event()
         self.hold.set()
         self.arrived = asyncio.Event()
@@ -359,6 +361,10 @@ class Provider:
             self.seen.append(seen)
             self.arrived.set()
             await self.hold.wait()
+            if self.says is not None:
+                writer.write(self.says(seen))
+                await writer.drain()
+                return
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0] if self.answers else b""
             writer.write(answer)
             await writer.drain()

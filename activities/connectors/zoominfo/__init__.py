@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.connectors.base import Connector
-from activities.connectors.manifest import Auth, Check, RateLimit
+from activities.connectors.manifest import Auth, Check, Exchange, RateLimit
 from activities.connectors.zoominfo.enriching import EnrichCompanies, EnrichContacts
 from activities.connectors.zoominfo.facts import ZoomInfoFacts
 from activities.connectors.zoominfo.reads import LookupCompanies, LookupContacts
@@ -17,9 +17,12 @@ ZOOMINFO = Connector(
     (LookupContacts(), LookupCompanies(), EnrichContacts(), EnrichCompanies()),
     auth=Auth(
         scheme="bearer",
-        label="Access token (JWT)",
-        where="ZoomInfo: what its authenticate call gives for a user name and password or a private key. It "
-        "lasts an hour, and cannot be renewed without those, which Coco does not keep: then runs wait for a new one.",
+        label="Password or access token",
+        where="With the user name of an API user of ZoomInfo, its password, by which Coco gets a new token each hour. "
+        "Without a user name, a token (JWT) of your own: it lasts an hour at most, and then runs wait for another.",
+        exchange=Exchange(
+            path="/authenticate", seconds=3600, source="https://api-docs.zoominfo.com/#authentication-and-security"
+        ),
     ),
     scopes=SCOPES,
     # That of the smallest package. Beyond it a request is rejected, and counts for nothing.

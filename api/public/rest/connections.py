@@ -142,6 +142,8 @@ class ConnectorOut(Told):
     title: str
     protocol: str
     auth: str
+    username: str
+    """needed | optional | none: whether a user name goes with the secret."""
     label: str
     where: str
     oauth: bool
@@ -198,6 +200,7 @@ async def list_connectors(user: BearerUser) -> list[ConnectorOut]:
             title=kind.title,
             protocol=kind.protocol,
             auth=kind.auth.scheme,
+            username=kind.auth.username,
             label=kind.auth.label,
             where=kind.auth.where,
             oauth=oauth.client_of(kind.name) is not None,
