@@ -1,4 +1,4 @@
-"""Four eyes: the rules of workflows, the approvals that people give, and delegations. All by the API's role.
+"""Four eyes: the rules of workflows, and the approvals that people give. All by the API's role.
 
 What satisfies a rule is judged in the database (store.migrations.privileges_approvals), which also refuses a decision
 and a grant that the approvals do not bear out.
@@ -6,21 +6,20 @@ and a grant that the approvals do not bear out.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from coco.approvals import ApprovalRule, ApproverRole, check_delegation, check_possible
+from coco.approvals import ApprovalRule, ApproverRole, check_possible
 from coco.audit import AuditKind
 from coco.errors import Code, Conflict, Refused
 from store import audit
 from store.owned import own
-from store.tables import ActionRow, ApprovalRow, ApprovalRuleRow, DelegationRow, Workflow, utc_now
+from store.tables import ActionRow, ApprovalRow, ApprovalRuleRow, DelegationRow, Workflow
 
 
 class Standing(NamedTuple):
@@ -135,35 +134,6 @@ async def record(
             ) from error
         raise Refused("this approval does not count here", code=Code.FORBIDDEN) from error
     return row
-
-
-async def delegate(session: AsyncSession, user_id: UUID, to: UUID, start: datetime, end: datetime) -> DelegationRow:
-    """Lets `to` decide where the user may, from start to end. Gives no role: `to` needs one of their own.
-
-    Raises InvalidInput.
-    """
-    check_delegation(user_id, to, start, end)
-    row = DelegationRow(user_id=user_id, to_id=to, starts_at=start, ends_at=end)
-    session.add(row)
-    await session.flush()
-    body = {"delegation": str(row.id), "to": str(to), "from": start.isoformat(), "until": end.isoformat()}
-    await audit.append(session, user_id, AuditKind.DELEGATION_SET, actor=f"user:{user_id}", body=body)
-    return row
-
-
-async def withdraw(session: AsyncSession, user_id: UUID, delegation_id: UUID) -> None:
-    """Ends a delegation at once; approvals given by it that no grant was minted for count no more.
-
-    Repeating it changes nothing. Raises NotFound.
-    """
-    row = await own(session, DelegationRow, delegation_id, user_id, "delegation", lock=True)
-    if row.withdrawn_at is not None:
-        return
-    await session.execute(
-        update(DelegationRow).where(col(DelegationRow.id) == delegation_id).values(withdrawn_at=utc_now())
-    )
-    body = {"delegation": str(delegation_id), "to": str(row.to_id)}
-    await audit.append(session, user_id, AuditKind.DELEGATION_WITHDRAWN, actor=f"user:{user_id}", body=body)
 
 
 _UNIQUE_VIOLATION = "23505"

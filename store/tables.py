@@ -995,7 +995,7 @@ class ApprovalRow(SQLModel, table=True):
 
 
 class DelegationRow(SQLModel, table=True):
-    """`to_id` may decide where `user_id` may, for a time of at most 90 days."""
+    """`to_id` may decide where `user_id` may in a team, for a time of at most 90 days."""
 
     __tablename__ = "delegations"
     __table_args__ = (
@@ -1008,3 +1008,6 @@ class DelegationRow(SQLModel, table=True):
     starts_at: datetime = Field(sa_column=_time())
     ends_at: datetime = Field(sa_column=_time())
     withdrawn_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    team_id: UUID = Field(foreign_key="teams.id", index=True)
+    workflows: list[str] | None = Field(default=None, sa_column=_json(nullable=True))
+    """Ids of shared workflows; None for all of the team's."""

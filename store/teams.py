@@ -7,7 +7,7 @@ else, in theirs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from coco.teams import Permission, Role, may
 from coco.tiers import Feature
 from store import audit, locks, tiers
 from store.owned import own
-from store.tables import Team, TeamMember, Workflow
+from store.tables import DelegationRow, Team, TeamMember, Workflow
 
 
 class Member(NamedTuple):
@@ -123,7 +123,12 @@ async def remove(session: AsyncSession, user_id: UUID, team_id: UUID, person: UU
     """
     await require(session, team_id, user_id, Permission.SEE if person == user_id else Permission.MANAGE)
     role = await _member(session, team_id, person)
+    ending = await _delegations_ending(session, team_id, person)
+    await _hold_chains(session, {user_id, person}.union(*({row.user_id, row.to_id} for row in ending)))
     await ask(session, "coco_team_end(:team, :person)", team=team_id, person=person)
+    for row in ending:
+        why = {"why": "one of them is not in the team any more"}
+        await tell_each(session, user_id, AuditKind.DELEGATION_WITHDRAWN, about(row) | why, {row.user_id, row.to_id})
     body = {"team": str(team_id), "person": str(person), "role": role.value}
     if person == user_id:
         await tell(session, user_id, AuditKind.TEAM_LEFT, body)
@@ -193,13 +198,37 @@ async def tell(
     session: AsyncSession, user_id: UUID, kind: AuditKind, body: Mapping[str, Any], *, also: UUID | None = None
 ) -> None:
     """An entry in the chain of who did it and, in the same transaction, of whom it is about."""
-    chains = [user_id] if also is None or also == user_id else [user_id, also]
-    # In one order, so that two who change each other do not wait for each other for ever.
-    for chain in sorted(chains):
+    await tell_each(session, user_id, kind, body, {user_id, also or user_id})
+
+
+async def tell_each(
+    session: AsyncSession, by: UUID, kind: AuditKind, body: Mapping[str, Any], people: Collection[UUID]
+) -> None:
+    """As `tell`, in the chain of each of these people."""
+    await _hold_chains(session, people)
+    for chain in sorted(people):
+        async with acting_for(session, chain, by):
+            await audit.append(session, chain, kind, actor=f"user:{by}", body=dict(body))
+
+
+async def _hold_chains(session: AsyncSession, people: Collection[UUID]) -> None:
+    """In one order, so that two who change each other do not wait for each other for ever."""
+    for chain in sorted(people):
         await locks.until_commit(session, f"audit:{chain}")
-    for chain in chains:
-        async with acting_for(session, chain, user_id):
-            await audit.append(session, chain, kind, actor=f"user:{user_id}", body=dict(body))
+
+
+def about(row: DelegationRow) -> dict[str, Any]:
+    """What an entry says of a delegation."""
+    return {"delegation": str(row.id), "team": str(row.team_id), "by": str(row.user_id), "to": str(row.to_id)}
+
+
+async def _delegations_ending(session: AsyncSession, team_id: UUID, person: UUID) -> list[DelegationRow]:
+    """Those that the database ends with somebody's membership."""
+    rows = await session.execute(
+        select(DelegationRow).from_statement(text("SELECT * FROM coco_delegations_ending(:team, :person)")),
+        {"team": team_id, "person": person},
+    )
+    return list(rows.scalars())
 
 
 @asynccontextmanager

@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from coco.approvals import ApprovalRule, ApproverRole
 from coco.audit import AuditKind
 from coco.decisions import Verdict
-from coco.errors import Conflict, InvalidInput, NotFound, Refused
+from coco.errors import CocoError, Conflict, InvalidInput, NotFound, Refused
 from coco.grants import GrantClaims
 from coco.teams import Role
-from store import approvals, decisions, grants, team_invitations, teams
+from store import approvals, decisions, delegations, grants, team_invitations, teams
 from store.tables import ActionRow, DelegationRow
 from tests.conftest import Postgres
 from tests.store.test_teams import account
@@ -76,7 +76,7 @@ class Office:
     async def delegate(self, by: UUID, to: UUID, start: timedelta = timedelta()) -> DelegationRow:
         start_at = datetime.now(UTC) + start
         async with self.postgres.api.user(by) as session:
-            return await approvals.delegate(session, by, to, start_at, start_at + timedelta(days=3))
+            return await delegations.give(session, by, self.team, to, start_at, start_at + timedelta(days=3))
 
     def forge(self, statement: str, *values: object) -> None:
         """Past every trigger, as nobody can without being the database's owner."""
@@ -101,8 +101,7 @@ class Office:
                 )
 
 
-@pytest.fixture
-async def office(postgres: Postgres) -> Office:
+async def make_office(postgres: Postgres) -> Office:
     people = [await account(postgres, name, "team") for name in ("ann", "ben", "cal", "eve")]
     ann, ben, cal, eve = people
     async with postgres.api.user(ann.id) as session:
@@ -112,6 +111,11 @@ async def office(postgres: Postgres) -> Office:
     await office.join(office.ben, "ben@example.com", Role.APPROVER)
     await office.join(office.cal, "cal@example.com", Role.ADMIN)
     return office
+
+
+@pytest.fixture
+async def office(postgres: Postgres) -> Office:
+    return await make_office(postgres)
 
 
 async def test_two_people_approve_and_it_is_minted(office: Office) -> None:
@@ -276,8 +280,8 @@ async def test_a_delegation_is_withdrawn_at_once(office: Office) -> None:
     given = await office.delegate(office.cal, office.ben)
     assert await office.approve(office.ben, given) == "approved"
     async with office.postgres.api.user(office.cal) as session:
-        await approvals.withdraw(session, office.cal, given.id)
-        await approvals.withdraw(session, office.cal, given.id)
+        await delegations.end(session, office.cal, given.id)
+        await delegations.end(session, office.cal, given.id)
     with pytest.raises(Refused, match="approvals are not"):
         await office.mint()
     await office.database_refuses_a_grant()
@@ -295,15 +299,19 @@ async def test_a_delegation_ends_by_itself_and_begins_when_it_says(office: Offic
 
 async def test_a_delegation_gives_no_role_and_is_the_delegates_alone(office: Office) -> None:
     await office.rule(TWO)
-    to_eve, from_eve = await office.delegate(office.cal, office.eve), await office.delegate(office.eve, office.ben)
+    for by, to in ((office.cal, office.eve), (office.eve, office.ben)):
+        with pytest.raises(CocoError):
+            await office.delegate(by, to)
     to_cal = await office.delegate(office.ann.id, office.cal)
-    for who, given in ((office.eve, to_eve), (office.ben, from_eve), (office.ben, to_cal)):
+    to_ben = await office.delegate(office.cal, office.ben)
+    await office.seat(office.ben, Role.MEMBER)
+    for who, given in ((office.ben, to_ben), (office.ben, to_cal)):
         with pytest.raises(Refused, match="does not count"):
             await office.approve(who, given)
     async with office.postgres.api.user(office.ben) as session:
         assert await session.get(DelegationRow, to_cal.id) is None
         with pytest.raises(NotFound):
-            await approvals.withdraw(session, office.ben, from_eve.id)
+            await delegations.end(session, office.ben, to_ben.id)
 
 
 async def test_a_rule_is_set_by_who_administers_and_can_be_satisfied(office: Office) -> None:
