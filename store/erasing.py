@@ -18,7 +18,7 @@ from coco.actions import ActionState
 from coco.audit import ACCOUNT_GONE, ERASED, AuditKind
 from coco.errors import NotFound
 from coco.names import temporal_schedule_id
-from store import audit, audit_blanking, credits, locks, results, runs
+from store import audit, audit_blanking, credits, locks, results, runs, teams
 from store.tables import ActionRow, AuditRow, Connection, Erasure, Run, ScheduleRow, User
 
 BATCH = 1000
@@ -78,6 +78,33 @@ async def note_operator(session: AsyncSession, user_id: UUID) -> None:
     if there.first() is None:
         body = {"by": "operator"}
         await audit.append(session, user_id, AuditKind.ACCOUNT_DELETION, actor="system", body=body)
+
+
+async def tell_teams(session: AsyncSession, user_id: UUID) -> None:
+    """Puts on the chains of others what the end of this account changed for them in teams: who became owner, and who is
+    out because their team ended. Once; nothing of who is being deleted as well. Needs the control role.
+    """
+    found = await session.execute(select(col(Erasure.to_tell)).where(col(Erasure.user_id) == user_id).with_for_update())
+    told = found.scalar_one_or_none() or []
+    # In one order, so that two ends of accounts do not wait for each other for ever.
+    for one in sorted(told, key=lambda item: str(item["person"])):
+        person = UUID(one["person"])
+        body = {"team": one["team"], "person": one["person"]}
+        kind = AuditKind.TEAM_MEMBER_REMOVED
+        if "becomes" in one:
+            kind = AuditKind.TEAM_ROLE_CHANGED
+            body |= {"from": one["role"], "to": one["becomes"], "why": _LAST_OWNER}
+        else:
+            body |= {"role": one["role"], "why": _LAST_OWNER}
+        async with teams.acting_for(session, person, user_id):
+            gone = await session.execute(select(col(Erasure.user_id)).where(col(Erasure.user_id) == person))
+            if gone.first() is None:
+                await audit.append(session, person, kind, actor="system", body=body)
+    if told:
+        await session.execute(update(Erasure).where(col(Erasure.user_id) == user_id).values(to_tell=[]))
+
+
+_LAST_OWNER = "the account of its last owner was deleted"
 
 
 async def address(session: AsyncSession, user_id: UUID) -> str | None:

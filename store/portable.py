@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Table, func, select
+from sqlalchemy import Column, Table, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
@@ -34,6 +34,9 @@ SECRET_TABLES = frozenset({"user_keys", "sealed_credentials", "credential_attemp
 PAGE = 500
 _WHOSE = {"users": "id", "teams": "created_by", "team_invitations": "invited_by", "team_budgets": "set_by"}
 """Where a row says whose it is by another name than `user_id`."""
+_ALSO = {"approvals": "person_id", "delegations": "to_id"}
+"""Where a row is also about somebody else, who may read it: what they approved of others' actions, and for whom they
+may decide."""
 
 
 def tables() -> list[Table]:
@@ -61,9 +64,12 @@ async def rows(session: AsyncSession, user_id: UUID) -> AsyncIterator[tuple[str,
         columns = [table.c[name] for name in names if may[name]]
         if not columns:
             continue
+        about = owner == user_id
+        if (other := _ALSO.get(table.name)) is not None:
+            about = or_(about, table.c[other] == user_id)
         found = await session.stream(
             select(*columns)
-            .where(owner == user_id)
+            .where(about)
             .order_by(*(column for column in table.primary_key.columns if may[column.name]))
             .execution_options(yield_per=PAGE)
         )

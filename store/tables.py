@@ -404,6 +404,8 @@ class DecisionRow(SQLModel, table=True):
     digest: str
     """The digest of the action as it was shown."""
     reason: str = ""
+    by_id: UUID | None = None
+    """Who of a team decided, where that was not whose action it is."""
     at: datetime = Field(default_factory=utc_now, sa_column=_time())
 
 
@@ -932,6 +934,11 @@ class Erasure(SQLModel, table=True):
     step: str = Field(default="asked", sa_column=Column(Text, nullable=False))
     """asked | runs | sandbox | keys | rows | audit | done: which was begun last."""
     finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+    to_tell: list[dict[str, Any]] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=sa_text("'[]'::jsonb"))
+    )
+    """What it changed for others in teams, and is not on their chains yet: `team`, `person`, `role`, and `becomes`
+    where they are in the team still."""
 
 
 class RetentionSettings(SQLModel, table=True):
@@ -1005,9 +1012,9 @@ class DelegationRow(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     user_id: UUID = Field(foreign_key="users.id", index=True)
     to_id: UUID = Field(index=True)
-    starts_at: datetime = Field(sa_column=_time())
-    ends_at: datetime = Field(sa_column=_time())
-    withdrawn_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
     team_id: UUID = Field(foreign_key="teams.id", index=True)
     workflows: list[str] | None = Field(default=None, sa_column=_json(nullable=True))
     """Ids of shared workflows; None for all of the team's."""
+    starts_at: datetime = Field(sa_column=_time())
+    ends_at: datetime = Field(sa_column=_time())
+    withdrawn_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))

@@ -37,7 +37,8 @@ async def invite(session: AsyncSession, user_id: UUID, team_id: UUID, email: str
     values = {"id": invitation_id, "team_id": team_id, "email": email, "role": role.value, "invited_by": user_id}
     values |= {"token_sha256": _digest(token), "created_at": now, "expires_at": now + INVITATION_LASTS}
     await session.execute(insert(TeamInvitation).values(**values).inline())
-    body = {"team": str(team_id), "invitation": str(invitation_id), "email": email, "role": role.value}
+    # The address stands in the invitation alone: whose it is may be erased, and an entry could not.
+    body = {"team": str(team_id), "invitation": str(invitation_id), "role": role.value}
     await teams.tell(session, user_id, AuditKind.TEAM_INVITED, body)
     return invitation_id, token
 
@@ -57,7 +58,7 @@ async def revoke(session: AsyncSession, user_id: UUID, team_id: UUID, invitation
     """Nobody joins by it any more. Repeating it changes nothing. Raises NotFound, Refused (FORBIDDEN)."""
     await teams.require(session, team_id, user_id, Permission.MANAGE)
     found = await session.execute(
-        select(col(TeamInvitation.email), col(TeamInvitation.accepted_at), col(TeamInvitation.revoked_at)).where(
+        select(col(TeamInvitation.accepted_at), col(TeamInvitation.revoked_at)).where(
             col(TeamInvitation.id) == invitation_id, col(TeamInvitation.team_id) == team_id
         )
     )
@@ -71,7 +72,7 @@ async def revoke(session: AsyncSession, user_id: UUID, team_id: UUID, invitation
         .where(col(TeamInvitation.id) == invitation_id, col(TeamInvitation.revoked_at).is_(None))
         .values(revoked_at=utc_now())
     )
-    body = {"team": str(team_id), "invitation": str(invitation_id), "email": row.email}
+    body = {"team": str(team_id), "invitation": str(invitation_id)}
     await teams.tell(session, user_id, AuditKind.TEAM_INVITATION_REVOKED, body)
 
 

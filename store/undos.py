@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,11 @@ class UndoKind(StrEnum):
     def key(self, action_id: UUID) -> str:
         """The key that every version of the proposal has in its run."""
         return f"{self.value.replace('_', '-')}:{action_id}"
+
+    def keys(self, action_id: UUID) -> tuple[str, str]:
+        """The same, and what is left of it once that run is past its time (store.migrations.privileges_retention)."""
+        key = self.key(action_id)
+        return key, f"erased:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 NOTHING_CAME_OF_IT = frozenset(
@@ -65,14 +71,15 @@ async def later(
     proposals = await session.execute(
         select(ActionRow)
         .where(col(ActionRow.user_id) == user_id, col(ActionRow.run_id).in_(set(runs.values())))
-        .where(col(ActionRow.key).in_([kind.key(action_id) for action_id in runs]))
+        .where(col(ActionRow.key).in_([key for action_id in runs for key in kind.keys(action_id)]))
         .order_by(col(ActionRow.version))
     )
     newest = {(row.run_id, row.key): row for row in proposals.scalars()}
     return {
-        action_id: Later(run_id, newest[run_id, kind.key(action_id)])
+        action_id: Later(run_id, newest[run_id, key])
         for action_id, run_id in runs.items()
-        if (run_id, kind.key(action_id)) in newest
+        for key in kind.keys(action_id)
+        if (run_id, key) in newest
     }
 
 
@@ -93,7 +100,9 @@ async def earlier(
         .where(col(UndoRow.user_id) == user_id, col(UndoRow.run_id).in_({row.run_id for row in given}))
     )
     by_key = {
-        (link.run_id, UndoKind(link.kind).key(link.action_id)): (UndoKind(link.kind), action) for link, action in links
+        (link.run_id, key): (UndoKind(link.kind), action)
+        for link, action in links
+        for key in UndoKind(link.kind).keys(link.action_id)
     }
     return {row.id: by_key[row.run_id, row.key] for row in given if (row.run_id, row.key) in by_key}
 

@@ -85,6 +85,8 @@ class Eraser:
     async def _erase(self, user_id: UUID) -> bool:
         """All steps. False where something of the account came in meanwhile, and it is begun again later."""
         await self._step(user_id, "runs")
+        async with self._db.user(user_id) as session:
+            await erasing.tell_teams(session, user_id)
         await self._end_runs(user_id)
         await self._step(user_id, "sandbox")
         await self._sandboxes.destroy(user_id)
