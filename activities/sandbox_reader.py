@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from activities.connectors.base import ConnectionInfo
-from activities.connectors.paging import check_following
+from activities.connectors.paging import followed
 from activities.connectors.registry import connector
 from activities.playbooks.base import ReadResult
 from activities.unfinished import Unfinished
@@ -60,8 +60,7 @@ class GatewayReader:
         parsed = found.parse(arguments)
         reply = await self.carry(connection.id, connection.title, found.request(connection, parsed))
         facts = found.facts(parsed, reply.response)
-        check_following(found, parsed, facts)
-        return ReadResult(str(reply.read_id), reply.response, facts)
+        return ReadResult(str(reply.read_id), reply.response, followed(found, parsed, facts))
 
     async def prior(
         self, connection: ConnectionInfo, operation: str, arguments: Mapping[str, Any]

@@ -12,6 +12,20 @@ from typing import Any
 from activities.connectors.base import Arguments, ReadOperation
 from coco.errors import InvalidInput
 
+CUT = "cut"
+"""Added to a page's facts where it names a next one that cannot be asked for: why. Its `after` is None then."""
+
+
+def followed(operation: ReadOperation[Any], arguments: Arguments, facts: Any) -> Any:
+    """A page's facts, to be followed: what leads nowhere ends the pages, and the facts say why."""
+    if not isinstance(facts, Mapping):
+        return facts
+    try:
+        check_following(operation, arguments, facts)
+    except InvalidInput as error:
+        return {**facts, "after": None, CUT: error.message[:200]}
+    return facts
+
 
 def check_following(operation: ReadOperation[Any], arguments: Arguments, facts: Mapping[str, Any]) -> None:
     """Raises InvalidInput where a page's `after` leads to the page itself, or to nothing that can be asked for."""

@@ -12,7 +12,7 @@ from activities.connectors.hubspot import HUBSPOT
 from activities.connectors.hubspot.objects import COMPANIES, CONTACTS, label
 from activities.playbooks.base import Notes, Params, PlanContext, Playbook, Reader, checked, chosen_connection
 from activities.playbooks.enrich_fields import Finding, findings, own_domain
-from activities.playbooks.paging import MAX_PAGES, PAGE_SIZE, all_pages
+from activities.playbooks.paging import all_pages
 from activities.playbooks.wording import counted
 from coco.errors import InvalidInput
 from coco.plans import PlanDraft, Proposal, Question, ReadNote
@@ -71,7 +71,7 @@ class EnrichTaggedContacts(Playbook):
         if isinstance(crm, Question):
             return PlanDraft(goal=ctx.goal, questions=(crm,))
         notes = Notes()
-        contacts, cut_off = await self._tagged(reader, notes, crm, params)
+        contacts = await self._tagged(reader, notes, crm, params)
         proposals = await self._proposals(reader, notes, crm, params, contacts)
         tag = plain(params.tag)
         return PlanDraft(
@@ -87,15 +87,14 @@ class EnrichTaggedContacts(Playbook):
                 f"{counted(len(contacts), 'contact')} tagged “{tag}” found; for {len(proposals)} of them the CRM knows "
                 "values that are missing or misspelt.",
                 "A value that is there is kept, except for a spelling put right. Job titles are not guessed.",
-                f"More contacts carry the tag than the {MAX_PAGES * PAGE_SIZE} that were read." if cut_off else "",
             ),
             proposals=tuple(proposals),
         )
 
     async def _tagged(
         self, reader: Reader, notes: Notes, crm: ConnectionInfo, params: EnrichParams
-    ) -> tuple[list[dict[str, Any]], bool]:
-        records, cut_off = await all_pages(
+    ) -> list[dict[str, Any]]:
+        records = await all_pages(
             reader,
             notes,
             "contacts",
@@ -117,7 +116,7 @@ class EnrichTaggedContacts(Playbook):
             if wanted
             in {tag.strip().casefold() for tag in (record["properties"].get(params.tag_property) or "").split(";")}
         ]
-        return sorted(tagged, key=lambda record: (len(record["id"]), record["id"])), cut_off
+        return sorted(tagged, key=lambda record: (len(record["id"]), record["id"]))
 
     async def _proposals(
         self,

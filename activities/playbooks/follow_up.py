@@ -18,7 +18,7 @@ from activities.connectors.smtp.drafts import draft_of
 from activities.playbooks.base import Notes, Params, PlanContext, Playbook, Reader, checked, chosen_connection
 from activities.playbooks.follow_up_mail import mail_text
 from activities.playbooks.model_mail import ModelWriter
-from activities.playbooks.paging import MAX_PAGES, PAGE_SIZE, all_pages
+from activities.playbooks.paging import all_pages
 from activities.playbooks.wording import counted, day, moment_of, person_name, thing_name
 from coco.errors import InvalidInput
 from coco.model_calls import COMPLETION_PATHS
@@ -100,7 +100,7 @@ class FollowUpSilentDeals(Playbook):
             return PlanDraft(goal=ctx.goal, questions=asked)
 
         notes = Notes()
-        deals, cut_off = await self._silent_deals(ctx, reader, notes, crm, params)
+        deals = await self._silent_deals(ctx, reader, notes, crm, params)
         stage = self._stage(ctx, params, deals)
         if isinstance(stage, Question):
             return PlanDraft(goal=ctx.goal, read=self._read_notes(notes, params), questions=(stage,))
@@ -124,7 +124,6 @@ class FollowUpSilentDeals(Playbook):
                 f"{written} {'proposed' if params.send else 'drafted; none will be sent'}, at most one per person.",
                 "Only a deal's own contacts are written to, at the address on the contact's record; "
                 "what records say is used as a name or not at all.",
-                f"More deals are silent than the {MAX_PAGES * PAGE_SIZE} that were read." if cut_off else "",
             ),
             proposals=tuple(proposals),
             drafts=tuple(drafts),
@@ -132,14 +131,14 @@ class FollowUpSilentDeals(Playbook):
 
     async def _silent_deals(
         self, ctx: PlanContext, reader: Reader, notes: Notes, crm: ConnectionInfo, params: FollowUpParams
-    ) -> tuple[list[SilentDeal], bool]:
+    ) -> list[SilentDeal]:
         cutoff = ctx.now - timedelta(days=params.days)
         told = str(int(cutoff.timestamp() * 1000))
         still_open = {"property": "hs_is_closed", "operator": "EQ", "value": "false"}
         shared = [still_open]
         if params.stage:
             shared.append({"property": "dealstage", "operator": "EQ", "value": params.stage})
-        records, cut_off = await all_pages(
+        records = await all_pages(
             reader,
             notes,
             "deals",
@@ -178,7 +177,7 @@ class FollowUpSilentDeals(Playbook):
                 )
             )
         deals.sort(key=lambda deal: (deal.since, len(deal.id), deal.id))
-        return deals, cut_off
+        return deals
 
     def _stage(self, ctx: PlanContext, params: FollowUpParams, deals: list[SilentDeal]) -> str | Question | None:
         """The stage to work on (None: any), or the question which."""

@@ -63,9 +63,12 @@ class _Endless:
         return None
 
 
-async def test_paging_is_bounded() -> None:
-    reader = _Endless(circle=False)
-    found, cut_off = await all_pages(reader, Notes(), "deals", CRM, "deals.search", {})
-    assert (len(found), cut_off, reader.reads) == (25, True, 25)
-    with pytest.raises(InvalidInput, match="circle"):
-        await all_pages(_Endless(circle=True), Notes(), "deals", CRM, "deals.search", {})
+async def test_paging_is_bounded_and_says_what_was_not_read() -> None:
+    reader, notes = _Endless(circle=False), Notes()
+    found = await all_pages(reader, notes, "deals", CRM, "deals.search", {})
+    assert (len(found), reader.reads) == (100, 100)
+    assert "- further deals: reading stopped after 100 pages, with 100 found" in notes.reasoning()
+    notes = Notes()
+    found = await all_pages(_Endless(circle=True), notes, "deals", CRM, "deals.search", {})
+    assert [record["id"] for record in found] == ["1", "2"]
+    assert "further deals: the provider's pages lead in a circle, after page 2" in notes.reasoning()

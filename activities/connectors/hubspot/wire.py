@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from activities.connectors.base import json_of
-from activities.connectors.http import segment, text_or_none, written
+from activities.connectors.http import segment, text_or_none, whole_number, written
 from coco.errors import InvalidInput
 from coco.requests import ProviderResponse
 
@@ -73,7 +73,9 @@ def next_after(value: Mapping[str, Any]) -> str | None:
     """Where the next page begins; None after the last."""
     paging = value.get("paging")
     following = paging.get("next") if isinstance(paging, dict) else None
-    return text_or_none(following.get("after")) if isinstance(following, dict) else None
+    after = following.get("after") if isinstance(following, dict) else None
+    number = whole_number(after)
+    return text_or_none(after) if number is None else str(number)
 
 
 def existing_record(response: ProviderResponse, record_id: str) -> dict[str, Any] | None:

@@ -29,7 +29,9 @@ QUERY = f"{API}/query"
 RECORD_URL = "https://login.salesforce.com"
 """Leads a signed-in person to the record in their own org."""
 
-_NEXT = re.compile(r"/services/data/v[0-9]+\.[0-9]+/query/([A-Za-z0-9_-]{1,100})")
+_NEXT = re.compile(r"[^?#\s]{0,500}/services/data/v[0-9]+\.[0-9]+/query/([A-Za-z0-9_-]{1,2000})")
+"""Whatever stands before is not looked at (a proxy's path, or host and all): the next page is asked for at the
+connection's own address."""
 _NAMES = {"case": "CaseNumber", "task": "Subject", "event": "Subject"}
 _NAMED = frozenset({"account", "campaign", "contact", "lead", "opportunity", "product2", "user"})
 
