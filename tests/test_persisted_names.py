@@ -89,7 +89,8 @@ def test_enums() -> None:
         "sign_up", "sign_in", "sign_in_failed", "sign_out", "connection_added", "connection_changed",
         "workflow_created", "run_started", "run_cancelled", "run_finished", "question_answered", "action_approved",
         "action_rejected", "action_edited", "action_done", "action_failed", "action_drifted",
-        "action_outcome_unknown", "action_settled", "request_refused",
+        "action_outcome_unknown", "action_settled", "request_refused", "delegation_set", "delegation_withdrawn",
+        "escalation_set", "card_escalated", "team_budget_changed",
     }  # fmt: skip
     assert {role.value for role in Role} == {"owner", "admin", "approver", "member", "auditor"}
     assert {code.value for code in Code} >= {

@@ -39,6 +39,7 @@ from workers.retention import keep_sweeping
 from workers.sandboxes import Sandboxes
 from workers.schedules import ScheduleKeeper
 from workers.temporal import connect
+from workers.waiting import keep_telling
 from workflows.gate import GateInterceptor
 from workflows.run import RunInput, RunWorkflow
 from workflows.schedule import ScheduledWorkflow
@@ -89,6 +90,7 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         beside.append(asyncio.create_task(CheckpointKeeper(database, signing, settings.deployment).run()))
         beside.append(asyncio.create_task(LeaseKeeper(database).run()))
         beside.append(asyncio.create_task(keep_reminding(database)))
+        beside.append(asyncio.create_task(keep_telling(database)))
         beside.append(asyncio.create_task(keep_sweeping(database, settings)))
         beside.append(asyncio.create_task(Eraser(database, client, sandboxes, keyring, settings).run()))
         waiting = asyncio.create_task(stop.wait())

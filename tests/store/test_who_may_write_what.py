@@ -131,7 +131,7 @@ TABLES = [
     "digests", "undos",
     "teams", "team_members", "team_invitations", "team_shares", "team_budgets",
     "erasures", "retention_settings",
-    "approval_rules", "approvals", "delegations",
+    "approval_rules", "approvals", "delegations", "reminder_settings", "reminders", "escalation_rules", "escalations",
 ]  # fmt: skip
 
 

@@ -108,6 +108,8 @@ _KINDS = {
     "team_invited": "Invited into a team",
     "team_invitation_revoked": "Invitation taken back",
     "team_joined": "Joined a team",
+    "escalation_set": "Escalation changed",
+    "card_escalated": "Put before somebody else",
     "team_role_changed": "Role changed",
     "team_left": "Left a team",
     "team_member_removed": "Removed from a team",
