@@ -39,7 +39,7 @@ class ApprovalRule(Frozen):
     role: ApproverRole | None = None
     """The least role that counts; none where everybody counts who may decide."""
     not_requester: bool = False
-    """An approval by, or for, whoever the run belongs to does not count."""
+    """An approval by, or for, whoever asked for the action does not count: who started its run, and who edited it."""
 
     @field_validator("people")
     @classmethod
@@ -85,12 +85,25 @@ def is_satisfied(
     approvals: Collection[Approval],
     *,
     digest: str,
-    requester: UUID,
+    requesters: Collection[UUID],
     roles: Mapping[UUID, ApproverRole],
 ) -> bool:
-    """Whether these approvals are what the rule asks for, of the action with `digest`.
+    """Whether these approvals are what the rule asks for, of the action with `digest`: `missing` is none."""
+    return missing(rule, approvals, digest=digest, requesters=requesters, roles=roles) == 0
 
-    `roles` are those of now: who is not in it counts for nothing, whatever they said before.
+
+def missing(
+    rule: ApprovalRule,
+    approvals: Collection[Approval],
+    *,
+    digest: str,
+    requesters: Collection[UUID],
+    roles: Mapping[UUID, ApproverRole],
+) -> int:
+    """How many more people the rule asks for, of the action with `digest`.
+
+    `requesters` asked for it: whoever started its run, and whoever edited it. `roles` are those of now: who is not in
+    it counts for nothing, whatever they said before.
     """
     sides = [
         {item.person, item.counts_for}
@@ -98,11 +111,11 @@ def is_satisfied(
         if item.digest == digest
         and suffices(roles.get(item.person), rule.role)
         and suffices(roles.get(item.counts_for), rule.role)
-        and not (rule.not_requester and requester in (item.person, item.counts_for))
+        and not (rule.not_requester and {item.person, item.counts_for} & set(requesters))
     ]
-    if rule.people == 1:
-        return bool(sides)
-    return any(one.isdisjoint(other) for one, other in combinations(sides, 2))
+    if rule.people == 2 and any(one.isdisjoint(other) for one, other in combinations(sides, 2)):
+        return 0
+    return rule.people - 1 if sides else rule.people
 
 
 def check_possible(rule: ApprovalRule, requester: UUID, roles: Mapping[UUID, ApproverRole]) -> None:

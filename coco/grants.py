@@ -37,6 +37,8 @@ class GrantedBy(Frozen):
     kind: Literal["decision", "guardrail"]
     id: UUID
     version: int | None = None
+    people: tuple[UUID, ...] = ()
+    """Everybody whose approval a decision rests on, where a rule asks for people or one of a team decided."""
 
 
 class GrantClaims(Frozen):

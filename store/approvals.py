@@ -6,7 +6,8 @@ and a grant that the approvals do not bear out.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -14,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from coco.approval_standing import ApprovalFacts, Given
 from coco.approvals import ApprovalRule, ApproverRole, check_possible
 from coco.audit import AuditKind
 from coco.errors import Code, Conflict, Refused
@@ -106,6 +108,30 @@ async def given(session: AsyncSession, action_id: UUID) -> list[ApprovalRow]:
     return list(found.scalars())
 
 
+async def facts(session: AsyncSession, action_ids: Sequence[UUID]) -> dict[UUID, ApprovalFacts]:
+    """What there is to tell of some actions' approvals, to whose they are and to who sees their runs in a team.
+
+    An action that a rule asks nothing of, and that only its owner decided on, is not in it.
+    """
+    if not action_ids:
+        return {}
+    rows = await session.execute(_FACTS, {"ids": list(action_ids)})
+    return {row["action_id"]: ApprovalFacts.model_validate({**row}) for row in rows.mappings()}
+
+
+async def by_whom(session: AsyncSession, action_id: UUID) -> list[dict[str, Any]]:
+    """Every person whose approval of an action counts, and for whom: what its entries say. Empty where nobody's but
+    its owner's decision was asked for."""
+    found = (await facts(session, [action_id])).get(action_id)
+    return [_named(one) for one in found.given if one.holds] if found else []
+
+
+def _named(one: Given) -> dict[str, Any]:
+    told = {"by": str(one.person), "name": one.name, "at": one.at.isoformat()}
+    told |= {"for": str(one.counts_for), "for_name": one.for_name} if one.person != one.counts_for else {}
+    return told
+
+
 async def record(
     session: AsyncSession, person: UUID, action: ActionRow, shown_digest: str, delegation: DelegationRow | None = None
 ) -> ApprovalRow:
@@ -137,3 +163,7 @@ async def record(
 
 
 _UNIQUE_VIOLATION = "23505"
+_FACTS = text(
+    "SELECT action_id, viewer, rules, given, asked_for, roles, decided_by "
+    "FROM coco_approval_facts(CAST(:ids AS uuid[]))"
+)

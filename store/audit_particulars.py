@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from coco.actions import Action
 from coco.names import temporal_workflow_id
-from store import model_calls
+from store import approvals, model_calls
 from store.tables import ActionRow, Connection, DecisionRow, GrantRow, QuestionRow, User
 
 
@@ -38,7 +38,8 @@ async def particulars(
 
 
 async def _granted(session: AsyncSession, grant: GrantRow | None) -> dict[str, Any] | None:
-    """The spent grant, and whose yes it was minted from: the person behind the decision, or a guardrail's version."""
+    """The spent grant, and whose yes it was minted from: the person behind the decision with everybody else who
+    approved, or a guardrail's version."""
     if grant is None:
         return None
     told: dict[str, Any] = {
@@ -51,16 +52,19 @@ async def _granted(session: AsyncSession, grant: GrantRow | None) -> dict[str, A
     if grant.decision_id is None:
         return told | {"guardrail": f"{grant.guardrail_id}@{grant.guardrail_version}"}
     found = await session.execute(
-        select(col(DecisionRow.user_id), col(DecisionRow.at), col(User.email), col(User.name))
+        select(col(DecisionRow.user_id), col(DecisionRow.by_id), col(DecisionRow.at), col(User.email), col(User.name))
         .join(User, col(User.id) == col(DecisionRow.user_id))
         .where(col(DecisionRow.id) == grant.decision_id, col(DecisionRow.user_id) == grant.user_id)
     )
     person = found.one()
-    return told | {
-        "decision": str(grant.decision_id),
-        "decided_at": person.at.isoformat(),
-        "by": {"user": str(person.user_id), "email": person.email, "name": person.name},
-    }
+    told |= {"decision": str(grant.decision_id), "decided_at": person.at.isoformat()}
+    people = await approvals.by_whom(session, grant.action_id)
+    if person.by_id is None:
+        told["by"] = {"user": str(person.user_id), "email": person.email, "name": person.name}
+    else:
+        name = next((one["name"] for one in people if one["by"] == str(person.by_id)), "")
+        told["by"] = {"user": str(person.by_id), "name": name}
+    return told | ({"approvals": people} if people else {})
 
 
 async def questions(session: AsyncSession, user_id: UUID, run_id: UUID) -> list[dict[str, Any]]:

@@ -33,17 +33,25 @@ _AUDIT = {
 
 
 async def decide(
-    session: AsyncSession, user_id: UUID, action_id: UUID, verdict: Verdict, shown_digest: str, reason: str = ""
+    session: AsyncSession,
+    user_id: UUID,
+    action_id: UUID,
+    verdict: Verdict,
+    shown_digest: str,
+    reason: str = "",
+    *,
+    by: UUID | None = None,
 ) -> ActionRow:
     """Writes what the authenticated owner said of one action; `shown_digest` is the digest the page showed.
 
-    Settling verdicts leave the action's state to the control side, which owns its credits and audit.
+    With `by`, what somebody of a team said who may decide on it (store.team_decisions). Settling verdicts leave the
+    action's state to the control side, which owns its credits and audit.
     Raises NotFound, InvalidInput (a rejection without reason), Conflict (late, doubled, or another digest).
     """
     if verdict is Verdict.EDIT:
         raise InvalidInput("An edit carries new arguments; use edit.")
     row = await _locked_for_decision(session, user_id, action_id)
-    return await _write(session, row, verdict, shown_digest, checked_reason(verdict, reason))
+    return await _write(session, row, verdict, shown_digest, checked_reason(verdict, reason), by=by)
 
 
 async def complete(session: AsyncSession, user_id: UUID, action_id: UUID, shown_digest: str, *, by: UUID) -> ActionRow:
@@ -141,7 +149,8 @@ async def _write(
     stage = "settle" if verdict in {Verdict.HAPPENED, Verdict.DID_NOT_HAPPEN} else "gate"
     if stage == "settle" and await _settled(session, row.id):
         raise Conflict("Nothing was changed: it was already settled.")
-    if verdict is Verdict.APPROVE and not await _enough(session, row, shown_digest):
+    # Somebody else's approval was recorded in a session of theirs, and judged with the others (`complete`).
+    if verdict is Verdict.APPROVE and by is None and not await _enough(session, row, shown_digest):
         return row
     decision = DecisionRow(
         user_id=row.user_id,
@@ -151,6 +160,7 @@ async def _write(
         stage=stage,
         digest=shown_digest,
         reason=reason,
+        by_id=by if by != row.user_id else None,
     )
     session.add(decision)
     await session.flush()
@@ -178,7 +188,7 @@ async def _write(
             "after": row.body["preview"]["after"],
             "message": row.body["preview"]["body"],
         }
-        | (await _approved_by(session, row) if verdict is Verdict.APPROVE else {}),
+        | (await _by_whom(session, row, decision)),
     )
     await events.tell(session, row.user_id, "action", run_id=row.run_id, body={"id": str(row.id), "state": row.state})
     await wakeups.owe(session, row.user_id, row.run_id)
@@ -191,7 +201,10 @@ async def _enough(session: AsyncSession, row: ActionRow, shown_digest: str) -> b
     Where the others have approved already the rule is satisfied, whoever's click comes last.
     """
     ruled, enough = await approvals.standing(session, row.id)
-    if not ruled or enough:
+    if not ruled:
+        return True
+    mine = any(one.person_id == row.user_id for one in await approvals.given(session, row.id))
+    if mine and enough:
         return True
     approval = await approvals.record(session, row.user_id, row, shown_digest)
     if (await approvals.standing(session, row.id)).is_approved:
@@ -208,15 +221,27 @@ async def _tell_in_part(session: AsyncSession, row: ActionRow, approval: Approva
         actor=f"user:{approval.person_id}",
         run_id=row.run_id,
         action_id=row.id,
-        body={"approval": str(approval.id), "for": str(approval.counts_for), "digest": approval.digest},
+        body={
+            "approval": str(approval.id),
+            "for": str(approval.counts_for),
+            "digest": approval.digest,
+            "summary": row.body["preview"]["summary"],
+            "approvals": await approvals.by_whom(session, row.id),
+        },
     )
     await events.tell(session, row.user_id, "action", run_id=row.run_id, body={"id": str(row.id), "state": row.state})
 
 
-async def _approved_by(session: AsyncSession, row: ActionRow) -> dict[str, Any]:
-    """Who approved, and for whom, where a rule asks for people."""
-    people = await approvals.given(session, row.id)
-    return {"approvals": [{"by": str(one.person_id), "for": str(one.counts_for)} for one in people]} if people else {}
+async def _by_whom(session: AsyncSession, row: ActionRow, decision: DecisionRow) -> dict[str, Any]:
+    """Every person who approved, and for whom, where a rule asks for people or one of a team decided; or who of a team
+    rejected."""
+    if decision.verdict == Verdict.APPROVE:
+        people = await approvals.by_whom(session, row.id)
+        return {"approvals": people} if people else {}
+    if decision.by_id is None:
+        return {}
+    told = (await approvals.facts(session, [row.id])).get(row.id)
+    return {"decided_by": {"user": str(decision.by_id), "name": told.decided_by if told else None}}
 
 
 async def _settled(session: AsyncSession, action_id: UUID) -> bool:

@@ -21,7 +21,7 @@ from coco.actions import ActionState
 from coco.errors import Code, Refused
 from coco.grants import GrantClaims
 from coco.requests import ProviderResponse
-from store import locks
+from store import approvals, locks
 from store.reads import usable, used
 from store.runs import FINAL_RUN_STATES
 from store.tables import ActionRow, DriftRow, EffectRow, GrantRow, Run, utc_now
@@ -44,9 +44,9 @@ async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, reque
     """Spends the grant and opens the effect, in the caller's transaction, which must be committed before sending.
 
     Everything that could have changed since the grant was checked is checked again under locks: a cancel, a decision
-    pause or a revoked connection that commits first wins. An effect that was turned away is opened again, by its own
-    grant or a later one. Raises Refused: RUN_CANCELLED, RUN_PAUSED, CONNECTION_UNUSABLE, FORBIDDEN, GRANT_EXPIRED,
-    GRANT_SPENT.
+    pause or a revoked connection that commits first wins; so does whatever makes an approval count no more. An effect
+    that was turned away is opened again, by its own grant or a later one. Raises Refused: RUN_CANCELLED, RUN_PAUSED,
+    CONNECTION_UNUSABLE, FORBIDDEN, GRANT_EXPIRED, GRANT_SPENT.
     """
     run = (
         await session.execute(
@@ -66,6 +66,8 @@ async def begin(session: AsyncSession, user_id: UUID, claims: GrantClaims, reque
     ).one()
     if action.state != ActionState.APPROVED or action.digest != claims.digest:
         raise Refused("the action is not approved (any more)", code=Code.FORBIDDEN)
+    if not (await approvals.standing(session, claims.action)).is_approved:
+        raise Refused("the approvals are not what the rule of the workflow asks for any more", code=Code.FORBIDDEN)
     await usable(session, user_id, action.connection_id, gated=True)
     if await _begin_again(session, user_id, claims):
         return

@@ -24,6 +24,8 @@ from store.tables import ActionRow, Connection, DecisionRow, EffectRow, Evaluati
 
 MIN_LEFT = timedelta(seconds=60)
 """A grant with less than this left is not handed out again."""
+MOST_NAMED = 20
+"""People named in a grant. Where two suffice there are rarely more; the action's entries name all of them."""
 
 
 async def mint(
@@ -48,7 +50,7 @@ async def mint(
     effect = await session.get(EffectRow, action_id)
     earlier = await session.get_one(GrantRow, effect.jti) if effect is not None else None
     if earlier is not None and effect is not None and effect.state != "turned_away":
-        return _claims(earlier, action) if effect.state == "sending" else None
+        return await _claims(session, earlier, action) if effect.state == "sending" else None
     if run.cancel_requested_at is not None:
         raise Refused("the run was cancelled", code=Code.RUN_CANCELLED)
     if run.paused_at is not None:
@@ -85,9 +87,9 @@ async def mint(
     # A guardrail's grant from before a rule that asks for people is not handed out again; a new one is refused below.
     again = decision is not None or not ruled
     if again and earlier is not None and earlier.expires_at > now + MIN_LEFT:
-        return _claims(earlier, action)
+        return await _claims(session, earlier, action)
     row = (live.first() if again else None) or await _insert(session, action, body, proof, now, lifetime)
-    return _claims(row, action)
+    return await _claims(session, row, action)
 
 
 async def _insert(
@@ -122,9 +124,10 @@ def _granter(proof: DecisionRow | EvaluationRow) -> dict[str, Any]:
     return {"guardrail_id": proof.guardrail_id, "guardrail_version": proof.guardrail_version}
 
 
-def _claims(row: GrantRow, action: ActionRow) -> GrantClaims:
+async def _claims(session: AsyncSession, row: GrantRow, action: ActionRow) -> GrantClaims:
     if row.decision_id is not None:
-        by = GrantedBy(kind="decision", id=row.decision_id)
+        people = [UUID(one["by"]) for one in await approvals.by_whom(session, action.id)]
+        by = GrantedBy(kind="decision", id=row.decision_id, people=tuple(people[:MOST_NAMED]))
     else:
         assert row.guardrail_id is not None
         by = GrantedBy(kind="guardrail", id=row.guardrail_id, version=row.guardrail_version)

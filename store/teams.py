@@ -157,7 +157,7 @@ async def unshare(session: AsyncSession, user_id: UUID, team_id: UUID, workflow_
     Raises NotFound where it is not shared with that team, Refused (FORBIDDEN).
     """
     await require(session, team_id, user_id, Permission.SEE)
-    async with _naming(session, team_id):
+    async with naming(session, team_id):
         owner = await shared_by(session, workflow_id)
     if owner is None:
         raise NotFound("There is no such workflow in this team.")
@@ -243,7 +243,7 @@ async def acting_for(session: AsyncSession, person: UUID, back: UUID) -> AsyncIt
 
 
 @asynccontextmanager
-async def _naming(session: AsyncSession, team_id: UUID) -> AsyncIterator[None]:
+async def naming(session: AsyncSession, team_id: UUID) -> AsyncIterator[None]:
     """Within the block the session names a team, as store.database.Database.team's does."""
     await session.execute(_SET, {"name": "coco.team_id", "value": str(team_id)})
     yield

@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from coco.actions import Action, ActionState, Reversibility
+from coco.approval_standing import ApprovalStanding, standing
 from coco.credits import LedgerAccount, LedgerKind
 from coco.errors import InvalidInput, NotFound
 from coco.model_calls import ModelCall
 from coco.plans import PlanCard
-from store import model_calls, run_standing, undos
+from store import approvals, model_calls, run_standing, undos
 from store.run_standing import HeldBy, Progress
 from store.runs import FINAL_RUN_STATES
 from store.tables import (
@@ -59,6 +60,8 @@ class DecisionView(BaseModel):
     reason: str
     digest: str
     at: datetime
+    by: UUID | None = None
+    """Who of a team decided, where that was not whose action it is."""
 
 
 class CostItem(BaseModel):
@@ -119,6 +122,8 @@ class ActionView(BaseModel):
     """What was debited, itemised; empty until it is done."""
     decision: DecisionView | None
     settlement: DecisionView | None
+    approval: ApprovalStanding | None = None
+    """How it stands with the approval rules, for whoever looks; none where one yes of its owner decides."""
     created_at: datetime
     updated_at: datetime
 
@@ -466,6 +471,16 @@ async def action(session: AsyncSession, user_id: UUID, action_id: UUID) -> Actio
     return (await _action_views(session, user_id, [row]))[0]
 
 
+async def some_actions(session: AsyncSession, user_id: UUID, action_ids: Iterable[UUID]) -> list[ActionView]:
+    """Some actions of one person that the session sees, in their plan's order."""
+    rows = await session.execute(
+        select(ActionRow)
+        .where(col(ActionRow.id).in_(list(action_ids)), col(ActionRow.user_id) == user_id)
+        .order_by(col(ActionRow.position), col(ActionRow.key))
+    )
+    return await _action_views(session, user_id, list(rows.scalars()))
+
+
 async def question(session: AsyncSession, user_id: UUID, question_id: UUID) -> QuestionView:
     """One question. Raises NotFound."""
     row = (
@@ -507,6 +522,7 @@ async def _action_views(session: AsyncSession, user_id: UUID, rows: list[ActionR
         action_id: EarlierView(how=how, action_id=row.id, run_id=row.run_id, summary=row.body["preview"]["summary"])
         for action_id, (how, row) in (await undos.earlier(session, user_id, rows)).items()
     }
+    ruled = await approvals.facts(session, ids)
     connections = {
         item.id: item
         for item in (await session.execute(select(Connection).where(col(Connection.user_id) == user_id))).scalars()
@@ -519,6 +535,7 @@ async def _action_views(session: AsyncSession, user_id: UUID, rows: list[ActionR
             by_stage.get((row.id, "settle")),
             costs.get(str(row.id), []),
             before.get(row.id),
+            standing(ruled[row.id]) if row.id in ruled else None,
         )
         for row in rows
     ]
@@ -531,6 +548,7 @@ def _action_view(
     settlement: DecisionView | None,
     cost: list[CostItem],
     earlier: EarlierView | None,
+    approval: ApprovalStanding | None,
 ) -> ActionView:
     body = Action.model_validate(row.body)
     return ActionView(
@@ -562,6 +580,7 @@ def _action_view(
         cost=cost,
         decision=decision,
         settlement=settlement,
+        approval=approval,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
@@ -581,7 +600,7 @@ def _three_values(row: ActionRow, body: Action) -> list[ThreeValues]:
 
 
 def _decision(row: DecisionRow) -> DecisionView:
-    return DecisionView(verdict=row.verdict, reason=row.reason, digest=row.digest, at=row.at)
+    return DecisionView(verdict=row.verdict, reason=row.reason, digest=row.digest, at=row.at, by=row.by_id)
 
 
 # -- activity and credits --------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from api.passwords import Passwords
 from api.public import feed
 from api.public.events import Hub
 from api.public.pages import account as account_page
+from api.public.pages import approvals as approval_pages
 from api.public.pages import credits as credit_pages
 from api.public.pages import edit, inbox, integrations, set_up, sign_in, starting, trusting
 from api.public.pages import feed as feed_pages
@@ -32,6 +33,7 @@ from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
 from api.public.rest import account, actions, audit, auth, connections, credits, guardrails, runs, schedules, workflows
+from api.public.rest import approvals as approval_calls
 from api.public.rest import team_budgets as team_budget_calls
 from api.public.rest import teams as team_calls
 from api.public.rest.digests import router as digests_router
@@ -95,7 +97,13 @@ def create_app(parts: Parts) -> FastAPI:
     rest = APIRouter(prefix="/api/v1", responses=ERRORS)
     for module in (account, audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
         rest.include_router(module.router)
-    for router in (digests_router, reverting_router, team_calls.router, team_budget_calls.router):
+    for router in (
+        digests_router,
+        reverting_router,
+        team_calls.router,
+        team_budget_calls.router,
+        approval_calls.router,
+    ):
         rest.include_router(router)
     app.include_router(rest)
     app.include_router(feed.router)
@@ -107,7 +115,7 @@ def create_app(parts: Parts) -> FastAPI:
 
     for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
         app.include_router(pages.router)
-    for pages in (record_pages, credit_pages, account_page, team_pages, team_budget_pages):
+    for pages in (record_pages, credit_pages, account_page, team_pages, team_budget_pages, approval_pages):
         app.include_router(pages.router)
     # Last: `/connections/{connection_id}` would take the addresses of others for its own.
     app.include_router(integrations.router)

@@ -77,7 +77,7 @@ async def decide_each(parts: Parts, user_id: UUID, run_id: UUID, wanted: Iterabl
 
 
 async def _decide(parts: Parts, user_id: UUID, wanted: Wanted, *, of_run: UUID | None = None) -> views.ActionView:
-    reason = _text(wanted.reason, "reason")
+    reason = kept_text(wanted.reason, "reason")
     async with parts.writing(user_id) as session:
         row = await decisions.decide(session, user_id, wanted.action_id, wanted.verdict, wanted.digest, reason)
         # Raising from here on takes the decision back.
@@ -172,7 +172,7 @@ async def start(
 
     Raises NotFound, InvalidInput, and Conflict for an archived workflow or a key that started something else.
     """
-    goal = _text(goal, "goal")
+    goal = kept_text(goal, "goal")
     run_id = derived_id(user_id, idempotency_key) if idempotency_key is not None else None
     try:
         async with parts.writing(user_id) as session:
@@ -202,7 +202,7 @@ def derived_id(user_id: UUID, key: str) -> UUID:
     return UUID(bytes=told[:16], version=5)
 
 
-def _text(value: str, field: str) -> str:
+def kept_text(value: str, field: str) -> str:
     """Postgres text holds no NUL and no lone surrogate."""
     if "\0" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
         raise InvalidInput(f"{field}: it has a character that cannot be kept")

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,7 +48,8 @@ class Route:
 DIGEST = "0" * 64
 RULE = "Enrich contacts that have a first name."
 GUARDRAIL, SCHEDULE, HOOK, BUDGET = uuid4(), uuid4(), uuid4(), uuid4()
-TEAM, INVITATION = uuid4(), uuid4()
+TEAM, INVITATION, DELEGATION = uuid4(), uuid4(), uuid4()
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 INVITED = "the token of an invitation for somebody"
 
 ROUTES: dict[tuple[str, str], Route] = {
@@ -202,10 +204,46 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/v1/teams/{team_id}/runs"): Route("foreign"),
     ("GET", "/api/v1/teams/{team_id}/runs/{run_id}"): Route("foreign"),
     ("GET", "/api/v1/teams/{team_id}/activity"): Route("foreign"),
+    ("GET", "/api/v1/workflows/{workflow_id}/approval-rule"): Route("foreign"),
+    ("PUT", "/api/v1/workflows/{workflow_id}/approval-rule"): Route("foreign", json=lambda card: {"people": 1}),
+    ("POST", "/workflows/{workflow_id}/approval-rule"): Route("foreign", form=lambda card: {"people": "1", "role": ""}),
+    ("GET", "/api/v1/teams/{team_id}/waiting"): Route("foreign"),
+    ("POST", "/api/v1/teams/{team_id}/actions/{action_id}/approve"): Route(
+        "foreign", json=lambda card: {"digest": card.action.digest}
+    ),
+    ("POST", "/api/v1/teams/{team_id}/actions/{action_id}/reject"): Route(
+        "foreign", json=lambda card: {"digest": card.action.digest, "reason": "no"}
+    ),
+    ("POST", "/teams/{team_id}/actions/{action_id}/decide"): Route(
+        "foreign", form=lambda card: {"verdict": "approve", "digest": card.action.digest, "back": "inbox"}
+    ),
     ("GET", "/api/v1/teams/{team_id}/budgets"): Route("foreign"),
     ("PUT", "/api/v1/teams/{team_id}/budgets"): Route("foreign", json=lambda card: {"period": "day", "credits": 5}),
     ("DELETE", "/api/v1/teams/{team_id}/budgets/{period}"): Route("foreign"),
     ("POST", "/teams/{team_id}/budgets"): Route("foreign", form=lambda card: {"period": "day", "credits": "5"}),
+    ("GET", "/api/v1/delegations"): Route("own"),
+    ("POST", "/api/v1/teams/{team_id}/delegations"): Route(
+        "foreign", json=lambda card: {"to": str(card.user_id), "ends_at": TOMORROW}
+    ),
+    ("POST", "/api/v1/delegations/{delegation_id}/end"): Route("foreign"),
+    ("GET", "/api/v1/reminders"): Route("own"),
+    ("GET", "/api/v1/reminders/settings"): Route("own"),
+    ("PUT", "/api/v1/reminders/settings"): Route("own", json=lambda card: {"first_hours": 5}),
+    ("GET", "/api/v1/escalations"): Route("own"),
+    ("GET", "/api/v1/workflows/{workflow_id}/escalation"): Route("foreign"),
+    ("PUT", "/api/v1/workflows/{workflow_id}/escalation"): Route(
+        "foreign", json=lambda card: {"after_hours": 5, "to_role": "admin"}
+    ),
+    ("DELETE", "/api/v1/workflows/{workflow_id}/escalation"): Route("foreign"),
+    ("GET", "/away"): Route("own"),
+    ("POST", "/away/delegations"): Route(
+        "foreign", form=lambda card: {"team": str(TEAM), "to": str(card.user_id), "last": TOMORROW[:10]}
+    ),
+    ("POST", "/away/delegations/{delegation_id}/end"): Route("foreign", form=lambda card: {}),
+    ("POST", "/away/reminders"): Route("own", form=lambda card: {"on": "yes", "first_hours": "6"}),
+    ("POST", "/workflows/{workflow_id}/escalation"): Route(
+        "foreign", form=lambda card: {"to": "role:admin", "after_hours": "5"}
+    ),
     ("GET", "/api/v1/openapi.json"): Route("open"),
     ("GET", "/api/docs"): Route("open"),
     ("GET", "/login"): Route("open"),
@@ -346,6 +384,7 @@ def ids(card: Card) -> dict[str, UUID | int | str]:
         "hook_id": HOOK,
         "team_id": TEAM,
         "invitation_id": INVITATION,
+        "delegation_id": DELEGATION,
         "person_id": card.user_id,
         "version": 1,
         "period": "month",
@@ -416,6 +455,14 @@ def make_team(postgres: Postgres, user_id: UUID, workflow_id: UUID) -> None:
             (INVITATION, TEAM, INVITED.encode(), user_id),
         )
         owner.execute("INSERT INTO team_budgets VALUES (%s, 'month', 41, %s, now())", (TEAM, user_id))
+        owner.execute("SET session_replication_role = replica")
+        owner.execute(
+            "INSERT INTO delegations (id, user_id, to_id, team_id, starts_at, ends_at) "
+            "VALUES (%s, %s, gen_random_uuid(), %s, now(), now() + interval '1 day')",
+            (DELEGATION, user_id, TEAM),
+        )
+        owner.execute("INSERT INTO escalation_rules VALUES (%s, %s, 41, NULL, 'admin', now())", (workflow_id, user_id))
+        owner.execute("SET session_replication_role = origin")
         owner.execute("UPDATE workflows SET team_id = %s WHERE id = %s", (TEAM, workflow_id))
         owner.execute(
             "INSERT INTO team_shares (workflow_id, shared_at, user_id, team_id) VALUES (%s, '2026-01-01', %s, %s)",

@@ -31,7 +31,7 @@ def yes(person: UUID, counts_for: UUID | None = None, digest: str = DIGEST) -> A
 
 
 def judged(rule: ApprovalRule, *approvals: Approval) -> bool:
-    return is_satisfied(rule, approvals, digest=DIGEST, requester=ANN, roles=ROLES)
+    return is_satisfied(rule, approvals, digest=DIGEST, requesters={ANN}, roles=ROLES)
 
 
 @pytest.mark.parametrize(

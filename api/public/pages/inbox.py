@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import status_of
-from api.public import deciding, reviewing
+from api.public import deciding, reviewing, team_deciding
 from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
 from api.public.pages.typed import NOTHING, Typed
@@ -41,6 +41,7 @@ async def inbox_page(
         keys_due = [row for row in await connections.listed(session, visitor.user_id) if is_old_key(row, utc_now())]
         for action in done.reviews:
             autonomy |= await alone(session, visitor.user_id, done.workflows[action.id].id, [action])
+    of_others = await team_deciding.waiting(visitor.parts, visitor.user_id)
     return await own_page(
         request,
         visitor,
@@ -49,6 +50,7 @@ async def inbox_page(
         status=status,
         problem=problem,
         groups=groups,
+        of_others=of_others,
         autonomy=autonomy,
         work=done,
         keys_due=keys_due,
@@ -75,13 +77,17 @@ async def card_page(
         status=status,
         problem=problem,
         card=card,
-        pending=[item for item in card.actions if item.state is ActionState.PENDING],
+        pending=[item for item in card.actions if item.state is ActionState.PENDING and _my_yes_counts(item)],
         activity=activity,
         autonomy=autonomy,
         ways=ways,
         temporal=visitor.temporal_link(run_id),
         feed=str(run_id),
     )
+
+
+def _my_yes_counts(action: views.ActionView) -> bool:
+    return action.approval is None or action.approval.counts
 
 
 async def _back(request: Request, visitor: Visitor, form: FormData, run_id: UUID, anchor: str) -> Response:

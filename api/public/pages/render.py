@@ -9,10 +9,10 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from api.public.pages import wording
+from api.public.pages import approval_wording, wording
 from api.public.pages.typed import NOTHING
 from api.public.pages.visitor import Visitor
-from store import views
+from store import team_decisions, views
 
 FOLDER = Path(__file__).resolve().parent.parent
 SHOWN_IN_INBOX = 5
@@ -28,6 +28,7 @@ environment = Environment(
 environment.globals.update(
     {
         "w": wording,
+        "eyes": approval_wording,
         "action_states": wording.ACTION_STATES,
         "connection_states": wording.CONNECTION_STATES,
         "reversibility": wording.REVERSIBILITY,
@@ -59,5 +60,5 @@ async def own_page(
 ) -> HTMLResponse:
     """A page of the signed-in visitor; `here` is the entry of the navigation it belongs to."""
     async with visitor.parts.reading(visitor.user_id) as session:
-        waiting = await views.waiting_count(session, visitor.user_id)
+        waiting = await views.waiting_count(session, visitor.user_id) + await team_decisions.waiting_count(session)
     return page(name, status=status, visitor=visitor, waiting=waiting, here=here, path=request.url.path, **context)

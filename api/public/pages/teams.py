@@ -17,7 +17,7 @@ from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from coco.errors import CocoError, InvalidInput
 from coco.teams import Permission, Role, checked_name, may, may_change, may_give
-from store import team_audit, team_budgets, team_invitations, team_runs, teams, workflows
+from store import team_audit, team_budgets, team_decisions, team_invitations, team_runs, teams, workflows
 from store.teams import Member
 
 router = APIRouter(include_in_schema=False)
@@ -96,6 +96,8 @@ async def _team_page(
         runs = await team_runs.listed(session, visitor.user_id, team_id, cursor=cursor, limit=20)
         invitations = await team_invitations.open_ones(session, team_id)
         own = await workflows.listed(session, visitor.user_id) if may(role, Permission.SHARE) else []
+        decides = may(role, Permission.APPROVE)
+        waiting_here = await team_decisions.waiting(session, visitor.user_id, team_id) if decides else []
         budgets = await team_budgets.listed(session, visitor.user_id, team_id, datetime.now(UTC))
     members = [person for person in people if person.left_at is None]
     changes = {person.user_id: [one for one in Role if may_change(role, person.role, one)] for person in members}
@@ -120,6 +122,7 @@ async def _team_page(
         keys={row.id: str(uuid4()) for row in shared},
         to_share=[row for row in own if row.team_id is None],
         runs=runs,
+        waiting_here=waiting_here,
         budgets=budgets,
         first=cursor is None,
     )
@@ -241,16 +244,33 @@ def _role(form: FormData) -> Role:
 # -- what is shared ---------------------------------------------------------------------------------------------------
 
 
-@router.get("/teams/{team_id}/runs/{run_id}")
-async def card(request: Request, team_id: UUID, run_id: UUID, visitor: VisitorDep) -> HTMLResponse:
-    """The card of a run of a shared workflow, to read."""
+async def card_page(
+    request: Request, visitor: Visitor, team_id: UUID, run_id: UUID, *, status: int = 200, problem: str = ""
+) -> HTMLResponse:
+    """The card of a run of a shared workflow, with what went wrong where something did. Raises NotFound."""
     async with visitor.parts.team(visitor.user_id, team_id) as session:
         owner, found = await team_runs.card(session, visitor.user_id, team_id, run_id)
+        role = await teams.require(session, team_id, visitor.user_id, Permission.RUNS)
         team = await teams.get(session, team_id)
         called = {person.user_id: _called(person) for person in await teams.people(session, team_id)}
     return await own_page(
-        request, visitor, "team_card.html", here="teams", team=team, card=found, owner=called.get(owner, "")
+        request,
+        visitor,
+        "team_card.html",
+        here="teams",
+        status=status,
+        problem=problem,
+        team=team,
+        card=found,
+        owner=called.get(owner, ""),
+        decides=may(role, Permission.APPROVE),
     )
+
+
+@router.get("/teams/{team_id}/runs/{run_id}")
+async def card(request: Request, team_id: UUID, run_id: UUID, visitor: VisitorDep) -> HTMLResponse:
+    """The card of a run of a shared workflow; with what decides on its actions, for who may."""
+    return await card_page(request, visitor, team_id, run_id)
 
 
 @router.get("/teams/{team_id}/activity")

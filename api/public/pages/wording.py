@@ -14,6 +14,7 @@ from activities.connectors.hubspot.objects import label as property_label
 from activities.connectors.registry import CONNECTORS
 from activities.playbooks import PLAYBOOKS
 from coco.actions import ActionState, Reversibility
+from coco.approvals import ApprovalRule
 from store.alone import Digest
 from store.views import ActivityView, InboxGroup, RunView
 
@@ -81,6 +82,8 @@ _KINDS = {
     "run_finished": "Run finished",
     "question_answered": "Question answered",
     "action_approved": "Approved",
+    "action_approved_in_part": "Approved by one, and waits for another",
+    "approval_rule_set": "Approval rule set",
     "action_rejected": "Rejected",
     "action_edited": "Edited",
     "action_done": "Done",
@@ -104,12 +107,12 @@ _KINDS = {
     "audit_exported": "Activity exported",
     "schedule_changed": "Schedule changed",
     "hook_changed": "Webhook changed",
+    "escalation_set": "Escalation changed",
+    "card_escalated": "Put before somebody else",
     "team_created": "Team made",
     "team_invited": "Invited into a team",
     "team_invitation_revoked": "Invitation taken back",
     "team_joined": "Joined a team",
-    "escalation_set": "Escalation changed",
-    "card_escalated": "Put before somebody else",
     "team_role_changed": "Role changed",
     "team_left": "Left a team",
     "team_member_removed": "Removed from a team",
@@ -120,6 +123,7 @@ _KINDS = {
 _TONES = {
     "action_done": "done",
     "action_approved": "go",
+    "action_approved_in_part": "go",
     "action_failed": "bad",
     "sign_in_failed": "warn",
     "request_refused": "bad",
@@ -231,11 +235,26 @@ def detail(entry: ActivityView) -> str:
             change = body.get("credits", {})
             before, now = (change.get(k) for k in ("from", "to"))
             return f"a {body.get('period')}: {'none' if before is None else before} → {'none' if now is None else now}"
+        case "approval_rule_set":
+            return f"{_rule(body.get('from'))} → {_rule(body.get('to'))}"
+        case "action_approved" | "action_approved_in_part" if body.get("approvals"):
+            return f"{body.get('summary', '')}, by {' and '.join(map(_approver, body['approvals']))}"
+        case "action_rejected" if body.get("decided_by"):
+            return f"{body.get('summary', '')}, by {body['decided_by'].get('name', '')}"
         case "team_created":
             return str(body.get("name", ""))
         case "team_joined" | "team_left" | "team_member_removed":
             return str(body.get("role", ""))
     return str(body.get("summary") or body.get("title") or body.get("why") or "")
+
+
+def _rule(told: Any) -> str:
+    return str(ApprovalRule.model_validate(told)) if told else ""
+
+
+def _approver(told: dict[str, Any]) -> str:
+    """A person of an entry's `approvals`."""
+    return f"{told.get('name', '')} for {told['for_name']}" if "for_name" in told else str(told.get("name", ""))
 
 
 def cost(entry: ActivityView) -> int:

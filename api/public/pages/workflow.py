@@ -21,7 +21,7 @@ from coco.schedule_times import upcoming
 from coco.schedules import Plan
 from coco.trust import LeaseTerms, TrustLevel
 from store import alone as worked_alone
-from store import connections, guardrails, model_calls, schedules, trust, views, workflows
+from store import approvals, connections, guardrails, model_calls, schedules, teams, trust, views, workflows
 from store.tables import GuardrailRow, ScheduleRow
 
 router = APIRouter(include_in_schema=False)
@@ -62,6 +62,9 @@ async def workflow_page(
         rules = _by_rule(await guardrails.listed(session, user_id, workflow_id))
         timed = await schedules.listed(session, user_id, workflow_id)
         hooks = await worked_alone.hooks(session, user_id, workflow_id)
+        rule = await approvals.rule_of(session, user_id, workflow_id)
+        roles = await approvals.approvers(session, workflow_id)
+        people = await teams.members(session, row.team_id) if row.team_id is not None else []
     uses = [named[item] for item in row.connections if item in named]
     return await own_page(
         request,
@@ -95,6 +98,9 @@ async def workflow_page(
         timed=[(one, _times(one, now)) for one in timed],
         may_add_times=len(timed) < schedules.MAX_PER_WORKFLOW,
         hooks=hooks,
+        rule=rule,
+        own_role=roles.get(user_id),
+        deciders=[(one.name or one.email, roles[one.user_id]) for one in people if one.user_id in roles],
         secret=secret,
         longest=guardrails.MAX_SENTENCE,
         feed="all",
