@@ -24,8 +24,11 @@ OAUTH = OAuth2(
     extra={"access_type": "offline", "prompt": "consent"},
 )
 
-TOO_OFTEN = frozenset({"dailyLimitExceeded", "quotaExceeded", "rateLimitExceeded", "userRateLimitExceeded"})
-"""Reasons for which Google answers 403: https://developers.google.com/workspace/calendar/api/guides/errors"""
+TOO_OFTEN = frozenset(
+    {"RATE_LIMIT_EXCEEDED", "dailyLimitExceeded", "quotaExceeded", "rateLimitExceeded", "userRateLimitExceeded"}
+)
+"""Reasons for which Google answers 403: https://developers.google.com/workspace/calendar/api/guides/errors and, in
+capitals, those of google.rpc.ErrorInfo: https://docs.cloud.google.com/apis/design/errors"""
 
 
 class GoogleConnector(Connector):
@@ -39,6 +42,7 @@ def reasons(response: ProviderResponse) -> frozenset[str]:
     """The reasons that an error's answer gives; none where it cannot be read."""
     value = readable_json(response)
     error = value.get("error") if isinstance(value, dict) else None
-    errors = error.get("errors") if isinstance(error, dict) else None
-    given = [item.get("reason") for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
+    lists = [error.get("errors"), error.get("details")] if isinstance(error, dict) else []
+    items = [item for found in lists if isinstance(found, list) for item in found]
+    given = [item.get("reason") for item in items if isinstance(item, dict)]
     return frozenset(reason for reason in given if isinstance(reason, str))

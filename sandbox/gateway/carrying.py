@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,6 +32,8 @@ from store import calls, credentials, pacing, reads, revoking
 from store.calls import Kind, Outcome
 from store.database import Database
 from store.tables import Connection
+
+T = TypeVar("T")
 
 SLOW_DOWN = "the provider wants to be asked later"
 
@@ -97,18 +100,35 @@ class Carrier:
         Raises Refused (CONNECTION_UNUSABLE; NOT_IN_MANIFEST for a provider without reads), Later (THROTTLED or
         UNAVAILABLE), CocoError (TOO_LARGE, UNAVAILABLE).
         """
-        assert about.run_id is not None
+        run_id = about.run_id
+        assert run_id is not None
+
+        async def keep(session: AsyncSession, response: ProviderResponse) -> tuple[UUID, ProviderResponse]:
+            kept = await reads.keep(session, about.user_id, run_id, about.connection.id, request, response)
+            return kept, response
+
+        return await self.carry(about, request, credential, keep)
+
+    async def carry(
+        self,
+        about: About,
+        request: PreparedRequest,
+        credential: Credential,
+        keep: Callable[[AsyncSession, ProviderResponse], Awaitable[T]],
+    ) -> T:
+        """As `read`; `keep` keeps the answer, in the transaction that makes sure that it may be kept, and raises
+        Refused where it may not."""
         response, took, pause = await self._ask(about, request, credential)
         try:
             async with self._db.user(about.user_id) as session:
                 # The answer came for this credential; a connection connected anew may lead to another account.
                 await to_use(session, about.connection, about.connector, credential, self._master)
-                read_id = await reads.keep(session, about.user_id, about.run_id, about.connection.id, request, response)
+                kept = await keep(session, response)
                 await self.answered(session, about, response.status, "answered", took, pause)
         except Refused:
             await self._note(about, response.status, "dropped", took)
             raise
-        return read_id, response
+        return kept
 
     async def test(
         self, about: About, request: PreparedRequest | None, credential: Credential
@@ -146,7 +166,7 @@ class Carrier:
         if about.connector.credential_refused(response):
             await self.refused(about, credential, response.status, took)
             raise CredentialRefused("the provider turned the credential down")
-        pause = pause_asked(response.status, response.headers, datetime.now(UTC))
+        pause = pause_of(about.connector, response)
         if about.connector.limited(response) or (response.status == 503 and pause is not None):
             raise await self.throttled(about, response.status, pause, took)
         if response.status >= 500:
@@ -177,7 +197,7 @@ class Carrier:
         of = (session, about.user_id, about.connection.id)
         if delivery.response is not None and about.connector.protocol == "http":
             response = delivery.response
-            pause = pause_asked(response.status, response.headers, datetime.now(UTC))
+            pause = pause_of(about.connector, response)
             if about.connector.limited(response):
                 await pacing.turned_away(*of, DEFAULT_SECONDS if pause is None else pause)
             else:
@@ -222,6 +242,12 @@ class Carrier:
     async def _note(self, about: About, status: int | None, outcome: Outcome, seconds: float) -> None:
         async with self._db.user(about.user_id) as session:
             await _note(session, about, status, outcome, seconds)
+
+
+def pause_of(connector: Connector, response: ProviderResponse) -> float | None:
+    """Seconds that the provider wants for itself after this answer, however it says so; None where it wants none."""
+    limited = connector.limited(response)
+    return pause_asked(response.status, response.headers, datetime.now(UTC), limited=limited)
 
 
 async def _note(session: AsyncSession, about: About, status: int | None, outcome: Outcome, seconds: float) -> None:

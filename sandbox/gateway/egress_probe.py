@@ -128,12 +128,13 @@ def _refused(known: Connector, response: ProviderResponse) -> Found | None:
     status = response.status
     if status == 401 or (status != 403 and known.credential_refused(response)):
         return Found(outcome="refused", reason=f"{known.title} did not accept it.")
+    if known.limited(response) or status == 429 or status >= 500:
+        # Before all else that is looked at: some say so with a 200 or a 403.
+        return Found(outcome="unreachable", reason=f"{known.title} is not available right now. Try again later.")
     if 200 <= status < 300:
         return None
     if status == 403:
         needed = plainly(known, needed_to_check(known))
         more = f": it must be allowed to {needed}" if needed else ""
         return Found(outcome="scopes_missing", reason=f"{known.title} knows it, but it may do too little{more}.")
-    if status == 429 or status >= 500:
-        return Found(outcome="unreachable", reason=f"{known.title} is not available right now. Try again later.")
     return Found(outcome="refused", reason=f"{known.title} answered {status}. Is the address right?")

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -24,13 +23,12 @@ from coco.gateway_protocol import Credential, FetchActionReply, FetchActionReque
 from coco.grants import GrantClaims
 from coco.requests import PreparedRequest, ProviderResponse
 from sandbox.gateway import egress_case
-from sandbox.gateway.carrying import About, Carrier
+from sandbox.gateway.carrying import About, Carrier, pause_of
 from sandbox.gateway.delivery.link import Delivery, Link
 from sandbox.gateway.egress_case import Case, check_covered, read_grant
 from sandbox.gateway.egress_messages import Notes
 from sandbox.gateway.egress_planning import described
 from sandbox.gateway.limits import Slots
-from sandbox.gateway.rate_headers import pause_asked
 from sandbox.gateway.reasons import where
 from store import effects, reads
 from store.calls import Kind
@@ -217,8 +215,7 @@ class Sending:
         if about.connector.credential_refused(response):
             await self._carrier.refused(about, credential, response.status, seconds)
             raise Refused("the provider turned the credential down", code=Code.CONNECTION_UNUSABLE)
-        pause = pause_asked(response.status, response.headers, datetime.now(UTC))
-        raise await self._carrier.throttled(about, response.status, pause, seconds)
+        raise await self._carrier.throttled(about, response.status, pause_of(about.connector, response), seconds)
 
     async def _keep(
         self,

@@ -36,14 +36,17 @@ HEADERS = frozenset(
 """Lower case; the gateway keeps them of an answer for this."""
 
 
-def pause_asked(status: int, headers: Iterable[tuple[str, str]], now: datetime) -> float | None:
+def pause_asked(
+    status: int, headers: Iterable[tuple[str, str]], now: datetime, *, limited: bool = False
+) -> float | None:
     """Seconds until the provider wants to be asked again; None where it does not ask for a pause.
 
-    A 429 always does, a 503 where it says for how long, and any answer that says that nothing remains.
+    A 429 always does, as does `limited`: what some say in its place. A 503 does where it says for how long, and any
+    answer that says that nothing remains.
     """
     told = {name.lower(): value.strip() for name, value in headers}
     after = _retry_after(told.get("retry-after", ""), now)
-    if status == 429:
+    if status == 429 or limited:
         return after if after is not None else _exhausted(told, now) or DEFAULT_SECONDS
     if status == 503:
         return after
