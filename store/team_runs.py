@@ -4,20 +4,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from coco.errors import Conflict, NotFound
+from coco.errors import CocoError, Code, Conflict, NotFound
 from coco.teams import Permission
 from coco.tiers import Feature
 from store import runs, teams, tiers, views
-from store.tables import Run, Workflow
+from store.tables import Run, Workflow, utc_now
 
 _SHARED = func.coco_shared_here().table_valued("workflow_id", "since").alias("shared")
 """What is shared with the session's team, and since when."""
+MAX_STARTS_PER_HOUR = 60
+"""Runs of one workflow that others than its person start, as webhooks do. The database holds it too
+(store.migrations.stays_erased)."""
 
 
 async def workflows(session: AsyncSession, user_id: UUID, team_id: UUID) -> list[Workflow]:
@@ -83,7 +87,8 @@ async def start(
     """Starts a shared workflow as it is set up: a run of its own person's, in their sandbox, by their connections and
     credits, which says who asked for it.
 
-    Raises NotFound, Refused (FORBIDDEN, TIER), Conflict for an archived one.
+    Raises NotFound, Refused (FORBIDDEN, TIER), Conflict for an archived one, CocoError (UNAVAILABLE) where others than
+    its person started too many.
     """
     await teams.require(session, team_id, user_id, Permission.START)
     await tiers.check_team_feature(session, team_id, Feature.SHARED_WORKFLOWS)
@@ -97,4 +102,20 @@ async def start(
                 raise Conflict("Nothing was started: this idempotency key was used for another run.")
             return there
         requester = user_id if user_id != owner else None
+        if requester is not None and await _started_lately(session, owner, workflow_id) >= MAX_STARTS_PER_HOUR:
+            raise CocoError(
+                f"Nothing was started: people of the team started {MAX_STARTS_PER_HOUR} runs of this workflow in the "
+                "last hour.",
+                code=Code.UNAVAILABLE,
+            )
         return await runs.create_run(session, owner, workflow_id, run_id=run_id, requested_by=requester)
+
+
+async def _started_lately(session: AsyncSession, owner: UUID, workflow_id: UUID) -> int:
+    found = await session.execute(
+        select(func.count())
+        .select_from(Run)
+        .where(col(Run.user_id) == owner, col(Run.workflow_id) == workflow_id, col(Run.requested_by).is_not(None))
+        .where(col(Run.created_at) > utc_now() - timedelta(hours=1))
+    )
+    return int(found.scalar_one())

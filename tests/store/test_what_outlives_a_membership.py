@@ -6,10 +6,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from coco.audit import AuditKind, verify_chain
-from coco.errors import NotFound, Refused
+from coco.errors import CocoError, NotFound, Refused
 from coco.teams import Role
 from store import audit, erasing, portable, team_audit, team_invitations, team_runs, teams
 from store.tables import AuditRow, Run, UndoRow
@@ -159,6 +160,51 @@ async def test_nobody_is_told_who_is_being_deleted_too(office: Office) -> None:
         await erasing.tell_teams(session, office.ann.id)
     after = everything(office.postgres)["audit"]
     assert after.count(str(admin)) == before.count(str(admin))
+
+
+async def test_no_change_that_comes_late_brings_anything_back(office: Office) -> None:
+    """One that waited for the account's row while it was blanked."""
+    await erase(office, office.eve.id)
+    for change in ("name = 'Eve'", "password_hash = 'argon'"):
+        with pytest.raises(IntegrityError, match="is deleted"):
+            async with office.postgres.api.user(office.eve.id) as session:
+                await session.execute(text(f"UPDATE users SET {change} WHERE id = :u"), {"u": office.eve.id})
+    async with office.postgres.control.user(office.eve.id) as session:
+        await erasing.remove_rows(session)
+        assert await erasing.finish(session)
+
+
+# -- others' sandboxes ------------------------------------------------------------------------------------------------
+
+
+async def test_members_do_not_flood_anothers_sandbox(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.share()
+    member = office.people[Role.MEMBER]
+
+    async def start(who: UUID) -> Run:
+        async with office.postgres.api.user(who) as session:
+            return await team_runs.start(session, who, office.team, office.ann.workflow)
+
+    first = await start(member)
+    with office.postgres.connect() as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute(
+            "INSERT INTO runs SELECT (jsonb_populate_record(r, jsonb_build_object('id', gen_random_uuid()))).* "
+            "FROM runs r, generate_series(2, %s) WHERE r.id = %s",
+            (team_runs.MAX_STARTS_PER_HOUR, first.id),
+        )
+    for who in (member, office.people[Role.ADMIN]):
+        with pytest.raises(CocoError, match="last hour"):
+            await start(who)
+    # The database's own word, where nothing looked before.
+    monkeypatch.setattr(team_runs, "MAX_STARTS_PER_HOUR", 1000)
+    with pytest.raises(IntegrityError, match="last hour"):
+        await start(member)
+    await start(office.ann.id)
+    with office.postgres.connect() as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("UPDATE runs SET created_at = now() - interval '61 minutes'")
+    assert (await start(member)).requested_by == member
 
 
 # -- the undoing of what was private ----------------------------------------------------------------------------------
