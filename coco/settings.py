@@ -73,6 +73,8 @@ class Settings(BaseSettings):
     """Longest a provider may take for one request."""
     egress_private_addresses: bool = True
     """Whether connections may lead to private and loopback addresses (the demo workspace does). Off in production."""
+    egress_clear_text: bool = False
+    """Whether an `http://` address may be on the internet, where everybody on the way reads the key."""
     retention_reads_days: int = Field(default=90, ge=0)
     """How long what providers answered is kept after a run, where a user sets nothing else; 0 keeps it."""
     retention_runs_days: int = Field(default=0, ge=0)

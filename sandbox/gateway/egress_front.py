@@ -14,6 +14,7 @@ from coco.gateway_protocol import (
     Empty,
     ExchangeRequest,
     FetchActionRequest,
+    FetchRequest,
     KeysMovedRequest,
     PublishKeyRequest,
     ReadRequest,
@@ -30,6 +31,7 @@ from sandbox.gateway import egress_planning, egress_setup
 from sandbox.gateway.carrying import Carrier
 from sandbox.gateway.changes import Changes
 from sandbox.gateway.delivery.addresses import AddressPolicy
+from sandbox.gateway.egress_asked import Asked
 from sandbox.gateway.egress_checks import Checks
 from sandbox.gateway.egress_messages import Notes, dump, parse
 from sandbox.gateway.egress_sending import Sending
@@ -57,12 +59,13 @@ class Egress:
         self.database = database
         self.master = master
         self.seconds = settings.request_timeout_seconds
-        self.policy = AddressPolicy(private=settings.egress_private_addresses)
+        self.policy = AddressPolicy(settings.egress_private_addresses, settings.egress_clear_text)
         self.changes = Changes(database.dsn)
         self.leaving = Leaving(database.dsn)
         self.carrier = Carrier(database, master, self.policy, self.seconds, self.leaving)
         tests = Tests(database, master, self.carrier)
         self.checks = Checks(database, master, self.policy, self.seconds, self.leaving, tests)
+        self.asked = Asked(database, self.carrier)
         self.sending = Sending(database, grant_public_key, self.carrier, self.seconds)
 
     def for_user(self, user_id: UUID, limits: UserLimits) -> EgressFront:
@@ -72,6 +75,7 @@ class Egress:
         """Settles what a gateway that died left behind."""
         await self.sending.sweep(user_id)
         await self.checks.sweep(user_id)
+        await self.asked.sweep(user_id)
 
     def start(self) -> None:
         """Listens for what sandboxes are to be told of."""
@@ -103,6 +107,7 @@ class EgressFront:
             "Check": _Method(CheckRequest, self._check, limits.checks),
             "Exchange": _Method(ExchangeRequest, self._exchange, limits.checks),
             "Refresh": _Method(RefreshRequest, self._refresh, limits.checks),
+            "Fetch": _Method(FetchRequest, self._fetch, limits.reads),
             "Context": _Method(RunRequest, self._context),
             "Read": _Method(ReadRequest, self._read, limits.reads),
             "SubmitPlan": _Method(SubmitPlanRequest, self._submit_plan, largest=MAX_DRAFT_BYTES),
@@ -147,6 +152,9 @@ class EgressFront:
 
     async def _refresh(self, message: RefreshRequest, notes: Notes) -> Frozen:
         return await self._egress.checks.refresh(self._user_id, message, notes)
+
+    async def _fetch(self, message: FetchRequest, notes: Notes) -> Frozen:
+        return await self._egress.asked.fetch(self._user_id, message, notes)
 
     async def _context(self, message: RunRequest, notes: Notes) -> Frozen:
         notes.run_id = message.run_id

@@ -117,6 +117,19 @@ def test_a_base_address_taken_apart() -> None:
     assert parse_base("http://[::1]:8080", "http").authority == "[::1]:8080"
 
 
+@pytest.mark.parametrize("address", ["8.8.8.8", "[2606:4700:4700::1111]", "[::ffff:8.8.8.8]", "8.8.8.8:8080/v1"])
+async def test_no_key_goes_over_the_internet_in_the_clear(address: str) -> None:
+    with pytest.raises(Refused, match="in the clear; use https://"):
+        await connect(parse_base(f"http://{address}", "http"), PRIVATE)
+
+
+def test_in_the_clear_within_ones_own_networks_or_where_the_operator_has_it_so() -> None:
+    for address in ("127.0.0.1", "10.1.2.3", "192.168.0.7", "172.17.0.1", "::1", "fd00::7"):
+        assert PRIVATE.in_the_clear(ipaddress.ip_address(address))
+    assert not PRIVATE.in_the_clear(ipaddress.ip_address("8.8.8.8"))
+    assert AddressPolicy(private=True, clear=True).in_the_clear(ipaddress.ip_address("8.8.8.8"))
+
+
 async def test_the_gateway_obeys_the_setting(postgres: Postgres, provider: Provider, short_dir) -> None:  # type: ignore[no-untyped-def]
     from sandbox.gateway.service import Gateway
     from tests.gateway.harness import PUBLIC_KEY, Stage, settings_for

@@ -12,6 +12,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from coco.errors import Code, Refused
@@ -94,15 +95,21 @@ def parse_base(base_url: str, protocol: str) -> Base:
 
 @dataclass(frozen=True)
 class AddressPolicy:
-    """Which addresses may be connected to. Link-local and the like never; private ones where `private` says so."""
+    """Which addresses may be connected to. Link-local and the like never; private ones where `private` says so; those
+    of the internet by `http://`, where everybody on the way reads the key, where `clear` says so."""
 
     private: bool
+    clear: bool = False
 
     def allows(self, address: Address) -> bool:
         address = _inner(address)
         if any(address in network for network in _NEVER if network.version == address.version):
             return False
         return self.private or (address.is_global and not address.is_multicast and not address.is_reserved)
+
+    def in_the_clear(self, address: Address) -> bool:
+        """Whether a key may go there unencrypted: within one's own networks, or where the operator has it so."""
+        return self.clear or not _inner(address).is_global
 
 
 def _inner(address: Address) -> Address:
@@ -118,6 +125,11 @@ def _inner(address: Address) -> Address:
     return address
 
 
+def _address(found: Any) -> Address:
+    """Of an entry as getaddrinfo gives them."""
+    return ipaddress.ip_address(str(found[4][0]).partition("%")[0])
+
+
 async def connect(base: Base, policy: AddressPolicy) -> socket.socket:
     """A connected socket to the first address that answers.
 
@@ -129,9 +141,13 @@ async def connect(base: Base, policy: AddressPolicy) -> socket.socket:
         found = await loop.run_in_executor(_RESOLVING, look_up)
     except (OSError, UnicodeError) as error:
         raise Unreachable("the provider's name cannot be resolved") from error
-    allowed = [entry for entry in found if policy.allows(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]))]
+    allowed = [entry for entry in found if policy.allows(_address(entry))]
     if not allowed:
         raise Refused("the connection's address is one that Coco does not call", code=Code.CONNECTION_UNUSABLE)
+    if base.scheme == "http":
+        allowed = [entry for entry in allowed if policy.in_the_clear(_address(entry))]
+    if not allowed:
+        raise Refused("a key is not sent over the internet in the clear; use https://", code=Code.CONNECTION_UNUSABLE)
     for family, kind, protocol, _, address in allowed:
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
