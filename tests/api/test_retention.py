@@ -62,6 +62,10 @@ async def test_every_page_shows_what_was_removed(ada: Person, postgres: Postgres
         owner.execute("SET session_replication_role = replica")
         owner.execute("UPDATE runs SET state = 'done', finished_at = now() - interval '200 days'")
         owner.execute("UPDATE actions SET state = 'done'")
+        owner.execute(
+            "INSERT INTO decisions (id, user_id, run_id, action_id, verdict, stage, digest, reason, at) "
+            "SELECT gen_random_uuid(), user_id, run_id, id, 'approve', 'gate', digest, '', now() FROM actions"
+        )
         owner.execute("UPDATE reads SET at = at - interval '200 days'")
         # The hash covers the time: the chain does not hold any more, which is nothing that a page looks at.
         owner.execute("UPDATE audit SET at = at - interval '200 days'")
@@ -69,15 +73,17 @@ async def test_every_page_shows_what_was_removed(ada: Person, postgres: Postgres
     with postgres.connect() as owner:
         left = owner.execute("SELECT count(*) FROM audit WHERE body::text LIKE '%heliotrope%'").fetchone()
     assert left == (0,)
-    run, action = f"/runs/{card.run_id}", f"/actions/{card.action.id}"
-    for path in (run, "/runs", action, "/actions", "/activity", "/digests", f"/workflows/{card.workflow_id}"):
+    run, action, workflow = f"/runs/{card.run_id}", f"/actions/{card.action.id}", f"/workflows/{card.workflow_id}"
+    for path in (
+        run, "/runs", action, "/actions", "/activity", "/digests", workflow, f"{workflow}/trust", f"{run}/revert",
+    ):  # fmt: skip
         answer = await ada.call("GET", path)
         assert answer.status_code == 200, (path, answer.text)
         assert "heliotrope" not in answer.text, path
     undo = await ada.call("POST", f"{action}/undo")
     assert (undo.status_code, code(undo)) == (422, "invalid")
     async with visit(app, parts, ada.email) as visitor:
-        for path in ("/", "/runs", run, "/activity", f"/workflows/{card.workflow_id}", "/connections", "/credits"):
+        for path in ("/", "/runs", run, "/activity", workflow, "/connections", "/credits"):
             page = await visitor.client.get(path)
             assert page.status_code == 200, path
             assert "heliotrope" not in page.text, path
