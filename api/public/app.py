@@ -20,6 +20,7 @@ from api.public import feed
 from api.public.events import Hub
 from api.public.pages import account as account_page
 from api.public.pages import approvals as approval_pages
+from api.public.pages import away as away_pages
 from api.public.pages import credits as credit_pages
 from api.public.pages import edit, inbox, integrations, set_up, sign_in, starting, trusting
 from api.public.pages import feed as feed_pages
@@ -34,6 +35,7 @@ from api.public.pages.visitor import SignInFirst
 from api.public.parts import Parts
 from api.public.rest import account, actions, audit, auth, connections, credits, guardrails, runs, schedules, workflows
 from api.public.rest import approvals as approval_calls
+from api.public.rest import away as away_calls
 from api.public.rest import team_budgets as team_budget_calls
 from api.public.rest import teams as team_calls
 from api.public.rest.digests import router as digests_router
@@ -102,6 +104,7 @@ def create_app(parts: Parts) -> FastAPI:
         reverting_router,
         team_calls.router,
         team_budget_calls.router,
+        away_calls.router,
         approval_calls.router,
     ):
         rest.include_router(router)
@@ -115,7 +118,15 @@ def create_app(parts: Parts) -> FastAPI:
 
     for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
         app.include_router(pages.router)
-    for pages in (record_pages, credit_pages, account_page, team_pages, team_budget_pages, approval_pages):
+    for pages in (
+        record_pages,
+        credit_pages,
+        account_page,
+        team_pages,
+        team_budget_pages,
+        away_pages,
+        approval_pages,
+    ):
         app.include_router(pages.router)
     # Last: `/connections/{connection_id}` would take the addresses of others for its own.
     app.include_router(integrations.router)

@@ -21,7 +21,7 @@ from coco.actions import ActionState
 from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput
 from coco.trust import LeaseTerms
-from store import connections, views, ways_back
+from store import connections, escalations, reminders, views, ways_back
 from store.connections import is_old_key
 from store.tables import utc_now
 
@@ -41,7 +41,11 @@ async def inbox_page(
         keys_due = [row for row in await connections.listed(session, visitor.user_id) if is_old_key(row, utc_now())]
         for action in done.reviews:
             autonomy |= await alone(session, visitor.user_id, done.workflows[action.id].id, [action])
+        waits = {card.run_id: card for card in await reminders.waiting(session, visitor.user_id)}
+        escalated = {one.run_id: one for one in await escalations.to_me(session)}
     of_others = await team_deciding.waiting(visitor.parts, visitor.user_id)
+    # What was put before the visitor, because nobody decided, comes first.
+    of_others.sort(key=lambda group: group.run.id not in escalated)
     return await own_page(
         request,
         visitor,
@@ -51,6 +55,8 @@ async def inbox_page(
         problem=problem,
         groups=groups,
         of_others=of_others,
+        waits=waits,
+        escalated=escalated,
         autonomy=autonomy,
         work=done,
         keys_due=keys_due,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ from starlette.responses import HTMLResponse
 from activities.playbooks import PLAYBOOKS, playbook
 from api.errors import status_of
 from api.public import guarding
+from api.public.pages import wording
 from api.public.pages.alone import DIGEST_OF, alone
 from api.public.pages.render import own_page
 from api.public.pages.schema_forms import fields_of
@@ -21,8 +23,20 @@ from coco.schedule_times import upcoming
 from coco.schedules import Plan
 from coco.trust import LeaseTerms, TrustLevel
 from store import alone as worked_alone
-from store import approvals, connections, guardrails, model_calls, schedules, teams, trust, views, workflows
+from store import (
+    approvals,
+    connections,
+    escalations,
+    guardrails,
+    model_calls,
+    schedules,
+    teams,
+    trust,
+    views,
+    workflows,
+)
 from store.tables import GuardrailRow, ScheduleRow
+from store.teams import Member
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,6 +79,7 @@ async def workflow_page(
         rule = await approvals.rule_of(session, user_id, workflow_id)
         roles = await approvals.approvers(session, workflow_id)
         people = await teams.members(session, row.team_id) if row.team_id is not None else []
+        escalation = await escalations.rule_of(session, user_id, workflow_id)
     uses = [named[item] for item in row.connections if item in named]
     return await own_page(
         request,
@@ -101,6 +116,9 @@ async def workflow_page(
         rule=rule,
         own_role=roles.get(user_id),
         deciders=[(one.name or one.email, roles[one.user_id]) for one in people if one.user_id in roles],
+        escalation=escalation,
+        escalation_choices=_choices(people, roles, user_id),
+        team_names={one.user_id: one.name or one.email for one in people},
         secret=secret,
         longest=guardrails.MAX_SENTENCE,
         feed="all",
@@ -119,6 +137,15 @@ async def as_it_is(
 async def workflow(request: Request, workflow_id: UUID, visitor: VisitorDep) -> HTMLResponse:
     """One workflow with its trust, guardrails, schedules and runs."""
     return await workflow_page(request, visitor, workflow_id)
+
+
+def _choices(people: list[Member], roles: Collection[UUID], owner: UUID) -> list[tuple[str, str]]:
+    """Before whom a card may be put: (value, words) of people who may decide, and of their roles in the team."""
+    others = [one for one in people if one.user_id in roles and one.user_id != owner]
+    kinds = [role for role in escalations.ROLES if any(one.role is role for one in others)]
+    return [(f"person:{one.user_id}", one.name or one.email) for one in others] + [
+        (f"role:{role.value}", f"everybody who is {wording.with_article(role.value)}") for role in kinds
+    ]
 
 
 def _times(row: ScheduleRow, now: datetime) -> list[datetime]:
