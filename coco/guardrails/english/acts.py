@@ -82,7 +82,13 @@ class ActReader(GroupReader):
                 self._limit_per(node)
             self.parts.capped = True
         elif child(node, "per") is not None:
-            raise Refused(span_of(child(node, "per")), "how many at most?", "at most 20 per day")
+            span = span_of(child(node, "per"))
+            raise Refused(
+                span,
+                f'"{self._text(span)}": how often a rule runs is set by its schedule, and what is done to each record '
+                "is not counted. Leave it out, or cap the whole rule with a number",
+                f"{self.sentence[: span[0]].rstrip()}{self.sentence[span[1] :]}",
+            )
         det = child(node, "det")
         if det is not None and det.children[0].value in UNIVERSAL:
             self.parts.universal_act = True
@@ -261,6 +267,37 @@ class ActReader(GroupReader):
                 weak=True,
             )
         return Only(fact=fact.name, values=tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens)))
+
+    def _set(self, node: Node) -> None:
+        """ "Set the stage to "Proposal"", "change the owner to "Ann"": operations of their own. Other fields may be
+        changed, but to which value is not looked at."""
+        word, noun = node.children[0], child(node, "FACT")
+        verb = self._text(span_of(word)).lower()
+        known = {"set", "update", "change", "edit", "modify", "adjust", "changing", "correct", "alter"}
+        target = self.parts.target
+        own = [name for name in noun.value if name.partition(".")[0] == target]
+        if len(own) != 1:
+            said = self._text(span_of(noun))
+            raise Refused(
+                span_of(noun), f'the "{said}" of which records? Name them', f"{said} of all contacts", weak=True
+            )
+        field = own[0].partition(".")[2]
+        if field == "owner":
+            known |= {"assign", "reassign"}
+        if verb not in known or len(children(node, "FACT")) > 1:
+            raise Refused(span_of(node), "what is to be done with it?", "", weak=2)
+        operation = {"stage": "deal.move_stage", "owner": f"{target}.assign"}.get(field, "")
+        if operation not in self.catalogue.operations:
+            span = (span_of(child(node, "TO", "AS"))[0], span_of(node)[1])
+            raise Refused(
+                span,
+                "a rule says which fields may change, not to which value: leave the value out, or have no rule for it",
+                f"{self.sentence[: span[0]].rstrip()}{self.sentence[span[1] :]}",
+            )
+        name = child(node, "name").children[0]
+        fact = self.catalogue.fact("action.stage" if field == "stage" else "action.owner")
+        value = self._value(name, fact)
+        self._pinned(operation, node, value, value)
 
     # ---- single fields
     def _fields(self, node: Node, *, changed: bool) -> tuple[str, ...]:

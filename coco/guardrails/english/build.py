@@ -24,6 +24,7 @@ from ..form import (
     negation,
 )
 from .acts import ActReader
+from .grouping import EXCEPTIONS
 from .parts import MODE_KINDS, PERSONS, UNIVERSAL, Node, Target, Unit, capitalised, child, children, span_of, tokens_of
 from .problems import Refused
 
@@ -64,6 +65,24 @@ class Builder(ActReader):
             "x_bad": self._never_bad,
             "x_mail": self._never_mail,
         }[str(node.data)](node)
+        self._contents([token for token in tokens if token.type == "CONTENTN"])
+
+    def _contents(self, tokens: list[Token]) -> None:
+        """ "A thank-you email": what a message says is not looked at. A draft is read before it leaves; what is sent
+        is not, so a rule that named a kind of message would cover any."""
+        for token in tokens:
+            said = self._text(span_of(token))
+            if {covered.operation for covered in self.parts.operations} != {"email.draft"}:
+                raise Refused(
+                    span_of(token),
+                    f'"{said}" says what a message is about, and that is not looked at: a rule for these would cover '
+                    "any message. If any may be written, say so; or have them drafted, and read them before they leave",
+                    "messages" if said.lower().endswith("s") else "message",
+                    fatal=True,
+                )
+            note = f'What a draft says is not looked at: "{said}" is read as any message.'
+            if note not in self.parts.notes:
+                self.parts.notes.append(note)
 
     def _begin(self, node: Node) -> None:
         if self.parts.operations:
@@ -101,12 +120,14 @@ class Builder(ActReader):
         self._no_addressees(node, verbs)
         if lead is not None:
             before = self.parts.target
-            exceptions = [Tree("item", [one]) for one in children(lead, "exception", "exc_names", "exc_list")]
+            exceptions = [Tree("item", [one]) for one in children(lead, *EXCEPTIONS)]
             lead_units = self._items([*children(lead, "item"), *exceptions])
             self.parts.target = before
             if lead_units and not exceptions:
                 lead_units[0] = replace(lead_units[0], intro="if" if lead.data == "lead_if" else "")
         items = children(node, "item")
+        if alone and lead is None and self.parts.met and not any(one.data == "a_set" for one in alone):
+            self._named_too_early(items)
         rest, destination = self._split_destination(items)
         if verbs is not None:
             for verb in verbs.children:
@@ -122,6 +143,25 @@ class Builder(ActReader):
             self._items([Tree("item", list(ahead.children))])
         self._conditions(lead_units)
         self._conditions(self._items(rest))
+
+    def _named_too_early(self, items: list[Node]) -> None:
+        """ "Create a task named "Call" for deals …": what stands before the record speaks of what is made."""
+        for item in items:
+            piece = self._piece(item)
+            if any(token.type in {"ENT", "ENTLC", "ENTPOSS", "PRON"} for token in tokens_of(piece)):
+                return
+            if (
+                piece.data == "clause"
+                and not self._is_connector(item)
+                and child(item, "i_if", "i_only", "i_where") is None
+            ):
+                said = self._text(span_of(piece))
+                raise Refused(
+                    span_of(piece),
+                    f'does "{said}" speak of what is made, or of the {self._plural}? The former is not looked at; '
+                    f"for the latter, put it after them",
+                    "",
+                )
 
     def _born(self, lead: Node) -> None:
         """ "When a new contact tagged "x" is created, …": how new it may be must follow."""
@@ -262,10 +302,7 @@ class Builder(ActReader):
             item
             for item in items
             if item not in frame
-            and (
-                child(item, "i_if", "i_where") is not None
-                or self._piece(item).data in {"exception", "exc_names", "exc_list"}
-            )
+            and (child(item, "i_if", "i_where") is not None or self._piece(item).data in EXCEPTIONS)
         ]
         if frame and others:
             raise Refused(
@@ -423,7 +460,7 @@ class Builder(ActReader):
         det = child(np, "det")
         if det is not None and det.children[0].value in UNIVERSAL:
             self.parts.universal = True
-        if det is not None and det.children[0].value in {"each", "each of the"}:
+        if det is not None and det.children[0].value in {"each", "each of the", "every", "every single", "any", "a"}:
             self.parts.each = True
         for one in children(np, "m_connector"):
             self._set_connector(one.children[0])
@@ -500,6 +537,9 @@ class Builder(ActReader):
             else:
                 self._hook(inner)
             return
+        if kind == "v_set":
+            self._set(verb.children[0])
+            return
         if kind == "v_stop":
             if self._text(span_of(verb.children[0])).lower() not in {"stop", "please stop"}:
                 raise Refused(span_of(verb), "never do what?", "", weak=2)
@@ -563,6 +603,15 @@ class Builder(ActReader):
                     weak=True,
                 )
         named = self._records_of(items)
+        for one in alone:
+            if one.data == "a_set":  # "set the deal stage to …": the field says whose it is, or else the records do
+                own = child(one.children[0], "ENT", "ENTPOSS")
+                entities = {name.partition(".")[0] for name in child(one.children[0], "FACT").value}
+                entities = {entity for entity in entities if entity in RECORD_ENTITIES}
+                if own is not None or len(entities) == 1:
+                    self._set_target(own.value if own is not None else entities.pop(), span_of(one))
+                    self.parts.met = True
+                    return
         if named is None:
             self._set_target("action", span_of(alone[0]))
             return
@@ -585,6 +634,8 @@ class Builder(ActReader):
             self._cover(self._named(str(one.data)[2:]), one, child(one, "name").children[0], destination)
         elif one.data == "a_act":
             self._act(one.children[0])
+        elif one.data == "a_set":
+            self._set(one.children[0])
         elif one.data == "a_post":
             self._post(one.children[0])
         elif one.data == "a_dm":
@@ -712,7 +763,7 @@ class Builder(ActReader):
     def _after_a_noun(self, destination: Node) -> bool:
         """Could the name before which no word stands belong to the word before it ("with the job title "CTO"")?"""
         return self._before.get(span_of(destination)[0]) not in {
-            "VAL", "DUR", "CONNECTOR", "ENT", "NUM", "DATE", "COUNTN", "UNSUB",
+            "VAL", "DUR", "CONNECTOR", "ENT", "ENTLC", "NUM", "DATE", "COUNTN", "UNSUB",
         }  # fmt: skip
 
     def _split_destination(self, items: list[Node]) -> tuple[list[Node], Node | None]:

@@ -275,6 +275,8 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
                 "To speak of the records, say what happened then: created, updated, last contacted, …",
                 without if compile_sentence_plainly(without) else "",
             )
+        if (unmodelled := _of_other_records(tokens, problem.index, sentence)) is not None:
+            return unmodelled
         if (whom := _no_addressee(tokens, problem.index, sentence)) is not None:
             return whom
         where = f' after "{before}"' if before else " at the start of a statement"
@@ -284,6 +286,48 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
     span = (last.start_pos or 0, last.end_pos or 0)
     message = "the statement breaks off"
     return Refused(span, f"{message}; next could come: {describe(problem.expected)}" if explained else message, "")
+
+
+def _of_other_records(tokens: list[Token], index: int, sentence: str) -> Refused | None:
+    """ "With no open deals", "one follow-up per deal", "update phone numbers": what is not recorded, or not said."""
+    token = tokens[index]
+    before = [one.type for one in tokens[max(0, index - 4) : index]]
+    if token.type in {"ENT", "ENTLC"} and any(one in {"HAVE", "NHAVE", "WITH", "NONE"} for one in before):
+        start = max(i for i in range(index) if tokens[i].type in {"HAVE", "NHAVE", "WITH", "NONE"})
+        if not start:
+            return None
+        span = (tokens[start].start_pos or 0, token.end_pos or 0)
+        said = sentence[slice(*span)]
+        return Refused(
+            span,
+            f'"{said}": which other records belong to a record, and how many, is not recorded. What is known of it is '
+            "listed by `coco guardrail facts`; a tag can stand for anything else",
+            'tagged "…"',
+        )
+    each = next((i for i in range(index) if tokens[i].type in {"PERENT"}), None)
+    if each is not None:
+        span = span_of(tokens[each])
+        return Refused(
+            span,
+            f'"{sentence[slice(*span)]}": what is done to each record by itself is not counted; a cap counts what the '
+            "whole rule does",
+            re.sub(r"\s+", " ", sentence[: span[0]] + sentence[span[1] :]).strip(),
+        )
+    first = next((one for one in tokens if one.type not in {"AUTO", "PERM", "COMMA"}), tokens[0])
+    fields = tokens[tokens.index(first) + 1 : index]
+    if (
+        first.type in {"OPV", "SETV", "FILLV", "SETW"}
+        and index
+        and tokens[index - 1].type in {"FACT", "EMAILN"}
+        and all(one.type in {"DET", "EMPTYW", "NHAVE", "COMMA", "AND", "FACT", "EMAILN"} for one in fields)
+    ):
+        at = tokens[index - 1].end_pos or 0
+        return Refused(
+            span_of(tokens[index - 1]),
+            f'"{sentence[slice(*span_of(tokens[index - 1]))]}" of which records? Name them right after it',
+            f"{sentence[:at]} of all contacts{sentence[at:]}",
+        )
+    return None
 
 
 def _no_addressee(tokens: list[Token], index: int, sentence: str) -> Refused | None:
@@ -398,7 +442,7 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
         isinstance(one, Age | Moment)
         and one.fact == f"{parts.target}.last_activity_at"
         and one.order in _LONG_AGO[one.kind]
-        for one in parts.conditions
+        for one in _conjuncts(conjunction(parts.conditions))
     ):
         said = sentence[slice(*parts.silent_span)]
         raise Refused(
@@ -420,6 +464,18 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
                 "for each",
                 "",
             )
+    if (
+        parts.filled_span is not None
+        and not any(isinstance(one, Empty) for one in _conjuncts(predicate))
+        and all(covered.operation.endswith((".enrich", ".update")) for covered in parts.operations)
+    ):
+        said = sentence[slice(*parts.filled_span)]
+        raise Refused(
+            parts.filled_span,
+            f'does "{said}" say which {plural(parts.target)} are meant, or what they are given? For the former, say '
+            f'"that have …"; for the latter, name the fields: "enrich the phone number of {plural(parts.target)} …"',
+            re.sub(r"^(who are |that are )?with\b", "that have", said),
+        )
     unconditional = predicate == conjunction([]) and parts.within is None
     if parts.target == "action":
         pinned = any(covered.arguments for covered in parts.operations)
@@ -481,6 +537,11 @@ def _with_all(sentence: str, parts: Parts) -> str:
     if found.start() == 0:
         return f"All {found.group(2).lower()}{sentence[found.end() :]}"
     return f"{sentence[: found.start()]}all {found.group(2)}{sentence[found.end() :]}"
+
+
+def _conjuncts(predicate: Predicate) -> tuple[Predicate, ...]:
+    """What must all be true."""
+    return predicate.items if isinstance(predicate, And) else (predicate,)
 
 
 _LONG_AGO = {"age": {">", ">="}, "moment": {"<", "<="}}

@@ -27,6 +27,11 @@ from .problems import Refused
 from .times import TimeReader
 
 _STATES = frozenset({"tag_out", "prep_out", "prep_fact_out", "own_out", "life_not", "named_out", "mail_domain_out"})
+# states that a deal enters on its close date
+_ENDED = {
+    "deal.status": frozenset({"won", "lost"}),
+    "deal.stage": frozenset({"closed won", "closed lost"}),
+}
 _MISSING = frozenset({"missing", "is missing", "are missing"})
 _LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
 
@@ -157,6 +162,12 @@ class ConditionReader(TimeReader):
                 raise Refused(span, "how many tags a record has is no condition; name the tags", 'tagged "A"')
             case "prep_in" | "prep_out" | "prep_fact_in" | "prep_fact_out":
                 return self._prep(node, kind.endswith("_in"))
+            case "belong_in" | "belong_out":
+                noun, word = child(node, "FACT"), self._text(span_of(child(node, "OWNEDBY", "NOWNEDBY"))).lower()
+                fact = self._fact_named(noun.value, span_of(noun))
+                if "belong" not in word or fact.type is not FactType.NAME or fact.field == "owner":
+                    raise Refused(span, "owned by whom?", "", weak=2)
+                return self._named_condition(fact, self._names(child(node, "names")), kind == "belong_in")
             case "prep_entered" | "prep_spent":
                 return self._entered(node)
             case "prep_connector":
@@ -210,11 +221,17 @@ class ConditionReader(TimeReader):
                 return self._closed(self._entity, span)
             case "not_closed":
                 return negation(self._closed(self._entity, span))
-            case "closed_when" | "val_when":
+            case "closed_as":
+                return self._closed_as(child(node, "CLOSEDAS"))
+            case "closed_when" | "val_when" | "closed_as_when":
                 state = (
-                    self._closed(self._entity, span) if kind == "closed_when" else self._any_value([child(node, "VAL")])
+                    self._closed(self._entity, span)
+                    if kind == "closed_when"
+                    else self._closed_as(child(node, "CLOSEDAS"))
+                    if kind == "closed_as_when"
+                    else self._any_value([child(node, "VAL")])
                 )
-                if not (isinstance(state, Is) and state.fact == "deal.status" and "open" not in state.values):
+                if not (isinstance(state, Is) and set(state.values) <= _ENDED.get(state.fact, frozenset())):
                     raise Refused(span, "since when this is so is not recorded", "", weak=True)
                 closed_at = self.catalogue.fact("deal.close_date")
                 return conjunction([state, self._when(closed_at, node.children[-1], False)])
@@ -254,6 +271,12 @@ class ConditionReader(TimeReader):
         }:
             return self._amount(node)
         return self._time(node)
+
+    def _closed_as(self, token: Token) -> Predicate:
+        """ "When a deal closes won" """
+        if self._entity != "deal":
+            raise Refused(span_of(token), f"{self._an_entity} is neither won nor lost", "closed deals")
+        return Is(fact="deal.status", values=(str(token.value),))
 
     def _fact_clause(self, node: Node) -> Predicate:
         kind = str(node.data)
@@ -329,9 +352,11 @@ class ConditionReader(TimeReader):
                     raise Refused(span, f"{fact.name} does not lie ahead", "")
                 return Age(fact=fact.name, order=">", seconds=0)
             case "f_num":
-                return self._numcmp(fact, child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare"))
+                return self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
             case "f_num_not":
-                return negation(self._numcmp(fact, child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare")))
+                return negation(
+                    self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
+                )
             case "f_num_eq":
                 return self._number(fact, "==", child(node, "num"))
             case "f_falls":
@@ -376,10 +401,18 @@ class ConditionReader(TimeReader):
                     for one in children(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count")
                 ]
             )
+        if kind in {"has_all", "has_any"}:
+            both = [self._fn(one) for one in children(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count")]
+            if child(node, "WITH") is not None and any(one.entity == self.parts.target for one in both):
+                self.parts.filled_span = span
+            known = [negation(Empty(fact=one.name)) for one in both]
+            return conjunction(known) if kind == "has_all" else disjunction(known)
         fact = self._fn(child(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count"))
         match kind:
-            case "has_num":
-                return self._numcmp(fact, child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare"))
+            case "has_num_in" if self._text(span_of(child(node, "PREP"))).lower() != "in" or fact.currency is None:
+                raise Refused(span, "of what is this the number?", "", weak=2)
+            case "has_num" | "has_num_in":
+                return self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
             case "has_num_eq":
                 return self._number(fact, "==", child(node, "num"))
             case "has_name":
@@ -403,6 +436,8 @@ class ConditionReader(TimeReader):
             case "has_fact":
                 if not fact.type.is_list:
                     self._last_list = fact.name
+                if child(node, "WITH") is not None and not fact.past and fact.entity == self.parts.target:
+                    self.parts.filled_span = span
                 return negation(Empty(fact=fact.name))
         return Empty(fact=fact.name)
 
@@ -438,6 +473,13 @@ class ConditionReader(TimeReader):
         ):
             fact = self.catalogue.fact(self._own("owner", span))  # "transfer deals from "Bob" to "Alice""
             return self._named_condition(fact, names, positive)
+        elif (
+            preposition == "from"
+            and {token.type for token in names.tokens} == {"QUOTED"}
+            and self.parts.operations
+            and all(c.operation == "deal.move_stage" for c in self.parts.operations)
+        ):
+            fact = self.catalogue.fact(self._own("stage", span))  # "move deals from "Trial" to "Won""
         else:
             fact = self._fact_of_values(names, span)
         if (

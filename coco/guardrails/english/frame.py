@@ -21,6 +21,13 @@ from .problems import Refused
 DEFAULT_WAIT_HOURS = 24.0
 
 
+def _starting(said: str, zoned: bool) -> str:
+    """Days and hours said of the start of a meeting: "weekdays only" -> "starting on weekdays Europe/Berlin"."""
+    plain = re.sub(r"\s*\bonly\b\s*", " ", said, flags=re.I).strip(" ,")
+    on = "" if re.match(r"(on|at|between|from|before|after)\b", plain, re.I) or plain[:1].isdigit() else "on "
+    return f"starting {on}{plain}{'' if zoned else ' Europe/Berlin'}"
+
+
 class FrameReader(ConditionReader):
     """What frames a rule: windows, caps, mode."""
 
@@ -298,11 +305,12 @@ class FrameReader(ConditionReader):
         events = [c.operation for c in self.parts.operations if c.operation in {"event.create", "event.update"}]
         if events and child(node, "RUNONLY") is None:
             said = self._text(span_of(node)).strip(" ,")
+            zoned = [token for token in tokens_of(node) if token.type == "ZONE"] or self.parts.weekly_zones
             raise Refused(
                 span_of(node),
                 f'does "{said}" say when the rule may run, or when the meeting takes place? A rule can say when it '
                 "runs, and when the meeting starts",
-                f"starting {re.sub(r'^only ', '', said)}",
+                _starting(said, bool(zoned)),
             )
         det = child(node, "DET")
         if det is not None and det.value not in {"every", "any", "each"}:

@@ -11,7 +11,9 @@ from lark import Token, Tree
 from ..catalogue import FactType
 from ..form import (
     TRUE,
+    Age,
     Is,
+    Moment,
     Number,
     Predicate,
     atoms,
@@ -38,6 +40,8 @@ def _bare(text: str) -> str:
 _NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"})
 _MAYBE_NEGATIVE = frozenset({"NPREP", "LE", "GE", "WLE", "WGE"})  # "not in", "not over": where the text says "not"
 _VERBS = frozenset("was were is are has have had goes comes arrives signs falls".split())  # noqa: SIM905
+EXCEPTIONS = frozenset({"exception", "exc_names", "exc_list", "exc_ones"})
+_MAY_BE_LIMITED = frozenset({"ns", "off_no", "off_ok", "ask_else", "note", "note_wait", "stop"})
 _GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand"})
 
 
@@ -54,9 +58,22 @@ def _has_and_list(node: Node) -> bool:
     """Does the condition hold a list of names joined by "and"?"""
     if isinstance(node, Token) or node.data in _GROUPED:
         return False
+    if node.data == "has_all" and child(node, "BOTH") is None:
+        return True
+    if node.data in {"n_range", "len_range"} and child(node, "AND") is not None:
+        return True
     if node.data == "names" and child(node, "quant") is None:
         return any(token.type == "AND" for one in node.children if isinstance(one, Tree) for token in tokens_of(one))
     return any(_has_and_list(one) for one in node.children)
+
+
+def _has_or_list(node: Node) -> bool:
+    """Does the condition name two facts joined by "or" ("a phone number or a job title")?"""
+    if isinstance(node, Token) or node.data in _GROUPED:
+        return False
+    if node.data == "has_any":
+        return child(node, "EITHER") is None
+    return any(_has_or_list(one) for one in node.children)
 
 
 class GroupReader(FrameReader):
@@ -64,14 +81,19 @@ class GroupReader(FrameReader):
 
     @staticmethod
     def _piece(item: Node) -> Node:
-        return item.children[-1]
+        last = item.children[-1]
+        return item.children[-2] if isinstance(last, Tree) and last.data == "only_end" else last
 
     def _items(self, items: Sequence[Node]) -> list[Unit]:
         units: list[Unit] = []
         framed: tuple[int, int] | None = None
+        parenthetic = needs_comma = (
+            False  # the frame stands between commas, or is a window since a moment of the record
+        )
         foreign: str | None = None
         before: Node | None = None
         for item in items:
+            self._check_forbidden(before, item)
             self._check_modifier(before, item)
             before = item
             unit = self._item(item)
@@ -82,7 +104,15 @@ class GroupReader(FrameReader):
             if unit is None:
                 if self._piece(item).data != "l_per" and not self._is_connector(item):
                     framed = span_of(item)
+                    comma = self._conn(child(item, "conn")) == "comma"
+                    window = self._piece(item).data in {"within", "within_bare"}
+                    parenthetic = not self._excluding and (
+                        window or (comma and self._piece(item).data not in MODE_KINDS)
+                    )
+                    needs_comma = not window
                 continue
+            if framed is not None and parenthetic and (unit.conn == "comma" or (not needs_comma and unit.conn != "or")):
+                framed = None  # limiting the whole rule is the narrower of the two, and what the commas say
             if framed is not None and (unit.exception or unit.intro in {"if", "where"} or unit.conn == "or"):
                 what = "exception" if unit.exception else "condition"
                 raise Refused(
@@ -98,6 +128,23 @@ class GroupReader(FrameReader):
             raise Refused(span, f"up to {number} in what time? A cap needs a period", f"at most {number} per day")
         return units
 
+    def _check_forbidden(self, before: Node | None, item: Node) -> None:
+        """ "Don't send on Sundays": what stands beside "don't send" without a comma may say when not to."""
+        if before is None or child(item, "conn") is not None:
+            return
+        first, then = self._piece(before), self._piece(item)
+        after = first.data in _MAY_BE_LIMITED and then.data not in {*MODE_KINDS, *EXCEPTIONS}
+        if after or (then.data == "ns" and str(first.data).startswith(("weekly", "within", "l_"))):
+            mode, other = (first, then) if after else (then, first)
+            said, way = self._text(span_of(other)).strip(" ,"), self._text(span_of(mode)).strip(" ,")
+            apart = f"{way.lower()}. {'Not' if mode.data == 'ns' else 'Only'} {said[:1].lower()}{said[1:]}"
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'does "{said}" say when the rule may run, or when "{way}" holds? Write each as a sentence of its own',
+                apart if other.data == "weekly" else "",
+                fatal=True,
+            )
+
     def _check_modifier(self, before: Node | None, item: Node) -> None:
         """ "With a last activity older than …", "without an owner in Germany": what follows a fact without a word
         between may describe the fact and not the record."""
@@ -109,7 +156,7 @@ class GroupReader(FrameReader):
         kind = self._kind(first)
         owner = kind == "own_none" and "owner" in self._text(span_of(first)).lower().split()
         if (
-            (kind in {"has_fact", "has_not", "has_none_of"} or owner)
+            (kind in {"has_fact", "has_all", "has_any", "has_not", "has_none_of"} or owner)
             and then.data == "clause"
             and not self._own_verb(then)
         ):
@@ -118,6 +165,14 @@ class GroupReader(FrameReader):
                 (span_of(first)[0], span_of(then)[1]),
                 f'does "{said}" describe the record, or what stands in "{fact}"? Join the two with "and that are"',
                 f"{fact} and that are {said}",
+                weak=True,
+            )
+        if self._kind(then) == "after_tv" and self._tells_time(first) and self._kind(first) != "never_tv":
+            said, condition = self._text(span_of(then)), self._text(span_of(first))
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'does "{said}" say when the rule may run, or when "{condition}" came about? Join the two with "and"',
+                f"{condition} and {said}" if first.data == "clause" else "",
                 weak=True,
             )
         if (
@@ -218,6 +273,10 @@ class GroupReader(FrameReader):
         piece = self._piece(item)
         span = span_of(item)
         kind = str(piece.data)
+        only = child(item, "only_end")
+        zoned = kind == "weekly" and any(token.type == "ZONE" for token in tokens_of(piece))
+        if only is not None and kind not in {"clause", "factclause"} and not zoned:
+            raise Refused(span_of(only), '"only" what? Put it right before what it narrows', "", weak=True)
         frame: dict[str, Callable[[Node], None]] = {
             "within": self._within,
             "within_bare": self._within_bare,
@@ -270,7 +329,7 @@ class GroupReader(FrameReader):
             return None
         if kind in {"c_only", "c_some", "c_except"}:
             return Unit(conn, intro, self._field_condition(piece), False, True, False, span)
-        if kind in {"exception", "exc_names", "exc_list"}:
+        if kind in EXCEPTIONS:
             if intro and intro != "that":
                 raise Refused(span, "two ways of joining at once", "")
             return Unit(conn, "", self._exception(piece), False, True, True, span)
@@ -287,12 +346,41 @@ class GroupReader(FrameReader):
             inner = self._condition(piece.children[-1])
             return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span)
         subject = child(piece, "subject")
-        named = subject is not None and child(subject, "det") is not None
+        named = subject is not None
         self._introduced = named and intro in {"if", "only", "where"} and self.parts.met
         predicate = self._condition(piece)
         self._introduced = False
+        if only is not None:
+            self._ends_with_only(only, piece, predicate)
         own_verb = kind != "clause" or child(piece, "subject") is not None or self._own_verb(piece)
-        return Unit(conn, intro, predicate, self._is_negated(piece), own_verb, False, span, _has_and_list(piece))
+        return Unit(
+            conn,
+            intro,
+            predicate,
+            self._is_negated(piece),
+            own_verb,
+            False,
+            span,
+            _has_and_list(piece),
+            self._is_neither(piece),
+            _has_or_list(piece),
+        )
+
+    def _ends_with_only(self, only: Node, piece: Node, predicate: Predicate) -> None:
+        """ "Contacts in Germany only": adds nothing where a record has one value. "Tagged "a" only" may mean: no other
+        tag; and "not in Germany only" that there are others."""
+        said = self._text(span_of(only)).lower()
+        plain = not self._excluding and (
+            isinstance(predicate, Is | Number)
+            or (isinstance(predicate, Age | Moment) and predicate.fact.endswith(".created_at"))
+        )
+        if said != "only" or not plain or self._is_negated(piece):
+            raise Refused(
+                span_of(only),
+                '"only": and nothing else besides? Leave it out: a rule covers nothing but what it names',
+                self.sentence[: span_of(only)[0]].rstrip() + self.sentence[span_of(only)[1] :],
+                weak=True,
+            )
 
     def _connector_in(self, clause: Node) -> Token | None:
         inner = clause.children[-1]
@@ -339,7 +427,16 @@ class GroupReader(FrameReader):
         subject = child(piece, "subject")
         skip = len(tokens_of(subject)) if subject is not None else 0
         for token in tokens_of(piece)[skip : skip + 3]:
-            if token.type in _NEGATIVE or token.type in {"NONE", "BE", "HAVE", "WITH", "WHOSE", "MODAL", "NPREP"}:
+            if token.type in _NEGATIVE or token.type in {
+                "CLOSEDAS",
+                "NONE",
+                "BE",
+                "HAVE",
+                "WITH",
+                "WHOSE",
+                "MODAL",
+                "NPREP",
+            }:
                 return True
             first = self._text(span_of(token)).lower().split(" ")[0]
             if token.type in _MAYBE_NEGATIVE and first == "not":
@@ -359,6 +456,11 @@ class GroupReader(FrameReader):
             or (token.type in _MAYBE_NEGATIVE and self._text(span_of(token)).lower().startswith("not "))
             for token in _loose_tokens(piece)
         )
+
+    @staticmethod
+    def _is_neither(piece: Node) -> bool:
+        """Is there a "neither … nor …" that an "or" after it could go on?"""
+        return any(token.type == "NEITHER" for token in _loose_tokens(piece))
 
     def _conditions(self, units: list[Unit]) -> None:
         self.parts.conditions.extend(self._group(units))
@@ -463,7 +565,7 @@ class GroupReader(FrameReader):
                         after.span, '"new" cannot stand in an alternative; say how new', "created in the last 24 hours"
                     )
             for before, after in pairwise(group):
-                if before.negated and not after.own_aux:
+                if (before.negated or before.neither) and not after.own_aux:
                     raise Refused(
                         (before.span[0], after.span[1]),
                         '"not … or …" can mean neither of the two, or only not the first. Say "neither … nor …", '
@@ -472,6 +574,8 @@ class GroupReader(FrameReader):
                     )
             return disjunction([unit.predicate for unit in group])
         for before, after in pairwise(group):
+            if after.conn in {"and", "but"} and (before.or_list or after.or_list):
+                raise self._mixed([before], after)
             if (
                 before.negated
                 and after.conn == "and"
@@ -498,6 +602,12 @@ class GroupReader(FrameReader):
     def _exception(self, node: Node) -> Predicate:
         if node.data == "exc_list":
             return self._exception_list(node)
+        if node.data == "exc_ones":  # "but not the won ones"
+            if self._text(span_of(child(node, "THOSE"))).lower() != "ones":
+                raise Refused(span_of(node), "except which?", "", weak=2)
+            value = child(node, "VAL")
+            entity = self.parts.target or "contact"
+            return self._value_condition(value, entity) if value is not None else self._closed(entity, span_of(node))
         if node.data == "exc_names":
             names = self._names(child(node, "names"))
             if {token.type for token in names.tokens} == {"ENTLC"} and self.parts.target == "contact":

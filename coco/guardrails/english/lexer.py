@@ -93,7 +93,7 @@ _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "million"
 _UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?|mo|quarters?|years?|yrs?)"
 _WORD_NUMBER = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _DURATION = re.compile(
-    rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b)(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b"
+    rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b|half(?=[ -]hour\b))(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b"
     r"(?:'(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
     re.I,
 )
@@ -186,6 +186,9 @@ _SHORT_TAIL = re.compile(r"'(ve|re|s)(?![^\W_])", re.I)
 _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|got|not had)\b", re.I)
 _CAPITALISED = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*")
 _CALLED = re.compile(r"([A-Z][^\W_]*(?: [A-Z][^\W_]*)*)(?= (?:pipeline|sequence|channel|list)\b)")
+_OWNERS = re.compile(
+    r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (contacts|deals|companies|leads|customers|accounts|opportunities)\b"
+)
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
 
@@ -391,6 +394,8 @@ class Lexer:
         return [_token("QUOTED", name, at, end + 1)]
 
     def _literal(self, text: str, at: int) -> list[Token]:
+        if text.startswith("24/7", at) and not text[at + 4 : at + 5].isalnum():
+            return [_token("AUTO", "24/7", at, at + 4)]
         readers: tuple[Callable[[str, int], list[Token]], ...] = (
             self._channel,
             self._counted,
@@ -538,7 +543,7 @@ class Lexer:
             return []
         code = _CURRENCY.get(currency.lower(), currency.upper())
         return [
-            _token("MONEY", (_amount(number, scale, (at, match.end())), code), at, match.end()),
+            _token("MONEY", (_amount(number, scale, match.span(), match.group()), code), at, match.end()),
             *_plus(text, match.end()),
         ]
 
@@ -571,7 +576,9 @@ class Lexer:
         else:
             kind = "DUR"
             count = (
-                0.5 if lowered == "half an" else float(NUMBER_WORDS.get(lowered, 0)) or float(number.replace(",", ""))
+                0.5
+                if lowered.startswith("half")
+                else float(NUMBER_WORDS.get(lowered, 0)) or float(number.replace(",", ""))
             )
         span = (at, match.end())
         if text[match.end() : match.end() + 4].lower() == " old" and kind != "DUR":
@@ -679,6 +686,8 @@ class Lexer:
         lowered = tuple(word.lower() for word, _, _ in words)
         if lowered[0] in {"once", "after"} and _begins(found) and re.match(r"\w+\s+(a|an|the)\s", text[at:].lower()):
             return [_token("IF", lowered[0], at, words[0][2])]
+        if lowered[0] == "once" and lowered[1:2] and lowered[1] in {"their", "its", "his", "her", "there", "all", "no"}:
+            return [_token("IF", lowered[0], at, words[0][2])]
         if (match := _REPLIES.match(text, at)) is not None:
             raise Refused(
                 match.span(),
@@ -686,8 +695,17 @@ class Lexer:
                 "ago it may have happened",
                 f"{match.group(1)} replied in the last 24 hours",
             )
+        if lowered[0] in {"prospect", "prospects"} and _in_outreach(text, words[0][2], found):
+            return [_token("ENT", "contact", at, words[0][2])]
         if (token := self._phrase(text, at, words)) is not None:
             return [token]
+        if (owner := _OWNERS.match(text, at)) is not None and (owner.group(1).lower(),) not in self._vocabulary.phrases:
+            raise Refused(
+                (at, owner.end()),
+                f'"{owner.group(1)}\'s": owned by them, or at that company? Say it after the records, in quotation '
+                "marks",
+                f'{owner.group(2)} owned by "{owner.group(1)}"',
+            )
         full = _in_full(words, text)
         if full != words and (token := self._phrase(text, at, full)) is not None:
             return [token]
@@ -860,6 +878,12 @@ def _in_full(words: list[tuple[str, int, int]], text: str) -> list[tuple[str, in
     return full
 
 
+def _in_outreach(text: str, end: int, found: list[Token]) -> bool:
+    """Is a "prospect" the record that Outreach calls so?"""
+    named = bool(found) and found[-1].type == "CONNECTOR" and found[-1].value == "outreach"
+    return named or re.match(r"\s+(?:in|from|via) Outreach\b", text[end:]) is not None
+
+
 def _begins(found: list[Token]) -> bool:
     """Does a statement begin after these tokens?"""
     return not found or found[-1].type == "STOP"
@@ -869,12 +893,12 @@ def _plus(text: str, at: int) -> list[Token]:
     return [_token("POSTGE", "+", at, at + 1)] if text[at : at + 1] == "+" else []
 
 
-def _amount(number: str, scale: str, span: tuple[int, int]) -> float:
+def _amount(number: str, scale: str, span: tuple[int, int], said: str = "") -> float:
     if re.fullmatch(r"\d{1,3}\.\d{3}", number) and not scale.strip():
         raise Refused(
             span,
             f"is {number} a thousand or a fraction? Write thousands with a comma or without separator",
-            number.replace(".", ","),
+            (said or number).replace(number, number.replace(".", ",")),
         )
     value = float(number.replace(",", "")) * _SCALES.get(scale.strip().lower(), 1)
     if value > 1e15:

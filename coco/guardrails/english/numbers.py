@@ -79,6 +79,19 @@ class NumberReader(NameReader):
                 return self._number(fact, ">=", child(node, "num"))
             case "n_le":
                 return self._number(fact, "<=", child(node, "num"))
+            case "n_range":
+                first, second = (self._order(one) for one in children(node, "cmp"))
+                least, most = children(node, "num")
+                if first not in {">", ">="} or second not in {"<", "<="}:
+                    raise Refused(span_of(node), "write the range from its start", "between 50 and 500", weak=True)
+                self._same_scale(least.children[0], most.children[0], span_of(node))
+                above, below = self._number(fact, first, least), self._number(fact, second, most)
+                if isinstance(above, Number) and isinstance(below, Number):
+                    if above.currency != below.currency:
+                        raise Refused(span_of(node), "both ends need the same currency", "between $1,000 and $5,000")
+                    if above.value >= below.value:
+                        raise Refused(span_of(node), "the range is empty: its end is not above its start", "")
+                return conjunction([above, below])
             case "n_between":
                 low, high = children(node, "num")
                 self._same_scale(low.children[0], high.children[0], span_of(node))
@@ -104,7 +117,7 @@ class NumberReader(NameReader):
 
     def _amount(self, node: Node) -> Predicate:
         span = span_of(node)
-        numcmp = child(node, "n_cmp", "n_ge", "n_le", "n_between", "n_bare")
+        numcmp = child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare")
         kind = str(node.data)
         if kind in {"amount", "not_amount"}:
             money = [token for token in tokens_of(numcmp) if token.type == "MONEY"]

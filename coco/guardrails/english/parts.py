@@ -37,6 +37,7 @@ class Parts:
     capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None
     silent_span: tuple[int, int] | None = None
+    filled_span: tuple[int, int] | None = None  # "with a phone number": what it has, or what it is given?
     conditions: list[Predicate] = field(default_factory=list)
     within: Within | None = None
     weekly_days: tuple[int, ...] = tuple(range(7))
@@ -76,6 +77,8 @@ class Unit:
     exception: bool
     span: tuple[int, int]
     and_list: bool = False  # it holds a list joined by "and"
+    neither: bool = False  # "neither … nor …", whose reach ends before "and" but may not before "or"
+    or_list: bool = False  # it names two facts joined by "or"
 
 
 def capitalised(text: str) -> str:

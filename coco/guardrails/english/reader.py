@@ -18,6 +18,10 @@ from .problems import Refused
 _ONE_OF = frozenset({("deal", "contact"), ("deal", "company"), ("contact", "company")})
 
 
+# facts of an action that say what it writes, not what it is
+_ARGUMENTS = frozenset({"owner", "stage", "list", "sequence"})
+
+
 class Reader:
     """What every part of the builder shares: the sentence, what it said so far, and which record it speaks of."""
 
@@ -64,6 +68,13 @@ class Reader:
 
     def _own(self, field_name: str, span: tuple[int, int]) -> str:
         name = f"{self._entity}.{field_name}"
+        if self._entity == "action" and field_name in _ARGUMENTS:
+            raise Refused(
+                span,
+                f"an action has no {field_name} of its own; say it of the records, right after them",
+                "",
+                weak=True,
+            )
         if name not in self.catalogue.facts and f"action.{field_name}" in self.catalogue.facts:
             if field_name == "due_at" and self._entity != "action":
                 raise Refused(

@@ -114,6 +114,12 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         if problem.suggestion.split()[0].lower() == sentence.split()[0].lower():
             yield problem.suggestion
         return
+    if problem.suggestion.startswith("entered … "):  # "enters x" -> "entered x in the last 24 hours"
+        first, _, last = problem.suggestion.partition(" … ")
+        said = re.split(r"[.,;]", after, maxsplit=1)[0]
+        rest = after[len(said) :]
+        for head in (before, re.sub(r"\s(?:that|who|which)\s+$", " that ", before)):
+            yield _tidy(f"{head}{first} {said.strip()} {last}{rest}")
     for text in _fragments(problem):
         if (start, end) == (0, len(sentence)):
             yield _tidy(f"{sentence.strip().rstrip('.!')}. {text}")
@@ -121,6 +127,8 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         head = re.sub(r"\s(?:that|who|which|whose)\s+$", " ", before)
         if head != before and text.startswith(("every", "at least")):
             yield _tidy(f"{head}where {text}{after}")
+        if problem.text.lower().startswith("whose ") and text.startswith(("every", "at least")):
+            yield _tidy(f"{before}where {text}{after}")
         lead = text.rpartition(' "')[0]
         if lead and before.rstrip().endswith(lead):  # "owned by me" -> 'owned by "Maria Lopez"'
             yield _tidy(f"{before.rstrip().removesuffix(lead)}{text}{after}")
@@ -134,6 +142,8 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
             rest = after[record.end() :]
             yield _tidy(f"{before}{record.group(1)} {moved}{rest}")
             yield _tidy(f"{before}{record.group(1)} {moved} and that are{rest}")
+        if "tagged" in text and re.match(r"\s+tagged\b", after):
+            yield _tidy(f"{before}{text} and{after}")
         yield _tidy(f"{before}{text}{after}")
         placed = re.sub(r"\s(?:in|from|at|of|with|that are|who are|which are)\s+$", " ", before)
         if placed != before:  # "in California" -> tagged "California"
@@ -162,5 +172,6 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
 
 def _tidy(text: str) -> str:
     text = re.sub(r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", text)).strip()
+    text = re.sub(r"\b([Aa])n (?=message|contact)", r"\1 ", text)
     text = re.sub(r"([.!])(?:\s*[.!])+", r"\1", text)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!")) else ".")

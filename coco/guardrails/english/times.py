@@ -169,6 +169,8 @@ class TimeReader(NumberReader):
                 if word.value != ("starts_at" if word.type == "TV" else "starting"):
                     raise Refused(span, "days and hours are looked at for the start of a meeting only", "", weak=True)
                 return self._falls(self.catalogue.fact(self._own("starts_at", span)), node)
+            case "tv_for" if self._text(span_of(child(node, "TV"))).lower().endswith(("crm", "system", "file")):
+                return self._length(self._own("created_at", span), lengthcmp)
             case "tv_for":
                 if self._tv(node) != "stage_entered_at":
                     raise Refused(span, "in the last, or ago?", f"{self._text(span)} ago", weak=True)
@@ -227,6 +229,8 @@ class TimeReader(NumberReader):
                 if cmp is not None and self._order(cmp) in {"<", "<="}:
                     raise Refused(span, "no activity for less than a length of time can be read in two ways", "")
                 return self._length(self._own("last_activity_at", span), lengthcmp)
+            case "after_tv":
+                return self._long_after(child(node, "since_what"), lengthcmp)
             case "lasting":
                 if not any(c.operation.startswith("event.") for c in self.parts.operations):
                     raise Refused(
@@ -262,6 +266,25 @@ class TimeReader(NumberReader):
                 f"activity in the last {self._dur(child(lengthcmp, 'dur')).said}",
             )
         return self._length(fact, lengthcmp)
+
+    def _long_after(self, what: Node, lengthcmp: Node) -> Predicate:
+        """ "30 days after they were created": from then on."""
+        word, moment = child(what, "FIRSTOF", "OFTHE"), child(what, "TV")
+        said = self._text(span_of(word)).lower() if word is not None else ""
+        subject = child(what, "subject")
+        plain = child(subject, "e_plain") if subject is not None else None
+        other = subject is not None and child(subject, "PRON") is None
+        if plain is not None and plain.children[0].value == self._entity:
+            other = False
+        if not said.startswith(("after", "following", "from when", "from the")) or other:
+            raise Refused(span_of(what), "how long after what?", "30 days after being created", weak=3)
+        if moment is not None:
+            fact = self.catalogue.fact(self._own(str(moment.value), span_of(what)))
+        else:
+            fact = self._fn(child(what, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count"))
+        if fact.type is not FactType.TIMESTAMP:
+            raise Refused(span_of(what), f"{fact.name} is a {fact.type.value}, not a time", "")
+        return self._length(fact.name, lengthcmp)
 
     def _instants(self, node: Node) -> tuple[datetime, datetime]:
         """First and (exclusive) last instant of a date, or one instant twice."""

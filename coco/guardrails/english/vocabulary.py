@@ -51,6 +51,12 @@ COUNTS = {
     "action.attendee_count": "attendees|attendee|guests|participants|invitees|participant|guest",
 }
 
+# a deal that is won or lost, beside "won" and "lost" themselves
+CLOSINGS = (
+    "closes {}", "closes as {}", "closed as {}", "is closed as {}", "was closed as {}", "has closed {}",
+    "were closed as {}", "are closed as {}", "have closed {}", "close as {}",
+)  # fmt: skip
+
 _REFUSED = _data("refused.toml")
 # word -> (why no rule may contain it, what to write instead)
 VAGUE: dict[str, tuple[str, str]] = {
@@ -99,6 +105,8 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
             put(name + "'", "ENTPOSS", entity)
     for stage, names in LIFECYCLE_ENTITIES.items():
         put_all(names.split("|"), "ENTLC", stage)
+    for how in ("won", "lost"):
+        put_all((text.format(how) for text in CLOSINGS), "CLOSEDAS", how)
     put("the action", "THEACTION")
     put("the action's", "ACTIONPOSS")
     for field, moments in MOMENTS.items():
