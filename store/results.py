@@ -52,7 +52,8 @@ async def close(
     )
     approval = await approval_of(session, action.id)
     proof = None if approval else await trust.proof_of(session, action)
-    by = f"guardrail:{proof[0].id}@{proof[0].version}" if proof else f"user:{action.user_id}"
+    person = approval.by_id if approval and approval.by_id else action.user_id
+    by = f"guardrail:{proof[0].id}@{proof[0].version}" if proof else f"user:{person}"
     settled = await settled_as(session, action.id)
     grant = (
         (

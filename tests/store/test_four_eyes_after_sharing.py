@@ -6,12 +6,15 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from sqlmodel import col, select
 
+from coco.actions import ActionState
 from coco.approvals import ApprovalRule, ApproverRole
+from coco.audit import AuditKind
 from coco.errors import CocoError
 from coco.teams import Role
-from store import runs, team_invitations, teams
-from store.tables import ActionRow
+from store import results, runs, team_invitations, teams
+from store.tables import ActionRow, AuditRow
 from tests.conftest import Postgres
 from tests.store.test_four_eyes import Office
 from tests.store.test_teams import account
@@ -113,3 +116,16 @@ async def test_a_rule_of_one_alone_holds_on_without_a_team(office: Office) -> No
     """What began before the sharing, or is asked of nobody else, is its owner's as ever."""
     await take_out(office)
     assert await office.approve(office.ann.id) == "approved"
+
+
+async def test_the_entry_of_what_became_of_it_names_who_decided(office: Office) -> None:
+    """Not whose action it is, who had rather not."""
+    await office.rule(ApprovalRule(not_requester=True), by=office.cal)
+    assert await office.approve(office.ben) == "approved"
+    async with office.postgres.control.user(office.ann.id) as session:
+        action = await session.get_one(ActionRow, office.ann.action)
+        await results.close(session, action, ActionState.CANCELLED, {"sent": False}, None)
+    async with office.postgres.api.user(office.ann.id) as session:
+        closed = select(AuditRow).where(col(AuditRow.kind) == AuditKind.ACTION_FAILED.value)
+        entry = (await session.execute(closed)).scalar_one()
+    assert (entry.actor, entry.body["approved_by"]) == (f"user:{office.ben}", f"user:{office.ben}")
