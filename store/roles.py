@@ -62,8 +62,10 @@ def ensure_group_roles(connection: psycopg.Connection) -> None:
 
 
 def ensure_login_roles(owner_dsn: str, master_key: str) -> None:
-    """Creates or updates this deployment's login roles. Needs a role that may create roles."""
+    """Creates or updates this deployment's login roles. Needs a role that may create roles. Safe to repeat and to race:
+    two that change one role at once would end in an error, so that they wait for each other."""
     with psycopg.connect(owner_dsn, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('coco-login-roles'))")
         database = connection.info.dbname
         for role in Role:
             name = login_name(role, database)

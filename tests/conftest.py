@@ -55,10 +55,17 @@ class Cluster:
     def create(self) -> str:
         """A fresh, migrated database with this deployment's login roles; its owner's address."""
         name = f"t_{uuid4().hex[:12]}"
+        copying = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
         with psycopg.connect(self._owner, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
-            )
+            for patience in range(10, -1, -1):
+                try:
+                    connection.execute(copying)
+                    break
+                except psycopg.errors.ObjectInUse:
+                    # Somebody is still connected to the template, such as the server's own vacuum: Postgres waits for
+                    # five seconds, which is not long on a busy machine.
+                    if not patience:
+                        raise
         ensure_login_roles(self.dsn(name), self.master)
         return self.dsn(name)
 
