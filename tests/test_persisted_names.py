@@ -13,6 +13,7 @@ from activities.trusted import TrustedActivities
 from coco import gateway_protocol, grants, payloads
 from coco import names as coco_names
 from coco.actions import ActionState, Reversibility
+from coco.approvals import ApprovalRule, ApproverRole
 from coco.audit import AuditKind
 from coco.connections import ConnectionState
 from coco.decisions import Verdict
@@ -90,8 +91,9 @@ def test_enums() -> None:
         "workflow_created", "run_started", "run_cancelled", "run_finished", "question_answered", "action_approved",
         "action_rejected", "action_edited", "action_done", "action_failed", "action_drifted",
         "action_outcome_unknown", "action_settled", "request_refused", "delegation_set", "delegation_withdrawn",
-        "escalation_set", "card_escalated", "team_budget_changed",
+        "escalation_set", "card_escalated", "team_budget_changed", "action_approved_in_part", "approval_rule_set",
     }  # fmt: skip
+    assert {role.value for role in ApproverRole} == {"approver", "admin", "owner"}
     assert {role.value for role in Role} == {"owner", "admin", "approver", "member", "auditor"}
     assert {code.value for code in Code} >= {
         "grant_missing", "grant_invalid", "grant_expired", "grant_mismatch", "grant_spent", "not_in_manifest",
@@ -100,6 +102,8 @@ def test_enums() -> None:
 
 
 def test_grants_payloads_and_the_gateway() -> None:
+    assert sorted(grants.GrantedBy.model_fields) == ["id", "kind", "people", "version"]
+    assert sorted(ApprovalRule.model_fields) == ["not_requester", "people", "role"]
     assert (grants.ISSUER, grants.AUDIENCE, grants.ALGORITHM) == ("coco-control", "coco-gateway", "ES256")
     assert (payloads.ENCODING, payloads.USER, payloads.VERSION) == (
         b"binary/coco-encrypted", "coco-user", "coco-key-version",

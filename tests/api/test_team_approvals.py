@@ -15,7 +15,7 @@ from sqlalchemy import text
 from api.public.parts import Parts
 from coco.errors import Refused
 from coco.grants import GrantClaims
-from store import delegations, effects, grants
+from store import approvals, delegations, effects, grants
 from store.tables import utc_now
 from tests.api.cards import Card, make_card
 from tests.api.pages import visit
@@ -23,6 +23,7 @@ from tests.api.people import Person, code, sign_up
 from tests.api.test_teams import backdate, give_tier, join
 from tests.conftest import Postgres
 
+Form = dict[str, str | list[str]]
 TWO = {"people": 2, "role": None, "not_requester": False}
 NOT_ME = {"people": 1, "role": None, "not_requester": True}
 
@@ -127,7 +128,7 @@ async def test_two_people_approve_each_in_a_session_of_their_own(office: Office)
     assert await office.cal.get(f"/teams/{office.id}/waiting") == []
 
 
-async def test_who_may_not_decide(office: Office, client: httpx.AsyncClient, postgres: Postgres) -> None:
+async def test_who_may_not_decide(office: Office, postgres: Postgres) -> None:
     await office.rule(TWO)
     for who, team, status in (
         (office.eve, office.id, 404),
@@ -142,6 +143,15 @@ async def test_who_may_not_decide(office: Office, client: httpx.AsyncClient, pos
             assert answer.status_code == status, (who.email, verb, answer.text)
         answer = await who.call("GET", f"/teams/{office.id}/waiting")
         assert answer.status_code == (200 if who is office.ben else status)
+    # What there is to tell of it is told to whose it is and to the team, in a session that names it.
+    ids = [office.card.action.id]
+    for who, team, told in (
+        (office.ada, None, 1), (office.dot, office.id, 1), (office.dot, None, 0), (office.dot, office.eves_team, 0),
+        (office.eve, office.id, 0), (office.eve, office.eves_team, 0),
+    ):  # fmt: skip
+        session_of = postgres.api.team(who.user_id, UUID(team)) if team else postgres.api.user(who.user_id)
+        async with session_of as session:
+            assert len(await approvals.facts(session, ids)) == told, (who.email, team)
     # A run that the team does not see, in the same workflow and another.
     with postgres.connect() as owner:
         owner.execute("UPDATE team_shares SET shared_at = now()")
@@ -338,7 +348,7 @@ async def test_the_pages(office: Office, app: FastAPI, parts: Parts) -> None:
         assert "Ben &lt;b&gt; (approver)" in await ada.get(f"/workflows/{workflow}")
         wrong = await ada.post(f"/workflows/{workflow}/approval-rule", {"people": "3", "role": ""})
         assert wrong.status_code == 422
-        form = {"people": "2", "role": "", "not_requester": "yes"}
+        form: Form = {"people": "2", "role": "", "not_requester": "yes"}
         await ada.post(f"/workflows/{workflow}/approval-rule", form)
         page = await ada.get(f"/workflows/{workflow}")
         assert "Each action of it needs two people, not whoever asked for it" in page
@@ -351,13 +361,14 @@ async def test_the_pages(office: Office, app: FastAPI, parts: Parts) -> None:
             page = await dot.get(f"/teams/{office.id}/runs/{office.card.run_id}")
             assert 'value="approve"' not in page
             assert "Needs two people" in page
-            sent = {"verdict": "approve", "digest": action.digest}
+            sent: Form = {"verdict": "approve", "digest": action.digest}
             where = f"/teams/{office.id}/actions/{action.id}/decide"
             assert (await dot.post(where, sent)).status_code == 403
         page = await ben.get("/")
         assert "Sales" in page
         assert "Your yes alone is not enough" in page
         assert "1 waiting" in page
+        assert "All clear" not in page
         assert 'href="/teams/' in page
         assert (await ben.post(where, sent, csrf="x")).status_code == 403
         assert (await ben.post(where, sent, origin="http://evil.example")).status_code == 403
@@ -365,7 +376,9 @@ async def test_the_pages(office: Office, app: FastAPI, parts: Parts) -> None:
         assert (late.status_code, "not the one you were shown" in late.text) == (409, True)
         done = await ben.post(where, sent | {"back": "inbox"})
         assert (done.status_code, done.headers["location"]) == (303, "/")
-        assert "Nothing waits for you" in await ben.get("/")
+        page = await ben.get("/")
+        assert "Nothing waits for you" in page
+        assert "All clear" in page
         page = await ben.get(f"/teams/{office.id}/runs/{office.card.run_id}")
         assert "Needs two people; approved by Ben &lt;b&gt; at <time" in page
         assert "waits for one more, not whoever asked for it" in page

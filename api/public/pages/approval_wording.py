@@ -6,10 +6,11 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
+from api.public.pages import wording
 from api.public.pages.wording import ACTION_STATES, moment
 from coco.actions import ActionState
 from coco.approval_standing import sentence
-from store.views import ActionView
+from store.views import ActionView, RunView
 
 
 def state_of_action(action: ActionView, team: object) -> tuple[str, str]:
@@ -20,6 +21,12 @@ def state_of_action(action: ActionView, team: object) -> tuple[str, str]:
     if action.approval is not None and not action.approval.counts:
         return "Waits for somebody else", told[1]
     return ("Waits for approval", told[1]) if team else told
+
+
+def state_of_run(run: RunView) -> tuple[str, str]:
+    """A run's state for somebody of its team: what waits for its person does not wait for whoever looks."""
+    said, tone = wording.state_of_run(run)
+    return {"Waits for you": "Waits for approval", "Needs you": "Needs its person"}.get(said, said), tone
 
 
 def sentence_of(action: ActionView) -> Markup:
