@@ -96,13 +96,12 @@ def state_of(row: DelegationRow, now: datetime) -> str:
     return "running" if now >= row.starts_at else "coming"
 
 
-async def running(session: AsyncSession, user_id: UUID, team_id: UUID) -> list[DelegationRow]:
-    """Those by which the user may decide for somebody else of a team now."""
+async def running(session: AsyncSession, user_id: UUID) -> list[DelegationRow]:
+    """Those by which the user may decide for somebody else now."""
     now = utc_now()
     rows = await session.execute(
         select(DelegationRow)
-        .where(col(DelegationRow.to_id) == user_id, col(DelegationRow.team_id) == team_id)
-        .where(col(DelegationRow.withdrawn_at).is_(None))
+        .where(col(DelegationRow.to_id) == user_id, col(DelegationRow.withdrawn_at).is_(None))
         .where(col(DelegationRow.starts_at) <= now, col(DelegationRow.ends_at) > now)
         .order_by(col(DelegationRow.starts_at), col(DelegationRow.id))
     )

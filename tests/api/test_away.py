@@ -131,8 +131,21 @@ async def test_the_pages_give_and_end_a_delegation_and_set_reminders(team: Team,
         assert (await visitor.post(f"{workflow}/escalation", kept | {"to": "role:owner"})).status_code == 403
         assert (await visitor.post(f"{workflow}/escalation", {"to": ""})).status_code == 303
         assert "Its cards wait where they are" in await visitor.get(workflow)
+        both = {"team": team.id, "to": str(team.ben.user_id), "workflow": str(team.card.workflow_id)}
+        assert (await visitor.post("/away/delegations", both | {"last": later(3)[:10]})).status_code == 303
+    given = next(one["id"] for one in await team.ada.get("/delegations") if one["state"] == "running")
+    action = team.card.action
     async with visit(app, parts, team.ben.email) as visitor:
-        assert "For whom you decide" not in await visitor.get("/away")
+        assert "For whom you decide" in await visitor.get("/away")
+        card = f"/teams/{team.id}/runs/{team.card.run_id}"
+        for page in ("/", card):
+            assert f'<option value="{given}">Ada Lovelace, who is away</option>' in await visitor.get(page)
+        said = {"verdict": "approve", "digest": action.digest, "delegation": given}
+        assert (await visitor.post(f"/teams/{team.id}/actions/{action.id}/decide", said)).status_code == 303
+        assert "Ben for Ada Lovelace" in await visitor.get(card)
+    async with visit(app, parts, team.ada.email) as visitor:
+        for page in (f"/runs/{team.card.run_id}", "/activity"):
+            assert "Ben for Ada Lovelace" in await visitor.get(page)
 
 
 async def test_a_teams_budget_is_on_its_page(team: Team, app: FastAPI, parts: Parts) -> None:

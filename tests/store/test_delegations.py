@@ -45,7 +45,7 @@ async def told(office: Office, who: UUID) -> list[tuple[str, dict[str, Any]]]:
 
 async def running(office: Office, who: UUID) -> list[UUID]:
     async with office.postgres.api.user(who) as session:
-        return [row.id for row in await delegations.running(session, who, office.team)]
+        return [row.id for row in await delegations.running(session, who)]
 
 
 async def test_it_is_told_in_both_chains_and_ended_once(office: Office) -> None:

@@ -47,7 +47,11 @@ async def decide(request: Request, team_id: UUID, action_id: UUID, form: OwnForm
     except ValueError as error:
         raise InvalidInput("verdict: approve or reject") from error
     in_inbox, problem, status = text_of(form, "back") == "inbox", "", 200
-    said = team_deciding.Said(verdict, text_of(form, "digest"), text_of(form, "reason"))
+    try:
+        delegation = UUID(text_of(form, "delegation")) if text_of(form, "delegation") else None
+    except ValueError as error:
+        raise InvalidInput("delegation: choose one of the list") from error
+    said = team_deciding.Said(verdict, text_of(form, "digest"), text_of(form, "reason"), delegation)
     try:
         run_id = (await team_deciding.decide(visitor.parts, visitor.user_id, team_id, action_id, said)).run_id
     except CocoError as error:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import status_of
 from api.public import deciding, reviewing, team_deciding
+from api.public.away import stand_ins
 from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
 from api.public.pages.typed import NOTHING, Typed
@@ -57,6 +58,7 @@ async def inbox_page(
         of_others=of_others,
         waits=waits,
         escalated=escalated,
+        stand_ins=await stand_ins(visitor.parts, visitor.user_id),
         autonomy=autonomy,
         work=done,
         keys_due=keys_due,

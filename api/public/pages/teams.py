@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import status_of
 from api.public import teaming
+from api.public.away import stand_ins
 from api.public.pages.feed import entry_links, outcome_of, pretty
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
@@ -264,6 +265,7 @@ async def card_page(
         card=found,
         owner=called.get(owner, ""),
         decides=may(role, Permission.APPROVE),
+        stand_ins=await stand_ins(visitor.parts, visitor.user_id),
     )
 
 
