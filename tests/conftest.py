@@ -46,6 +46,10 @@ class Cluster:
         self.master = MasterKey.generate()
         self._owner = self._server.get_uri()
         with psycopg.connect(self._owner, autocommit=True) as connection:
+            # It never outlives the tests, so nothing waits for the disk.
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+            connection.execute("SELECT pg_reload_conf()")
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
         migrate(self.dsn(TEMPLATE), self.master)
 
@@ -68,6 +72,13 @@ class Cluster:
                         raise
         ensure_login_roles(self.dsn(name), self.master)
         return self.dsn(name)
+
+    def drop(self, dsn: str) -> None:
+        """Removes a database, with whoever is still connected to it: thousands of them would fill the disk."""
+        with psycopg.connect(dsn) as connection:
+            name = connection.info.dbname
+        with psycopg.connect(self._owner, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def stop(self) -> None:
         self._server.cleanup()
@@ -126,6 +137,7 @@ async def fresh(cluster: Cluster) -> AsyncIterator[Postgres]:
         yield postgres
     finally:
         await postgres.close()
+        cluster.drop(postgres.owner)
 
 
 @pytest.fixture
