@@ -29,6 +29,7 @@ async def lines(postgres: Postgres, ada: Person, eve: Person) -> list[dict[str, 
     await ada.post(f"/teams/{team['id']}/invitations", {"email": "x@example.com", "role": "member"}, status=201)
     budget = {"period": "day", "credits": 5}
     assert (await ada.call("PUT", f"/teams/{team['id']}/budgets", json=budget)).status_code == 204
+    assert (await ada.call("PUT", "/reminders/settings", json={"first_hours": 9})).status_code == 200
     await eve.post("/teams", {"name": "wolframite"}, status=201)
     answer = await ada.call("POST", "/account/export")
     assert answer.status_code == 200

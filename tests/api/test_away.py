@@ -84,10 +84,10 @@ async def test_a_card_is_reminded_of_and_put_before_somebody_and_waits(
     async with visit(app, parts, team.ben.email) as visitor:
         for page in ("/", "/away"):
             shown = await visitor.get(page)
-            assert "reminded 1 time" in shown
-            assert "put before you" in shown
+            assert "reminded once" in shown
+            assert "Put before you" in shown
     async with visit(app, parts, team.ada.email) as visitor:
-        assert "reminded 1 time" in await visitor.get("/")
+        assert "reminded once" in await visitor.get("/")
     # It waits as before.
     assert (await team.ada.get(f"/actions/{team.card.action.id}"))["state"] == "pending"
     with postgres.connect() as owner:
