@@ -46,6 +46,7 @@ def explain(
         raise Fix(f"entry {found['seq']} ({found['kind']}) rests on no guardrail: {_by(found)}")
     if as_json:
         told = again.model_dump() | {"entry": found["seq"], "actor": found["actor"], "agrees": again.agrees}
+        told |= {"proposed_by": _proposed_by(found["body"])}
         typer.echo(json.dumps(told, ensure_ascii=False))
     else:
         _show(found, again)
@@ -57,6 +58,10 @@ def _show(found: dict[str, Any], again: Any) -> None:
     body = found["body"]
     typer.echo(f"Entry {found['seq']}, {found['at']:%Y-%m-%d %H:%M:%S %Z}: {body['summary']}")
     typer.echo(f"Guardrail {again.guardrail}, version {again.version}: {again.reading}")
+    if model := _proposed_by(body):
+        from coco.guardrails.proposer import MARK
+
+        typer.echo(f"  {MARK} {model} proposed it for: {body['guardrail']['sentence']}")
     for clause in again.why["clauses"]:
         facts = ", ".join(
             f"{name} is {json.dumps(value, ensure_ascii=False)}" for name, value in clause["facts"].items()
@@ -66,6 +71,12 @@ def _show(found: dict[str, Any], again: Any) -> None:
         typer.echo(f"  read {read['read']} at {read['at']}, response {read['response_digest'][:16]}…")
     verdict = "covered" if again.recomputed else "held"
     typer.echo(f"Recomputed: {verdict}. {'The record agrees.' if again.agrees else 'THE RECORD SAYS OTHERWISE.'}")
+
+
+def _proposed_by(body: dict[str, Any]) -> str | None:
+    """The model that proposed the rule behind an entry, or None."""
+    proposed_by: str | None = body["guardrail"]["form"].get("proposed_by")
+    return proposed_by
 
 
 def _by(found: dict[str, Any]) -> str:

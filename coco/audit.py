@@ -57,6 +57,8 @@ class AuditKind(StrEnum):
     HISTORY_READ = "history_read"
     """An operator had payloads of this user's runs decrypted."""
     GUARDRAIL_PROPOSED = "guardrail_proposed"
+    GUARDRAIL_NOT_PROPOSED = "guardrail_not_proposed"
+    """A language model was asked for a rule, and none came of it."""
     GUARDRAIL_CONFIRMED = "guardrail_confirmed"
     GUARDRAIL_RETIRED = "guardrail_retired"
     WORKFLOW_GRADUATED = "workflow_graduated"

@@ -98,6 +98,13 @@ class PendingItem(Frozen):
     """Base64 of a sealed Credential or AuthorizationCode; empty for a team's, which no sandbox sees, and for a test."""
 
 
+class AskedItem(Frozen):
+    """A read that the owner asked for, which waits for its connection's credential."""
+
+    id: UUID
+    connection_id: UUID
+
+
 class SealedReply(Frozen):
     """`Sealed`: every sealed credential of this user, newest last, and what there is to do about others."""
 
@@ -107,6 +114,7 @@ class SealedReply(Frozen):
     """Connections whose credential is the operator's: the sandbox brings none for them."""
     keystore_version: int = 0
     """The newest version of the key store's keys; `Boot` has it."""
+    asked: tuple[AskedItem, ...] = ()
 
 
 class KeysMovedRequest(Frozen):
@@ -120,6 +128,13 @@ class CheckRequest(Frozen):
     one that is kept."""
 
     attempt_id: UUID
+    credential: Credential
+
+
+class FetchRequest(Frozen):
+    """`Fetch`: has a read carried that the owner asked for. Its answer is the owner's, and not in the reply."""
+
+    asked_id: UUID
     credential: Credential
 
 

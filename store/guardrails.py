@@ -58,11 +58,12 @@ async def propose(
     catalogue: Catalogue,
     *,
     guardrail_id: UUID | None = None,
+    calls: list[dict[str, Any]] | None = None,
 ) -> GuardrailRow:
     """Stores a compiled sentence as a new guardrail, or as the next version of one; it covers nothing until confirmed.
 
-    `shown` is what the owner is shown with it. Raises NotFound, InvalidInput for a refused sentence, Conflict where a
-    workflow has too many.
+    `shown` is what the owner is shown with it; `calls` are those to the model that proposed it, for the audit.
+    Raises NotFound, InvalidInput for a refused sentence, Conflict where a workflow has too many.
     """
     if compiled.form is None:
         told = "; ".join(problem.message for problem in compiled.problems)
@@ -92,20 +93,35 @@ async def propose(
     )
     session.add(row)
     await session.flush()
-    await _tell(session, row, AuditKind.GUARDRAIL_PROPOSED, {"sentence": row.sentence, "proposed_by": row.proposed_by})
+    tells: dict[str, Any] = {"sentence": row.sentence, "proposed_by": row.proposed_by}
+    if row.proposed_by is not None:
+        tells |= {"reading": row.reading, "model_calls": calls or []}
+    await _tell(session, row, AuditKind.GUARDRAIL_PROPOSED, tells)
     return row
 
 
 async def confirm(
-    session: AsyncSession, user_id: UUID, guardrail_id: UUID, version: int, reading: str, *, widens: bool
+    session: AsyncSession,
+    user_id: UUID,
+    guardrail_id: UUID,
+    version: int,
+    reading: str,
+    *,
+    widens: bool,
+    compared: bool = False,
 ) -> GuardrailRow:
     """The owner confirms the reading as shown: this version is in force, the one before it no more.
 
     `widens` says that it may cover what was not covered before (coco.findings). Then a graduated workflow is taken
     back: it was graduated on narrower rules. Either way, what the rules before had covered and has not begun goes back
-    to the inbox. Raises NotFound, Conflict for another reading, or a version that was decided on or passed over.
+    to the inbox. `compared` says that they compared what a model proposed with what they wrote. Raises NotFound,
+    Conflict for another reading, a version that was decided on or passed over, or a proposal that was not compared.
     """
     first = await get(session, user_id, guardrail_id, version)
+    if first.proposed_by is not None and not compared:
+        raise Conflict(
+            "Nothing was confirmed: a model proposed this rule. Say that you compared it with what you wrote."
+        )
     if widens:
         why = f"The guardrail “{first.reading}” was confirmed, which may cover more than before."
         await trust.take_back(session, user_id, first.workflow_id, why, actor=f"user:{user_id}")

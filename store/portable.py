@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 import store.tables
-import store.tables_teams  # noqa: F401  (both fill the metadata)
+import store.tables_asking
+import store.tables_teams  # noqa: F401  (all fill the metadata)
 
 SECRET_COLUMNS = frozenset(
     {

@@ -28,6 +28,7 @@ from coco.gateway_protocol import (
     ExchangeRequest,
     FetchActionReply,
     FetchActionRequest,
+    FetchRequest,
     KeysMovedRequest,
     PublishKeyRequest,
     ReadReply,
@@ -121,6 +122,10 @@ class GatewayClient:
 
     async def refresh(self, connection_id: UUID, refresh: RefreshToken) -> None:
         await self._call("Refresh", RefreshRequest(connection_id=connection_id, refresh=refresh), Empty, _SEND_SECONDS)
+
+    async def fetch(self, asked_id: UUID, credential: Credential) -> CheckReply:
+        message = FetchRequest(asked_id=asked_id, credential=credential)
+        return await self._call("Fetch", message, CheckReply, _SEND_SECONDS)
 
     async def context(self, run_id: UUID) -> ContextReply:
         return await self._call("Context", RunRequest(run_id=run_id), ContextReply)

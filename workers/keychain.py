@@ -7,12 +7,12 @@ import base64
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from coco.errors import CocoError, Code, Refused
-from coco.gateway_protocol import AuthorizationCode, CheckReply, Credential, PendingItem, Tokens
+from coco.gateway_protocol import AskedItem, AuthorizationCode, CheckReply, Credential, PendingItem, Tokens
 from coco.keys import UserKeys
 from workers.gateway_client import GatewayClient
 from workers.keystore import KeyStore, NoCredential
@@ -35,6 +35,7 @@ class KeyChain:
         self._renewing: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._taking_in = asyncio.Lock()
         self._confirmed = 0
+        self._asked: tuple[AskedItem, ...] = ()
 
     async def refresh(self) -> None:
         """Takes in what was newly sealed. Raises as `look`."""
@@ -48,6 +49,7 @@ class KeyChain:
         async with self._taking_in:
             reply = await self._gateway.sealed()
             self._from_team = frozenset(reply.from_team)
+            self._asked = reply.asked
             for connection_id in self._store.take_in(reply.items):
                 log.warning("the key of connection %s was not sealed to this sandbox; connect it again", connection_id)
             if reply.keystore_version > self._store.version:
@@ -83,12 +85,17 @@ class KeyChain:
         return None if following == used else following
 
     async def tend(self) -> None:
-        """Returns never: tries out what is new, and renews what ends. The client notes a rejected token."""
+        """Returns never: tries out what is new, renews what ends, and has carried what the owner asked to have read.
+        The client notes a rejected token."""
         while True:
             try:
                 for item in await self.look():
                     await self._try_out(item)
-                await self._gateway.watch()
+                left = [item for item in self._asked if not await self._fetch(item)]
+                if left:
+                    await asyncio.sleep(PAUSE_SECONDS)
+                else:
+                    await self._gateway.watch()
             except CocoError as error:
                 log.debug("looking after keys: %s", error.code)
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -117,19 +124,31 @@ class KeyChain:
             log.info("a key for connection %s was tried out: %s", item.connection_id, reply.state)
 
     async def _test(self, item: PendingItem) -> CheckReply:
+        return await self._brought(item.connection_id, lambda credential: self._gateway.check(item.id, credential))
+
+    async def _fetch(self, item: AskedItem) -> bool:
+        """Whether it has come to an end: one that is to be asked for again in a moment has not."""
+        try:
+            await self._brought(item.connection_id, lambda credential: self._gateway.fetch(item.id, credential))
+        except CocoError as error:
+            # Withdrawn or ended meanwhile; or nothing usable is kept, and the gateway ends it in time.
+            return error.code in {Code.NOT_FOUND, Code.FORBIDDEN, Code.CONFLICT, Code.CONNECTION_UNUSABLE}
+        return True
+
+    async def _brought(self, connection_id: UUID, call: Callable[[Credential], Awaitable[CheckReply]]) -> CheckReply:
         """Brings what is kept, and renewed where its time is over. Raises what the gateway's client raises."""
         credential = Credential(scheme="none")
         try:
-            credential = await self.credential(item.connection_id)
-            return await self._gateway.check(item.id, credential)
+            credential = await self.credential(connection_id)
+            return await call(credential)
         except CocoError as error:
             if error.code is not Code.CONNECTION_UNUSABLE:
                 raise
         following = None
         with contextlib.suppress(NoCredential, Refused):
-            following = await self.another(item.connection_id, credential)
+            following = await self.another(connection_id, credential)
         # Where it was not renewed, the gateway knows by now what that means for the connection.
-        return await self._gateway.check(item.id, following or credential)
+        return await call(following or credential)
 
     async def _renew(self, connection_id: UUID, tokens: Tokens) -> None:
         """New tokens, unless somebody here has got them meanwhile. Nothing where there is nothing to renew with."""

@@ -25,6 +25,7 @@ from api.public.pages import credits as credit_pages
 from api.public.pages import edit, inbox, integrations, set_up, sign_in, starting, trusting
 from api.public.pages import feed as feed_pages
 from api.public.pages import guardrails as guardrail_pages
+from api.public.pages import proposing as proposing_pages
 from api.public.pages import records as record_pages
 from api.public.pages import team_budgets as team_budget_pages
 from api.public.pages import teams as team_pages
@@ -40,6 +41,7 @@ from api.public.rest import team_budgets as team_budget_calls
 from api.public.rest import teams as team_calls
 from api.public.rest.digests import router as digests_router
 from api.public.rest.models import ERRORS
+from api.public.rest.proposals import router as proposals_router
 from api.public.rest.reverting import router as reverting_router
 from api.public.waker import Waker
 from api.shell import Shell
@@ -102,6 +104,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in (
         digests_router,
         reverting_router,
+        proposals_router,
         team_calls.router,
         team_budget_calls.router,
         away_calls.router,
@@ -126,6 +129,7 @@ def create_app(parts: Parts) -> FastAPI:
         team_budget_pages,
         away_pages,
         approval_pages,
+        proposing_pages,
     ):
         app.include_router(pages.router)
     # Last: `/connections/{connection_id}` would take the addresses of others for its own.

@@ -82,7 +82,9 @@ def never_applies(row: GuardrailRow) -> bool:
     return row.shown.get("applies", "unknown") is None
 
 
-async def confirmed(parts: Parts, user_id: UUID, guardrail_id: UUID, version: int, reading: str) -> GuardrailRow:
+async def confirmed(
+    parts: Parts, user_id: UUID, guardrail_id: UUID, version: int, reading: str, *, compared: bool = False
+) -> GuardrailRow:
     """Puts exactly this version in force. Raises NotFound, InvalidInput, Conflict."""
     async with parts.reading(user_id) as session:
         row = await guardrails.get(session, user_id, guardrail_id, version)
@@ -91,7 +93,9 @@ async def confirmed(parts: Parts, user_id: UUID, guardrail_id: UUID, version: in
         raise InvalidInput("This rule can never apply, so it is not switched on. Write it again.")
     wider = await asyncio.to_thread(widens, before, Form.model_validate(row.form), default_catalogue())
     async with parts.writing(user_id) as session:
-        return await guardrails.confirm(session, user_id, guardrail_id, version, reading, widens=wider)
+        return await guardrails.confirm(
+            session, user_id, guardrail_id, version, reading, widens=wider, compared=compared
+        )
 
 
 async def looked(session: AsyncSession, user_id: UUID, workflow_id: UUID, rules: Sequence[GuardrailRow]) -> Looked:

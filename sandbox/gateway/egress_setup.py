@@ -7,6 +7,7 @@ from uuid import UUID
 
 from coco.audit import AuditKind
 from coco.gateway_protocol import (
+    AskedItem,
     BootReply,
     Empty,
     KeysMovedRequest,
@@ -17,7 +18,7 @@ from coco.gateway_protocol import (
 )
 from coco.keys import MasterKey, UserKeys
 from coco.names import sandbox_queue
-from store import audit, credentials, keys, sandboxes
+from store import asked_reads, audit, credentials, keys, sandboxes
 from store.database import Database
 
 
@@ -51,6 +52,7 @@ async def sealed(database: Database, user_id: UUID) -> SealedReply:
         rows = await sandboxes.sealed_credentials(session, user_id)
         waiting = await credentials.pending(session, user_id)
         teams = await sandboxes.team_connections(session, user_id)
+        asked = await asked_reads.pending(session, user_id)
         newest = await keys.newest(session, user_id, keys.KEYSTORE)
     return SealedReply(
         items=tuple(
@@ -70,6 +72,7 @@ async def sealed(database: Database, user_id: UUID) -> SealedReply:
         ),
         from_team=tuple(teams),
         keystore_version=newest,
+        asked=tuple(AskedItem(id=row.id, connection_id=row.connection_id) for row in asked),
     )
 
 

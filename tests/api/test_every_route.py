@@ -23,6 +23,7 @@ from api.public.parts import Parts
 from coco.guardrails.english.compiler import compile_sentence
 from store import portable
 from store.tables import CreditBudget, GuardrailRow, Hook, ScheduleRow
+from store.tables_asking import GuardrailProposal
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
 from tests.api.people import PASSWORD, Person
@@ -48,6 +49,7 @@ class Route:
 DIGEST = "0" * 64
 RULE = "Enrich contacts that have a first name."
 GUARDRAIL, SCHEDULE, HOOK, BUDGET = uuid4(), uuid4(), uuid4(), uuid4()
+PROPOSAL = uuid4()
 TEAM, INVITATION, DELEGATION = uuid4(), uuid4(), uuid4()
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 INVITED = "the token of an invitation for somebody"
@@ -136,6 +138,16 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/workflows/{workflow_id}/guardrails/preview"): Route(
         "foreign", json=lambda card: {"sentence": RULE}
     ),
+    ("GET", "/api/v1/workflows/{workflow_id}/guardrails/proposals"): Route("foreign"),
+    ("POST", "/api/v1/workflows/{workflow_id}/guardrails/proposals"): Route(
+        "foreign", json=lambda card: {"sentence": "Archive the VIPs."}
+    ),
+    ("POST", "/api/v1/guardrails/proposals/{proposal_id}/look"): Route("foreign"),
+    ("POST", "/workflows/{workflow_id}/guardrails/proposals"): Route(
+        "foreign", form=lambda card: {"sentence": "Archive the VIPs.", "model": "m"}
+    ),
+    ("GET", "/guardrails/proposals/{proposal_id}"): Route("foreign"),
+    ("POST", "/guardrails/proposals/{proposal_id}/look"): Route("foreign", form=lambda card: {}),
     ("POST", "/api/v1/guardrails/{guardrail_id}/versions/{version}/confirm"): Route(
         "foreign", json=lambda card: {"reading": RULE}
     ),
@@ -379,6 +391,7 @@ def ids(card: Card) -> dict[str, UUID | int | str]:
         "action_id": card.action.id,
         "question_id": card.questions[0].id,
         "guardrail_id": GUARDRAIL,
+        "proposal_id": PROPOSAL,
         "schedule_id": SCHEDULE,
         "budget_id": BUDGET,
         "hook_id": HOOK,
@@ -433,6 +446,13 @@ async def card(ada: Person, postgres: Postgres) -> Card:
                 ScheduleRow(id=SCHEDULE, user_id=ada.user_id, workflow_id=made.workflow_id, sentence=MARKER, plan=plan),
                 Hook(id=HOOK, user_id=ada.user_id, workflow_id=made.workflow_id),
                 CreditBudget(id=BUDGET, user_id=ada.user_id, period="day", credits=77),
+                GuardrailProposal(
+                    id=PROPOSAL,
+                    user_id=ada.user_id,
+                    workflow_id=made.workflow_id,
+                    sentence=MARKER,
+                    asks=[{"connection": str(made.crm), "model": MARKER, "sampling": True}],
+                ),
             ]
         )
     make_team(postgres, ada.user_id, made.workflow_id)

@@ -1,17 +1,12 @@
-"""Examples nearest to the line, agreement with past decisions, and proposals that go through the same checks."""
+"""Examples nearest to the line, and agreement with past decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
-
-import pytest
 
 from coco.guardrails.backtest import backtest
 from coco.guardrails.english.compiler import compile_sentence
-from coco.guardrails.english.problems import Problem
 from coco.guardrails.examples import boundary_examples
-from coco.guardrails.proposer import propose
 from coco.guardrails.records import Record, read_record
 
 from .strategies import CATALOGUE
@@ -57,56 +52,3 @@ def test_agreement_with_past_decisions() -> None:
     assert (found.decided, found.agreed, found.covered, found.held) == (4, 2, 3, 2)
     assert [(one.id, one.ran_alone) for one in found.disagreements] == [("alone", True), ("asked", False)]
     assert found.summary == "agrees with 2 of 4 of your decisions; here are the 2"
-
-
-class _Proposer:
-    name = "some-model"
-
-    def __init__(self, data: Mapping[str, Any] | None) -> None:
-        self._data = data
-
-    def propose(self, sentence: str, problems: tuple[Problem, ...]) -> Mapping[str, Any] | None:
-        assert problems
-        return self._data
-
-
-GOOD = {
-    "target": "contact",
-    "operations": [{"operation": "contact.archive"}],
-    "predicate": {"kind": "has", "fact": "contact.tags", "values": ["vip"], "least": 1},
-}
-
-
-def test_a_sound_proposal_is_taken_and_marked() -> None:
-    refused = compile_sentence("Archive the VIPs.")
-    found = propose(refused, _Proposer(GOOD), CATALOGUE)
-    assert found.form is not None
-    assert found.form.proposed_by == "some-model"
-    assert found.reading == 'Archive all contacts where the contact is tagged "vip". Run without asking.'
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        None,
-        {**GOOD, "operations": []},
-        {**GOOD, "operations": [{"operation": "contact.explode"}]},
-        {**GOOD, "predicate": {"kind": "has", "fact": "contact.tags", "values": ["VIP"], "least": 1}},
-        {**GOOD, "predicate": {"kind": "truth", "fact": "contact.likes_us"}},
-        {**GOOD, "predicate": {"kind": "is", "fact": "contact.tags", "values": ["vip"]}},
-        {**GOOD, "surprise": 1},
-        {**GOOD, "predicate": {"kind": "or", "items": []}},
-        {
-            **GOOD,
-            "predicate": {
-                "kind": "and",
-                "items": [GOOD["predicate"], {"kind": "not", "item": GOOD["predicate"]}],
-            },
-        },
-    ],
-)
-def test_any_other_proposal_is_not(data: Mapping[str, Any] | None) -> None:
-    refused = compile_sentence("Archive the VIPs.")
-    found = propose(refused, _Proposer(data), CATALOGUE)
-    assert not found.ok
-    assert set(refused.problems) <= set(found.problems)

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.looking_back import past
 from api.errors import status_of
-from api.public import guarding
+from api.public import guarding, proposing
 from api.public.pages.marking import marked, repaired
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
@@ -21,6 +21,7 @@ from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.english.compiler import Compiled
 from coco.guardrails.export import compiled_json
 from coco.guardrails.form import Form
+from coco.guardrails.proposer import MARK
 from coco.trust import TrustLevel
 from store import guardrails, trust, workflows
 
@@ -39,30 +40,34 @@ RELATIONS = {
 async def write(request: Request, workflow_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
     """Compiles a sentence: to its page, where its reading is confirmed, or back with what is wrong with it."""
     sentence = text_of(form, "sentence").strip()
-    guardrail_id = _id(text_of(form, "guardrail_id"))
+    guardrail_id = id_of(text_of(form, "guardrail_id"))
     try:
         compiled, row = await guarding.proposed(visitor.parts, visitor.user_id, workflow_id, sentence, guardrail_id)
     except InvalidInput as error:
-        return await _refused(request, visitor, workflow_id, guardrail_id, sentence, None, problem=error.message)
+        return await refused_page(request, visitor, workflow_id, guardrail_id, sentence, problem=error.message)
     except CocoError as error:
         return await as_it_is(request, visitor, workflow_id, error)
     if row is None:
-        return await _refused(request, visitor, workflow_id, guardrail_id, sentence, compiled)
+        return await refused_page(request, visitor, workflow_id, guardrail_id, sentence, compiled)
     return RedirectResponse(f"/guardrails/{row.id}/versions/{row.version}", status_code=303)
 
 
-async def _refused(
+async def refused_page(
     request: Request,
     visitor: Visitor,
     workflow_id: UUID,
     guardrail_id: UUID | None,
     sentence: str,
-    compiled: Compiled | None,
+    compiled: Compiled | None = None,
     *,
     problem: str = "",
 ) -> HTMLResponse:
+    """What is wrong with a sentence, and the ways on from it. Without `compiled`, only `problem` says so."""
     async with visitor.parts.reading(visitor.user_id) as session:
         row = await workflows.get(session, visitor.user_id, workflow_id)
+        models = await proposing.models(session, visitor.user_id)
+    # One of the workflow's own comes first.
+    models.sort(key=lambda one: str(one.id) not in row.connections)
     problems = compiled.problems if compiled else ()
     repairs = await asyncio.to_thread(lambda: [repaired(sentence, one) for one in problems])
     return await own_page(
@@ -77,6 +82,8 @@ async def _refused(
         sentence=sentence,
         pieces=marked(sentence, problems),
         problems=list(zip(problems, repairs, strict=True)),
+        models=models if len(sentence) <= guardrails.MAX_SENTENCE and sentence else [],
+        model=str(row.params.get("model") or ""),
         longest=guardrails.MAX_SENTENCE,
         feed="",
     )
@@ -114,6 +121,7 @@ async def _rule_page(
         before=in_force[0] if in_force and in_force[0].version != version else None,
         relations=RELATIONS,
         never_applies=guarding.never_applies(row),
+        mark=MARK if row.proposed_by else "",
         looked=looked,
         covered=covered,
         held=held,
@@ -133,8 +141,11 @@ async def confirm(
     request: Request, guardrail_id: UUID, version: guarding.Version, form: OwnForm, visitor: VisitorDep
 ) -> Response:
     """The owner confirms the reading that the page showed."""
+    reading, compared = text_of(form, "reading"), text_of(form, "compared") == "yes"
     try:
-        row = await guarding.confirmed(visitor.parts, visitor.user_id, guardrail_id, version, text_of(form, "reading"))
+        row = await guarding.confirmed(
+            visitor.parts, visitor.user_id, guardrail_id, version, reading, compared=compared
+        )
     except CocoError as error:
         status = status_of(error)
         return await _rule_page(request, visitor, guardrail_id, version, status=status, problem=error.message)
@@ -150,8 +161,9 @@ async def retire(guardrail_id: UUID, form: OwnForm, visitor: VisitorDep) -> Resp
     return RedirectResponse(f"/workflows/{row.workflow_id}#rules", status_code=303)
 
 
-def _id(text: str) -> UUID | None:
+def id_of(text: str) -> UUID | None:
+    """An id that a form carries, or none. Raises InvalidInput."""
     try:
         return UUID(text) if text else None
     except ValueError as error:
-        raise InvalidInput("guardrail_id: the id of a guardrail") from error
+        raise InvalidInput("An id in the form is none.") from error

@@ -94,6 +94,7 @@ _KINDS = {
     "request_refused": "Refused by the gateway",
     "history_read": "History read by an operator",
     "guardrail_proposed": "Guardrail written",
+    "guardrail_not_proposed": "A model proposed no guardrail",
     "guardrail_confirmed": "Guardrail confirmed",
     "guardrail_retired": "Guardrail retired",
     "workflow_graduated": "Lets it run alone",
@@ -223,6 +224,8 @@ def detail(entry: ActivityView) -> str:
             return f"for {actions} and {counted(int(body.get('credits', 0)), 'credit', 'credits')}"
         case "guardrail_proposed" | "guardrail_confirmed" | "guardrail_retired":
             return f"“{body.get('reading') or body.get('sentence', '')}”, version {body.get('version', '')}"
+        case "guardrail_not_proposed":
+            return f"“{body.get('sentence', '')}”: {body.get('reason', '')}"
         case "schedule_changed":
             return f"“{body.get('sentence', '')}”: {body.get('change', '')}"
         case "hook_changed":

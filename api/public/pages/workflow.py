@@ -19,6 +19,7 @@ from api.public.pages.schema_forms import fields_of
 from api.public.pages.typed import NOTHING, Typed
 from api.public.pages.visitor import Visitor, VisitorDep
 from coco.errors import CocoError
+from coco.guardrails.proposer import MARK
 from coco.schedule_times import upcoming
 from coco.schedules import Plan
 from coco.trust import LeaseTerms, TrustLevel
@@ -110,6 +111,7 @@ async def workflow_page(
         to_review=len(to_review),
         autonomy=ran,
         rules=rules,
+        mark=MARK,
         timed=[(one, _times(one, now)) for one in timed],
         may_add_times=len(timed) < schedules.MAX_PER_WORKFLOW,
         hooks=hooks,

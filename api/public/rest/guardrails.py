@@ -22,6 +22,7 @@ from coco.findings import study
 from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.english.compiler import compile_sentence
 from coco.guardrails.export import compiled_json
+from coco.guardrails.proposer import MARK
 from coco.trust import Eligibility, LeaseTerms, ReviewVerdict
 from store import guardrails, model_calls, trust, workflows
 from store.tables import GuardrailRow, Lease
@@ -62,6 +63,9 @@ class GuardrailOut(Told):
     mode: str
     shown: dict[str, Any]
     proposed_by: str | None
+    """The model that proposed it; None where it was compiled from its owner's own words."""
+    mark: str | None
+    """What stands wherever such a rule is shown."""
     state: str
     created_at: datetime
     confirmed_at: datetime | None
@@ -71,6 +75,8 @@ class GuardrailOut(Told):
 class ConfirmIn(Given):
     reading: Annotated[str, Field(max_length=10_000)]
     """The reading as it was shown: what is confirmed is the reading."""
+    compared: bool = False
+    """That what a model proposed was compared with what was written; needed where one proposed it."""
 
 
 class DisagreementOut(Told):
@@ -203,7 +209,9 @@ async def confirm_guardrail(
     guardrail_id: UUID, version: guarding.Version, body: ConfirmIn, user: BearerUser, parts: PartsDep
 ) -> GuardrailOut:
     """Confirms the reading as it was shown: this version is in force from now on."""
-    return _out(await guarding.confirmed(parts, user.user_id, guardrail_id, version, body.reading))
+    return _out(
+        await guarding.confirmed(parts, user.user_id, guardrail_id, version, body.reading, compared=body.compared)
+    )
 
 
 @router.post("/guardrails/{guardrail_id}/retire")
@@ -321,7 +329,8 @@ def _backtest(looked: guarding.Looked) -> BacktestOut:
 
 
 def _out(row: GuardrailRow) -> GuardrailOut:
-    return GuardrailOut(**row.model_dump(exclude={"user_id", "form"}), mode=row.form["mode"])
+    mark = MARK if row.proposed_by else None
+    return GuardrailOut(**row.model_dump(exclude={"user_id", "form"}), mode=row.form["mode"], mark=mark)
 
 
 def _lease(row: Lease) -> LeaseOut:
