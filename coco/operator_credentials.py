@@ -86,6 +86,7 @@ def _upper(connector: str) -> str:
 
 
 def _secret(environment: Mapping[str, str], name: str) -> str:
-    """The variable's value, or the content of the file that `<name>_FILE` names. Raises OSError."""
+    """The variable's value, or the content of the file that `<name>_FILE` names, less the line end that editors add: a
+    space at an end may be part of a password. Raises OSError."""
     path = environment.get(f"{name}_FILE", "")
-    return Path(path).read_text().strip() if path else environment.get(name, "")
+    return Path(path).read_text().rstrip("\r\n") if path else environment.get(name, "")

@@ -21,6 +21,7 @@ from coco.operator_credentials import OAuthClient
 from coco.requests import Frozen, PreparedRequest
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable, parse_base
 from sandbox.gateway.delivery.http_link import HttpLink
+from sandbox.gateway.delivery.link import check_credential
 from store.tables import utc_now
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,10 @@ async def _ask(
         body = None
     if answer.status == 200 and isinstance(body, dict):
         return _granted(known, body, refresh)
+    if not isinstance(body, dict) and answer.status not in {400, 401, 403}:
+        # A page, a redirect or nothing at all: not what a token address says of a token, so none is given up for it.
+        log.error("the token address of %s answers %d and nothing that is RFC 6749's", known.name, answer.status)
+        return Denied(kind="setup")
     error = body.get("error") if isinstance(body, dict) else None
     if error in {"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_request"}:
         # RFC 6749, section 5.2. Only a word of this list is repeated: the rest is the provider's to say.
@@ -121,13 +126,15 @@ def _granted(known: Connector, body: dict[str, Any], refresh: RefreshToken | Non
         token = body["access_token"]
         if not isinstance(token, str) or not token:
             raise InvalidInput("no access token")
+        credential = Credential(scheme=known.auth.scheme, secret=token)
+        check_credential(known, credential)
         following = body.get("refresh_token")
         tokens = Tokens(
-            credential=Credential(scheme=known.auth.scheme, secret=token),
+            credential=credential,
             refresh=RefreshToken(refresh_token=following) if following else refresh,
             expires_at=_end(body.get("expires_in")),
         )
-    except (KeyError, TypeError, ValueError, ValidationError, InvalidInput):
+    except (KeyError, TypeError, ValueError, ValidationError, CocoError):
         # Without the cause: it would quote a token.
         log.error("the token address of %s answers in a form that is not RFC 6749's", known.name)
         return Denied(kind="invalid")
