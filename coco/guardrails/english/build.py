@@ -137,7 +137,12 @@ class Builder(ActReader):
             self._alone(one, destination)
         self.parts.operation_span = span_of(verbs if verbs is not None else alone[0])
         if destination is not None and not self._reached:
-            raise Refused(span_of(destination), "there is nothing here that takes a target", "", weak=True)
+            why = (
+                "which lists or sequences a record is on is not recorded, so no rule can ask for it; a tag can"
+                if destination.data == "d_list"
+                else "there is nothing here that takes a target"
+            )
+            raise Refused(span_of(destination), why, "", weak=True)
         ahead = child(node, "ahead")
         if ahead is not None:  # "At most 20 a day, archive …"
             self._items([Tree("item", list(ahead.children))])
@@ -592,8 +597,9 @@ class Builder(ActReader):
 
     def _target_of_the_act(self, alone: list[Node], items: list[Node]) -> None:
         """ "Post to #deals when a deal is won" is about deals; "Send messages only on weekdays" names no record."""
+        named = self._records_of(items)
         for one in alone:
-            if one.data in {"a_pron", "a_move", "a_add_tag", "a_remove_tag"}:
+            if one.data in {"a_pron", "a_move"} or (named is None and one.data in {"a_add_tag", "a_remove_tag"}):
                 pron = child(one, "pron") or one
                 said = self._text(span_of(pron))
                 raise Refused(
@@ -602,7 +608,6 @@ class Builder(ActReader):
                     f"{self.sentence[: span_of(pron)[0]]}all contacts{self.sentence[span_of(pron)[1] :]}",
                     weak=True,
                 )
-        named = self._records_of(items)
         for one in alone:
             if one.data == "a_set":  # "set the deal stage to …": the field says whose it is, or else the records do
                 own = child(one.children[0], "ENT", "ENTPOSS")
@@ -763,7 +768,7 @@ class Builder(ActReader):
     def _after_a_noun(self, destination: Node) -> bool:
         """Could the name before which no word stands belong to the word before it ("with the job title "CTO"")?"""
         return self._before.get(span_of(destination)[0]) not in {
-            "VAL", "DUR", "CONNECTOR", "ENT", "ENTLC", "NUM", "DATE", "COUNTN", "UNSUB",
+            "VAL", "DUR", "CONNECTOR", "ENT", "ENTLC", "PRON", "NUM", "DATE", "COUNTN", "UNSUB",
         }  # fmt: skip
 
     def _split_destination(self, items: list[Node]) -> tuple[list[Node], Node | None]:

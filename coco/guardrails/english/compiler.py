@@ -282,10 +282,21 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
         where = f' after "{before}"' if before else " at the start of a statement"
         message = f'"{said}" does not fit{where}'
         return Refused(span, f"{message}; here could stand: {describe(problem.expected)}" if explained else message, "")
+    if len(tokens) > 1 and (unmodelled := _of_other_records(tokens, len(tokens) - 1, sentence)) is not None:
+        return unmodelled
     last = tokens[-1]
     span = (last.start_pos or 0, last.end_pos or 0)
     message = "the statement breaks off"
     return Refused(span, f"{message}; next could come: {describe(problem.expected)}" if explained else message, "")
+
+
+def _membership(span: tuple[int, int], sentence: str) -> Refused:
+    said = sentence[slice(*span)]
+    return Refused(
+        span,
+        f'"{said}": which lists or sequences a record is on is not recorded, so no rule can ask for it; a tag can',
+        'tagged "…"',
+    )
 
 
 def _of_other_records(tokens: list[Token], index: int, sentence: str) -> Refused | None:
@@ -304,6 +315,8 @@ def _of_other_records(tokens: list[Token], index: int, sentence: str) -> Refused
             "listed by `coco guardrail facts`; a tag can stand for anything else",
             'tagged "…"',
         )
+    if token.type in {"LISTW", "SEQW"}:
+        return _membership(span_of(token), sentence)
     each = next((i for i in range(index) if tokens[i].type in {"PERENT"}), None)
     if each is not None:
         span = span_of(tokens[each])

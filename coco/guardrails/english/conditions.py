@@ -32,6 +32,25 @@ _ENDED = {
     "deal.status": frozenset({"won", "lost"}),
     "deal.stage": frozenset({"closed won", "closed lost"}),
 }
+# past tense of what only holds at present; what happened (was created, was lost, was tagged) has happened
+_PAST = re.compile(r"(was|were|had|wasn't|weren't)\b(?! been\b)", re.I)
+_EVENTS = frozenset(
+    {"tag_in", "tag_out", "tag_some", "unsub", "not_unsub", "closed", "not_closed", "closed_as", "closed_as_when"}
+    | {"closed_when", "val_when", "unsub_when", "prep_entered", "prep_spent", "not_tv", "not_updated", "never_tv"}
+    | {"no_act", "act", "act_bare", "tv", "tv_not", "tv_bare", "tv_for", "updated", "not_opp", "ever_replied"}
+    | {
+        "silent",
+        "went_silent",
+        "silent_bare",
+        "silent_since",
+        "not_silent",
+        "no_reply",
+        "no_reply_ever",
+        "act_len",
+        "starting",
+    }
+    | {"tv_falls", "is_new", "after_tv"}
+)
 _MISSING = frozenset({"missing", "is missing", "are missing"})
 _LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
 
@@ -150,6 +169,10 @@ class ConditionReader(TimeReader):
                 'whether it ever was so is not recorded, only whether it is so now; say "not" if that is meant',
                 re.sub(r"\b(has|have|had|is|was|were|are)?\s*never( been)?\b", "is not", self._text(span), flags=re.I),
             )
+        if kind not in _EVENTS and (past := _PAST.match(self._text(span))) is not None:
+            values = [dict(token.value) for token in children(node, "VAL")] if kind in {"val_is", "val_not"} else []
+            if not values or not all(value.get("deal.status") in {"won", "lost"} for value in values):
+                raise self._was(past, span)
         match kind:
             case "tag_in" | "tag_out":
                 fact = self.catalogue.fact(self._own("tags", span))
@@ -272,6 +295,17 @@ class ConditionReader(TimeReader):
             return self._amount(node)
         return self._time(node)
 
+    def _was(self, past: re.Match[str], span: tuple[int, int]) -> Refused:
+        """ "That were customers": once, or still?"""
+        word = past.group(1).lower()
+        now = {"had": "have", "was": "is", "wasn't": "isn't", "were": "are", "weren't": "aren't"}[word]
+        return Refused(
+            span,
+            f'"{self._text(span)}": then, or now? How things were is not recorded, only how they stand; say "{now}" if '
+            "that is meant",
+            f"{now}{self._text(span)[past.end() :]}",
+        )
+
     def _closed_as(self, token: Token) -> Predicate:
         """ "When a deal closes won" """
         if self._entity != "deal":
@@ -282,6 +316,11 @@ class ConditionReader(TimeReader):
         kind = str(node.data)
         span = span_of(node)
         fact = self._fref(child(node, "fref"))
+        verb = child(node, "BE", "NBE", "HAVE", "NHAVE")
+        if verb is not None and kind in {"f_is", "f_is_not", "f_num", "f_num_eq", "f_num_not", "f_set", "f_empty"}:
+            rest = (span_of(verb)[0], span[1])
+            if (past := _PAST.match(self._text(rest))) is not None:
+                raise self._was(past, rest)
         match kind:
             case "f_is" | "f_is_not":
                 names = self._names(child(node, "names"))

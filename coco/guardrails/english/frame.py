@@ -302,7 +302,7 @@ class FrameReader(ConditionReader):
 
     def _set_weekly(self, node: Node, negated: bool) -> None:
         """Collect days, hours and zone; `weekly` puts them together when all statements are read."""
-        events = [c.operation for c in self.parts.operations if c.operation in {"event.create", "event.update"}]
+        events = [c.operation for c in self.parts.operations if c.operation.startswith("event.")]
         if events and child(node, "RUNONLY") is None:
             said = self._text(span_of(node)).strip(" ,")
             zoned = [token for token in tokens_of(node) if token.type == "ZONE"] or self.parts.weekly_zones

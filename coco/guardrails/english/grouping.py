@@ -130,9 +130,18 @@ class GroupReader(FrameReader):
 
     def _check_forbidden(self, before: Node | None, item: Node) -> None:
         """ "Don't send on Sundays": what stands beside "don't send" without a comma may say when not to."""
-        if before is None or child(item, "conn") is not None:
+        if before is None:
             return
         first, then = self._piece(before), self._piece(item)
+        if self._kind(first) == "after_tv" and self._kind(then) == "tv_bare" and child(item, "i_that", "i_if") is None:
+            said = self._text((span_of(first)[0], span_of(then)[1]))
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'"{said}": this long after both, or after the first? Say each in full',
+                f"{said} in the last 30 days",
+            )
+        if child(item, "conn") is not None:
+            return
         after = first.data in _MAY_BE_LIMITED and then.data not in {*MODE_KINDS, *EXCEPTIONS}
         if after or (then.data == "ns" and str(first.data).startswith(("weekly", "within", "l_"))):
             mode, other = (first, then) if after else (then, first)
@@ -345,6 +354,14 @@ class GroupReader(FrameReader):
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             inner = self._condition(piece.children[-1])
             return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span)
+        first = tokens_of(piece)[0]
+        if intro == "that" and re.match(r"(should|must|needs?|has to|have to)\b", self._text(span_of(first)), re.I):
+            raise Refused(
+                span,
+                f'"{self._text(span).strip(" ,")}": are they so, or ought they to be? A rule looks at how things stand',
+                "",
+                weak=True,
+            )
         subject = child(piece, "subject")
         named = subject is not None
         self._introduced = named and intro in {"if", "only", "where"} and self.parts.met
@@ -363,6 +380,7 @@ class GroupReader(FrameReader):
             span,
             _has_and_list(piece),
             self._is_neither(piece),
+            piece.data == "neithernor",
             _has_or_list(piece),
         )
 
@@ -460,7 +478,7 @@ class GroupReader(FrameReader):
     @staticmethod
     def _is_neither(piece: Node) -> bool:
         """Is there a "neither … nor …" that an "or" after it could go on?"""
-        return any(token.type == "NEITHER" for token in _loose_tokens(piece))
+        return piece.data == "neithernor" or any(token.type == "NEITHER" for token in _loose_tokens(piece))
 
     def _conditions(self, units: list[Unit]) -> None:
         self.parts.conditions.extend(self._group(units))
@@ -574,6 +592,13 @@ class GroupReader(FrameReader):
                     )
             return disjunction([unit.predicate for unit in group])
         for before, after in pairwise(group):
+            if before.nor and after.conn == "and" and not after.own_aux:
+                raise Refused(
+                    (before.span[0], after.span[1]),
+                    'does the "nor" also reach what follows "and"? Repeat the verb',
+                    f"{self._text(before.span).strip(' ,')} and that are "
+                    f"{self._text(after.span).strip(' ,').removeprefix('and ')}",
+                )
             if after.conn in {"and", "but"} and (before.or_list or after.or_list):
                 raise self._mixed([before], after)
             if (

@@ -143,6 +143,7 @@ _LONG_DATE = re.compile(
     re.I,
 )
 _MONTH_YEAR = re.compile(rf"({_MONTH})\b\.?,?\s+(\d{{4}})\b", re.I)
+_EDGE = re.compile(rf"(?:the\s+)?(start|beginning|end)\s+of\s+(?:({_MONTH})\s+)?(\d{{4}})\b", re.I)
 _SLASH_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
 _CLOCK = r"(\d{1,2})(?::(\d\d))?\s?(am|pm|a\.m\.|p\.m\.)?"
 _TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
@@ -181,6 +182,10 @@ _REPLIES = re.compile(
 )
 _PLEASE = re.compile(r",?\s*please\s*(?=[.!]?\s*$)", re.I)
 _NOW = re.compile(r"(?:already|currently|presently)\s+(?=[a-z])", re.I)
+_YET = re.compile(r"yet(?=\s*(?:[.,;]|$))", re.I)
+_ONCE_A = re.compile(
+    r"once (?:an? (?:contact|deal|company|lead|customer|account|opportunity)|their|its|his|her|there|all|no)\b", re.I
+)
 _SHORT = re.compile(r"(they|we|who|it|he|she|that|there|you|i)('ve|'re|'s)$", re.I)
 _SHORT_TAIL = re.compile(r"'(ve|re|s)(?![^\W_])", re.I)
 _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|got|not had)\b", re.I)
@@ -311,6 +316,8 @@ class Lexer:
         """ "Already tagged", "currently in": a rule looks at how things stand, so the word adds nothing."""
         if (please := _PLEASE.match(text, at)) is not None and at:
             return please.end()
+        if at and (yet := _YET.match(text, at)) is not None and re.search(r"(n't|\bnot?|without)\b", text[:at], re.I):
+            return yet.end()
         match = _NOW.match(text, at)
         if match is None or (at and text[at - 1].isalnum()):
             return None
@@ -489,6 +496,14 @@ class Lexer:
                     raise Refused(span, "this is no time of day", start.isoformat()) from None
                 return [_token("INSTANT", moment, at, match.end())]
             return [_token("DATE", (start, start + timedelta(days=1)), at, match.end())]
+        if match := _EDGE.match(text, at):
+            year, span = int(match.group(3)), match.span()
+            month = _MONTH_NAMES[match.group(2).lower()] if match.group(2) else 1
+            first = _a_date(year, month, 1, span)
+            if match.group(1).lower() == "end":
+                later = first + timedelta(days=32) if match.group(2) else first + timedelta(days=370)
+                first = later.replace(day=1) - timedelta(days=1) if match.group(2) else date(year, 12, 31)
+            return [_token("DATE", (first, first + timedelta(days=1)), at, match.end())]
         if match := _MONTH_YEAR.match(text, at):
             month = _MONTH_NAMES[match.group(1).lower()]
             first = _a_date(int(match.group(2)), month, 1, (at, match.end()))
@@ -686,8 +701,10 @@ class Lexer:
         lowered = tuple(word.lower() for word, _, _ in words)
         if lowered[0] in {"once", "after"} and _begins(found) and re.match(r"\w+\s+(a|an|the)\s", text[at:].lower()):
             return [_token("IF", lowered[0], at, words[0][2])]
-        if lowered[0] == "once" and lowered[1:2] and lowered[1] in {"their", "its", "his", "her", "there", "all", "no"}:
+        if _ONCE_A.match(text, at) is not None:
             return [_token("IF", lowered[0], at, words[0][2])]
+        if lowered[0] == "opportunity" and _names_a_lifecycle(found):
+            return [_token("QUOTED", lowered[0], at, words[0][2])]
         if (match := _REPLIES.match(text, at)) is not None:
             raise Refused(
                 match.span(),
@@ -876,6 +893,15 @@ def _in_full(words: list[tuple[str, int, int]], text: str) -> list[tuple[str, in
         middle = short.end(1)
         full += [(short.group(1), start, middle), (_long_form(text, short), middle, end)]
     return full
+
+
+def _names_a_lifecycle(found: list[Token]) -> bool:
+    """Does "whose lifecycle stage is" stand right before?"""
+    return (
+        len(found) > 1
+        and found[-1].type in {"BE", "NBE", "OR"}
+        and any(token.type == "FACT" and "contact.lifecycle_stage" in token.value for token in found[-4:])
+    )
 
 
 def _in_outreach(text: str, end: int, found: list[Token]) -> bool:

@@ -33,8 +33,20 @@ class NameReader(Reader):
             raise Refused(span, f"a {entity} has no open or closed status", "closed deals")
         return Is(fact="deal.status", values=("won", "lost"))
 
+    def _no_state(self, token: Token) -> None:
+        """ "In Georgia": a country, and a state of the USA."""
+        said = self._text(span_of(token))
+        if token.type == "VAL" and said.lower() == "georgia":
+            raise Refused(
+                span_of(token),
+                "Georgia is a country, and a state of the USA. States are not recorded; for the country, say so",
+                'the country "Georgia"',
+                fatal=True,
+            )
+
     def _value_condition(self, token: Token, entity: str) -> Predicate:
         """A bare value that says by itself which fact it is about: "open", "qualified", "Germany"."""
+        self._no_state(token)
         meanings = {name: value for name, value in token.value if not name.startswith("action.")}
         own = {name: value for name, value in meanings.items() if name.split(".")[0] == entity}
         chosen = own or (
@@ -294,6 +306,7 @@ class NameReader(Reader):
     def _fact_of_values(self, names: Names, span: tuple[int, int]) -> Fact:
         possible: set[str] | None = None
         for token in names.tokens:
+            self._no_state(token)
             if token.type == "DOMAIN":
                 mine = (
                     {"contact.email_domain"}

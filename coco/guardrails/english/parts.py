@@ -78,6 +78,7 @@ class Unit:
     span: tuple[int, int]
     and_list: bool = False  # it holds a list joined by "and"
     neither: bool = False  # "neither … nor …", whose reach ends before "and" but may not before "or"
+    nor: bool = False  # it is "neither … nor …" of whole conditions
     or_list: bool = False  # it names two facts joined by "or"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -107,6 +108,14 @@ class TimeReader(NumberReader):
         dur = child(node, "dur")
         match kind:
             case "silent":
+                return self._length(self._own("last_activity_at", span), lengthcmp)
+            case "went_silent":
+                if not re.match(r"(goes|went|gone|falls)\b", self._text(span_of(child(node, "SILENT"))), re.I):
+                    raise Refused(span, "silent then, or since then? Say for how long", "silent for more than 14 days")
+                if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
+                    raise Refused(
+                        span, "more than, or less than this long ago?", f"silent for {self._text(span_of(lengthcmp))}"
+                    )
                 return self._length(self._own("last_activity_at", span), lengthcmp)
             case "silent_bare":
                 return self._age(self._own("last_activity_at", span), ">", dur)
@@ -365,7 +374,7 @@ class TimeReader(NumberReader):
                 return Moment(fact=name, order="<", at=self._instants(dates[0])[0])
             case "w_after":
                 word = node.children[0]
-                if str(word.value) not in {"after", "later than"}:
+                if str(word.value) not in {"after", "after the", "later than"}:
                     raise Refused(
                         span, "before, after, since or on this date?", f"since {self._text(span_of(dates[0]))}"
                     )
@@ -376,7 +385,9 @@ class TimeReader(NumberReader):
             case "w_until":
                 start, end = self._instants(dates[0])
                 return Moment(fact=name, order="<" if end != start else "<=", at=end)
-            case "w_on":
+            case "w_in_date" if not self._text(span).lower().startswith("in ") or " of " in self._text(span):
+                raise Refused(span, "since this date, or on it?", f"since {self._text(span_of(dates[0]))}")
+            case "w_on" | "w_in_date":
                 start, end = self._instants(dates[0])
                 return conjunction([Moment(fact=name, order=">=", at=start), Moment(fact=name, order="<", at=end)])
             case "w_between" | "w_range":
