@@ -71,10 +71,8 @@ async def waiting(session: AsyncSession, user_id: UUID) -> list[WaitingCard]:
 
 
 async def due_people(session: AsyncSession, now: datetime) -> list[UUID]:
-    """For whom something waits long enough that they may want to hear of it. Needs the control role, and no user."""
-    rows = await session.execute(
-        text("SELECT DISTINCT person_id FROM coco_waiting_cards(:before, NULL)"), {"before": now - LEAST_WAIT}
-    )
+    """Who may be due a reminder; whether they are, `remind` says. Needs the control role, and no user."""
+    rows = await session.execute(text("SELECT coco_reminders_due(:now)"), {"now": now})
     return list(rows.scalars())
 
 

@@ -46,10 +46,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 
 -- Actions that wait for somebody's yes since before a moment; not those that run by themselves when their time is up.
-CREATE FUNCTION coco_undecided(before timestamptz) RETURNS SETOF actions
+-- Of all, or those of one person and of the teams that they are in.
+CREATE FUNCTION coco_undecided(before timestamptz, around uuid) RETURNS SETOF actions
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT a.* FROM actions a JOIN runs r ON r.id = a.run_id AND r.user_id = a.user_id
    WHERE a.state = 'pending' AND a.created_at <= before AND r.finished_at IS NULL AND r.cancel_requested_at IS NULL
+     AND (around IS NULL OR a.user_id = around OR a.workflow_id IN (
+           SELECT s.workflow_id FROM team_members m JOIN team_shares s ON s.team_id = m.team_id AND s.ended_at IS NULL
+            WHERE m.user_id = around AND m.left_at IS NULL))
      AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.user_id = a.user_id)
      AND NOT EXISTS (SELECT 1 FROM notices n JOIN guardrails g ON g.id = n.guardrail_id
                         AND g.version = n.guardrail_version AND g.state = 'confirmed'
@@ -72,7 +76,7 @@ RETURNS TABLE (person_id uuid, owner_id uuid, run_id uuid, team_id uuid, title t
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   WITH items AS (
     SELECT v.person_id, o.user_id AS owner_id, o.run_id, o.created_at AS at
-      FROM coco_undecided(before) o CROSS JOIN LATERAL coco_workflow_approvers(o.workflow_id) v
+      FROM coco_undecided(before, only_for) o CROSS JOIN LATERAL coco_workflow_approvers(o.workflow_id) v
      WHERE (only_for IS NULL OR v.person_id = only_for)
        AND (v.person_id = o.user_id OR coco_team_of_run(o.run_id) IS NOT NULL)
        AND coco_waits_for(o.id, v.person_id)
@@ -89,6 +93,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT i.person_id, i.owner_id, i.run_id, CASE WHEN i.person_id <> i.owner_id THEN coco_team_of_run(i.run_id) END,
          (SELECT w.title FROM runs r JOIN workflows w ON w.id = r.workflow_id WHERE r.id = i.run_id), min(i.at)
     FROM items i GROUP BY i.person_id, i.owner_id, i.run_id
+$$;
+
+-- Who may be due a reminder at a moment; their terms, with the quiet hours, are asked of each (coco.reminders).
+CREATE FUNCTION coco_reminders_due(moment timestamptz) RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+  SELECT DISTINCT c.person_id FROM coco_waiting_cards(moment - interval '1 hour', NULL) c
+    LEFT JOIN reminder_settings t ON t.user_id = c.person_id
+    LEFT JOIN LATERAL (SELECT max(x.at) AS at FROM reminders x
+                        WHERE x.user_id = c.person_id AND x.run_id = c.run_id AND x.at >= c.since) last ON true
+   WHERE coalesce(t.is_on, true)
+     AND CASE WHEN last.at IS NULL THEN c.since + make_interval(hours => coalesce(t.first_hours, 4)) <= moment
+              WHEN t.user_id IS NULL THEN last.at + interval '24 hours' <= moment
+              ELSE coalesce(last.at + make_interval(hours => t.again_hours) <= moment, false) END
 $$;
 
 CREATE FUNCTION coco_my_waiting_cards()
@@ -131,7 +148,7 @@ RETURNS TABLE (owner_id uuid, run_id uuid, team_id uuid, title text, to_id uuid,
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
   SELECT o.user_id, o.run_id, w.team_id, w.title, t.person, min(o.created_at), e.after_hours
     FROM escalation_rules e JOIN workflows w ON w.id = e.workflow_id AND w.user_id = e.user_id AND w.team_id IS NOT NULL
-    JOIN coco_undecided(now()) o ON o.workflow_id = w.id AND o.user_id = w.user_id
+    JOIN coco_undecided(now(), only_of) o ON o.workflow_id = w.id AND o.user_id = w.user_id
      AND o.created_at <= now() - make_interval(hours => e.after_hours)
     CROSS JOIN LATERAL (SELECT coco_escalates_to(w.id) AS person) t
    WHERE (only_of IS NULL OR e.user_id = only_of) AND coco_team_of_run(o.run_id) IS NOT NULL
@@ -168,13 +185,14 @@ $$;
 
 INTERNAL = (
     "coco_waits_for(uuid, uuid)",
-    "coco_undecided(timestamptz)",
+    "coco_undecided(timestamptz, uuid)",
     "coco_team_of_run(uuid)",
     "coco_escalates_to(uuid)",
 )
 """Functions that answer about anybody: no role calls them."""
 CALLABLE = {
     "coco_waiting_cards(timestamptz, uuid)": "coco_control",
+    "coco_reminders_due(timestamptz)": "coco_control",
     "coco_my_waiting_cards()": "coco_api",
     "coco_escalations_due(uuid)": "coco_control",
     "coco_end_escalations()": "coco_control",

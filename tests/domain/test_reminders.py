@@ -18,6 +18,7 @@ NIGHT = ReminderTerms(quiet_from="20:00", quiet_until="08:00", zone="Europe/Berl
 
 
 def test_by_itself_after_four_hours_and_then_every_day() -> None:
+    """The database knows the same (coco_reminders_due in store.migrations.waiting_cards)."""
     first = next_at(ReminderTerms(), NOON, [])
     assert first == NOON + 4 * HOUR
     assert next_at(ReminderTerms(), NOON, [first]) == NOON + 28 * HOUR
