@@ -75,6 +75,9 @@ def load(path: Path) -> dict[str, Region]:
         _distinct(path, found, what, [value(item) for item in found.values()])
     hosts = [host for item in found.values() for host in item.hosts]
     _distinct(path, found, "host", hosts)
+    if not all(item.hosts for item in found.values()):
+        # Then one machine may be of several, and volumes and keys of one must not lie among the other's.
+        _distinct(path, found, "state_dir, and not all name their hosts", [item.state_dir for item in found.values()])
     return dict(found)
 
 

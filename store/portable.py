@@ -26,10 +26,11 @@ SECRET_COLUMNS = frozenset(
         "sessions.refresh_sha256",
         "sessions.previous_sha256",
         "sandboxes.token_sha256",
+        "sandboxes.hosts",
         "team_invitations.token_sha256",
     }
 )
-"""Never exported: who has them can act as the user."""
+"""Never exported: who has them can act as the user; and where sandboxes run is the installation's to know."""
 SECRET_TABLES = frozenset({"user_keys", "sealed_credentials", "credential_attempts", "oauth_flows", "wakeups"})
 """Keys, credentials, and the outbox of wake-ups, which holds nothing about anybody."""
 PAGE = 500

@@ -39,6 +39,24 @@ async def rotate_token(session: AsyncSession, user_id: UUID) -> str:
     return token
 
 
+async def on_host(session: AsyncSession, user_id: UUID, host: str) -> None:
+    """Notes that the sandbox has a volume on a host, before it is made. Needs the control role."""
+    row = await session.get(SandboxRow, user_id, populate_existing=True, with_for_update=True)
+    if row is not None and host not in row.hosts:
+        await session.execute(
+            update(SandboxRow).where(col(SandboxRow.user_id) == user_id).values(hosts=sorted([*row.hosts, host]))
+        )
+
+
+async def off_host(session: AsyncSession, user_id: UUID, host: str) -> list[str]:
+    """Notes that its volume on a host is gone; the hosts on which there is another. Needs the control role."""
+    row = await session.get(SandboxRow, user_id, populate_existing=True, with_for_update=True)
+    left = [name for name in row.hosts if name != host] if row is not None else []
+    if row is not None and host in row.hosts:
+        await session.execute(update(SandboxRow).where(col(SandboxRow.user_id) == user_id).values(hosts=left))
+    return left
+
+
 async def current_token_digest(session: AsyncSession, user_id: UUID) -> str | None:
     """SHA-256 of the token that is good now; None while the sandbox is stopped."""
     found = await session.execute(select(col(SandboxRow.token_sha256)).where(col(SandboxRow.user_id) == user_id))

@@ -638,6 +638,10 @@ class SandboxRow(SQLModel, table=True):
     public_key: str | None = None
     """The sandbox's public key for sealing credentials (hex)."""
     last_active_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    hosts: list[str] = Field(
+        default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=sa_text("'[]'::jsonb"))
+    )
+    """Those of the region's hosts on which it has a volume; none where no hosts are named."""
 
 
 class GuardrailRow(SQLModel, table=True):

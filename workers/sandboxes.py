@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -16,13 +17,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from coco.errors import CocoError, Code
 from coco.settings import Settings
 from sandbox.container import Limits, Sandbox, SandboxSpec
 from sandbox.gateway.admin import AdminClient
 from sandbox.gateway.token import write_token
 from store import locks, revoking
 from store.database import Database
-from store.sandboxes import rotate_token
+from store.sandboxes import off_host, on_host, rotate_token
 from store.tables import SandboxRow, utc_now
 from workers.wiping import empty, remove
 
@@ -31,6 +33,19 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
 LONGEST_PAUSE = 60.0
 """Seconds between looks at a revocation that cannot be seen through yet: from one second, doubled each time."""
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Where sandboxes may run, by the names in the regions' file; nothing where that names none."""
+
+    own: str | None = None
+    every: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Hosts:
+        region = settings.own_region
+        return cls(socket.gethostname(), frozenset(region.hosts)) if region is not None and region.hosts else cls()
 
 
 @dataclass
@@ -46,8 +61,9 @@ class _Owed:
 class Sandboxes:
     """The control worker's hand on sandboxes. One sandbox per user, whatever number of runs wants it."""
 
-    def __init__(self, database: Database, kind: Sandbox, settings: Settings) -> None:
+    def __init__(self, database: Database, kind: Sandbox, settings: Settings, hosts: Hosts | None = None) -> None:
         self._db = database
+        self._hosts = Hosts.of(settings) if hosts is None else hosts
         self._kind = kind
         self._settings = settings
         self._admin = AdminClient(settings.run_dir)
@@ -72,6 +88,8 @@ class Sandboxes:
                 # Nothing of a revoked connection's data is there when the sandbox comes back.
                 await self._empty(user_id, await revoking.owed_by(session, user_id))
                 token = await rotate_token(session, user_id)
+                if self._hosts.own is not None:
+                    await on_host(session, user_id, self._hosts.own)
                 await asyncio.to_thread(write_token, gateway_dir, token)
                 # Committed first: the sandbox calls the gateway as soon as it is up.
                 await self._mark(session, user_id, "running")
@@ -183,7 +201,9 @@ class Sandboxes:
     async def destroy(self, user_id: UUID) -> None:
         """Ends a sandbox for good: with its volume, its socket and its token. Repeating it changes nothing.
 
-        Raises SandboxError, OSError, or CocoError (UNAVAILABLE) where no gateway answers.
+        Raises SandboxError, OSError, or CocoError (UNAVAILABLE) where no gateway answers, and where it has a volume on
+        another host: the control worker there has to do this as well. A host that the file does not name any more has
+        none.
         """
         async with self._locks[user_id], self._db.user(user_id) as session:
             await locks.until_commit(session, _lock(user_id))
@@ -191,6 +211,9 @@ class Sandboxes:
             await self._admin.close(user_id)
             for folder in (self._volume(user_id), (self._settings.run_dir / str(user_id)).resolve()):
                 await asyncio.to_thread(remove, folder)
+            left = await off_host(session, user_id, self._hosts.own) if self._hosts.own is not None else []
+        if waits_for := sorted(self._hosts.every.intersection(left)):
+            raise CocoError(f"its volume on {', '.join(waits_for)} is there", code=Code.UNAVAILABLE)
 
     async def _empty(self, user_id: UUID, connections: list[UUID]) -> None:
         if connections:

@@ -40,12 +40,14 @@ async def test_an_operator_deletes_an_account_and_sees_how_far_it_is(postgres: P
 
 
 async def test_migrate_makes_a_database_one_of_its_region_for_good(postgres: Postgres, tmp_path: Path) -> None:
-    common = {"state_dir": str(tmp_path), "temporal_namespace": "coco", "title": "Somewhere"}
+    common = {"temporal_namespace": "coco", "title": "Somewhere"}
     regions = {
         "eu": common | {"url": "https://eu.coco.example", "database_url": postgres.owner, "temporal_address": "eu:1"},
         "us": common
         | {"url": "https://us.coco.example", "database_url": "postgresql://us/c", "temporal_address": "us:1"},
     }
+    for name, entry in regions.items():
+        entry["state_dir"] = str(tmp_path / name)
     file = tmp_path / "regions.json"
     file.write_text(json.dumps({"regions": regions}))
     env = {

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from coco.errors import CocoError
 from sandbox.gateway.leaving import Leaving
 from store import connections
 from store.tables import Connection, SandboxRow
@@ -18,7 +19,7 @@ from tests.gateway.harness import a_stage
 from tests.hermes.test_in_a_sandbox import of_kind
 from tests.sandbox.conftest import KINDS
 from workers import sandboxes as keeping_them
-from workers.sandboxes import LONGEST_PAUSE, Sandboxes
+from workers.sandboxes import LONGEST_PAUSE, Hosts, Sandboxes
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,6 +116,43 @@ async def test_a_purge_that_has_to_wait_for_a_record_empties_its_volume_ever_les
         clock.now += LONGEST_PAUSE + 1
         assert await emptied()
         assert {item.purge_owed_at for item in await ada.rows(Connection)} == {None}
+
+
+async def test_a_sandbox_is_gone_only_once_it_is_gone_from_each_of_its_hosts(
+    postgres: Postgres, short_dir: Path
+) -> None:
+    """Each host's control worker removes the volume there: none is done while another's is left."""
+    folder = short_dir / uuid4().hex[:8]
+    deployment = f"test-{secrets.token_hex(4)}"
+    kind = await of_kind("bubblewrap", deployment, folder)
+    async with a_stage(postgres, folder) as stage:
+        ada, settings = await stage.person(), stage.settings.model_copy(update={"deployment": deployment})
+        volume = settings.state_dir / "volumes" / str(ada.user_id)
+        every = frozenset({"eu-1", "eu-2"})
+        first, second = [Sandboxes(postgres.control, kind, settings, Hosts(name, every)) for name in sorted(every)]
+        for one in (first, second):
+            # As after a start there: what is started again on another host leaves a volume behind on the first.
+            await one.ensure(ada.user_id)
+            with postgres.connect() as owner:
+                owner.execute("UPDATE sandboxes SET state = 'wanted' WHERE user_id = %s", (ada.user_id,))
+        assert [row.hosts for row in await ada.rows(SandboxRow)] == [["eu-1", "eu-2"]]
+        with postgres.connect() as owner:
+            # As the API begins a deletion.
+            owner.execute(
+                "UPDATE sandboxes SET state = 'stopped', token_sha256 = NULL WHERE user_id = %s", (ada.user_id,)
+            )
+        for _ in range(2):
+            with pytest.raises(CocoError, match="its volume on eu-2 is there"):
+                await first.destroy(ada.user_id)
+        assert not volume.exists()
+        volume.mkdir()
+        await second.destroy(ada.user_id)
+        assert not volume.exists()
+        await first.destroy(ada.user_id)
+        # Of a host that the region does not name any more there is nothing to wait for.
+        with postgres.connect() as owner:
+            owner.execute("""UPDATE sandboxes SET hosts = '["eu-0"]' WHERE user_id = %s""", (ada.user_id,))
+        await first.destroy(ada.user_id)
 
 
 class Clock:

@@ -98,6 +98,7 @@ def test_what_says_otherwise_is_refused(
         ({"database_url": ENTRY["database_url"]}, "same database_url"),
         ({"temporal_address": ENTRY["temporal_address"]}, "same Temporal namespace"),
         ({"hosts": ["us-1"]}, "same host"),
+        ({"hosts": []}, "same state_dir"),
         ({"url": "https://eu.coco.example/path"}, "without a path"),
         ({"unknown": 1}, "unknown"),
     ],
