@@ -52,11 +52,7 @@ async def take(session: AsyncSession, user_id: UUID, connection_id: UUID, rate: 
     Holds the connection's row until the transaction ends: commit before asking the provider.
     """
     full = rate.burst if rate else 1.0
-    await session.execute(
-        insert(Pace)
-        .values(connection_id=connection_id, user_id=user_id, level=full, at=text("now()"), reason="", failures=0)
-        .on_conflict_do_nothing()
-    )
+    await begin(session, user_id, connection_id, full)
     row = await _locked(session, user_id, connection_id)
     now = await _now(session)
     if row.blocked_until is not None and row.blocked_until > now:
@@ -67,6 +63,15 @@ async def take(session: AsyncSession, user_id: UUID, connection_id: UUID, rate: 
     wait = 0.0 if level >= 1 else (1 - level) / rate.per_second
     await _set(session, connection_id, level=level if wait else level - 1, at=now)
     return wait, "throttled"
+
+
+async def begin(session: AsyncSession, user_id: UUID, connection_id: UUID, level: float = 1.0) -> None:
+    """A connection's row, where it has none yet."""
+    await session.execute(
+        insert(Pace)
+        .values(connection_id=connection_id, user_id=user_id, level=level, at=text("now()"), reason="", failures=0)
+        .on_conflict_do_nothing()
+    )
 
 
 async def block(session: AsyncSession, user_id: UUID, connection_id: UUID, seconds: float) -> float:

@@ -68,7 +68,7 @@ class KeyChain:
             return Credential(scheme="none")
         tokens = self._store.tokens_for(connection_id)
         if _ends(tokens):
-            await self._renew(connection_id, tokens)
+            await self._renew(connection_id, tokens, refused=False)
             tokens = self._store.tokens_for(connection_id)
         return tokens.credential
 
@@ -78,7 +78,7 @@ class KeyChain:
             await self.refresh()
             following = await self.credential(connection_id)
             if following == used and connection_id not in self._from_team:
-                await self._renew(connection_id, self._store.tokens_for(connection_id))
+                await self._renew(connection_id, self._store.tokens_for(connection_id), refused=True)
                 following = self._store.credential_for(connection_id)
         except NoCredential:
             return None
@@ -150,8 +150,9 @@ class KeyChain:
         # Where it was not renewed, the gateway knows by now what that means for the connection.
         return await call(following or credential)
 
-    async def _renew(self, connection_id: UUID, tokens: Tokens) -> None:
-        """New tokens, unless somebody here has got them meanwhile. Nothing where there is nothing to renew with."""
+    async def _renew(self, connection_id: UUID, tokens: Tokens, *, refused: bool) -> None:
+        """New tokens, unless somebody here has got them meanwhile. Nothing where there is nothing to renew with; nor
+        where that has to wait, and the old ones are good for a moment yet."""
         async with self._renewing[connection_id]:
             now = self._store.tokens_for(connection_id)
             if now.refresh is None or now.credential != tokens.credential:
@@ -159,8 +160,7 @@ class KeyChain:
             try:
                 await self._gateway.refresh(connection_id, now.refresh)
             except CocoError as error:
-                if error.code is Code.UNAVAILABLE and not _ended(now):
-                    # The old ones are still good for a moment.
+                if error.code in {Code.UNAVAILABLE, Code.THROTTLED} and not refused and not _ended(now):
                     return
                 if error.code is not Code.FORBIDDEN:
                     raise

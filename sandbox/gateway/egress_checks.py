@@ -13,10 +13,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from activities.connectors.base import Connector, Route
 from activities.connectors.granted import agreed, narrowed, needed_to_check, plainly
 from activities.connectors.registry import connector
-from coco.errors import CocoError, Code, Conflict, Refused
+from coco.errors import CocoError, Code, Conflict, Later, Refused
 from coco.gateway_protocol import (
     CheckReply,
     CheckRequest,
@@ -38,7 +40,7 @@ from sandbox.gateway.egress_probe import Called, Found, check_route, probe
 from sandbox.gateway.egress_sign_in import first_sign_in, is_exchanged, not_signed_in, sign_in
 from sandbox.gateway.egress_tests import Tests
 from sandbox.gateway.leaving import Leaving
-from store import calls, connection_tests, credentials, reads, sandboxes
+from store import calls, connection_tests, credentials, pacing, reads, sandboxes
 from store.credentials import Kept
 from store.database import Database
 from store.owned import own
@@ -46,6 +48,8 @@ from store.tables import Connection, CredentialAttempt, utc_now
 
 JUST_NOW = timedelta(seconds=10)
 """Tokens this young are not refreshed again: whoever asks has not taken them in yet."""
+EARLY = timedelta(seconds=90)
+"""A sandbox renews tokens a minute before their end. Asked for with more time left, their provider turned them down."""
 TOKENS = Route(method="POST", path="/token", access="read", operation="sign_in.tokens")
 """How the log names a request to the provider's token address, whatever that is."""
 LESS = "{title} does not allow this any more: {lost}. Connect the account again to allow it."
@@ -134,11 +138,15 @@ class Checks:
                 raise Refused("not the refresh token of this connection", code=Code.FORBIDDEN)
             known = connector(row.connector)
             client = self._client(known)
+            wait = 0.0
             if row.method == "oauth" and client is None:
                 raise CocoError("this deployment has no client for the provider", code=Code.UNAVAILABLE)
             async with self._leaving.through(row.id):
                 async with self._db.user(user_id) as session:
                     await reads.usable(session, user_id, row.id, gated=False)
+                    waits = await pacing.waiting(session, user_id, [row.id])
+                if row.id in waits:
+                    raise Later("the provider wants to be asked later", waits[row.id][0])
                 started = time.monotonic()
                 if row.method == "oauth" and client is not None:
                     answer = await refresh_tokens(client, known, message.refresh, self._policy, self._seconds)
@@ -155,13 +163,28 @@ class Checks:
                 elif answer.kind == "invalid":
                     reason = RECONNECT.format(title=known.title)
                     await credentials.needs_reconnection(session, user_id, row.id, reason)
+                else:
+                    wait = await self._held_up(session, row, answer)
             # After the tokens are kept: a rotated refresh token must not be lost to a line in a log.
             await self._note_tokens(row, answer, started)
         if isinstance(answer, Denied):
             if answer.kind == "invalid":
                 raise Refused("the provider refuses to refresh", code=Code.CONNECTION_UNUSABLE)
+            if wait > 0:
+                raise Later("the tokens cannot be refreshed right now", wait, code=Code.UNAVAILABLE)
             raise CocoError("the tokens cannot be refreshed right now", code=Code.UNAVAILABLE)
         return Empty()
+
+    async def _held_up(self, session: AsyncSession, row: Connection, answer: Denied) -> float:
+        """Nothing goes without new tokens: what waits for them waits as for any other answer, and every run knows it.
+        The seconds; 0 where it was early, and the old ones are good for a moment yet."""
+        left = timedelta(0) if row.credential_expires_at is None else row.credential_expires_at - utc_now()
+        if timedelta(0) < left <= EARLY:
+            return 0.0
+        await pacing.begin(session, row.user_id, row.id)
+        if answer.pause is not None:
+            return await pacing.turned_away(session, row.user_id, row.id, answer.pause)
+        return await pacing.failed(session, row.user_id, row.id)
 
     async def sweep(self, user_id: UUID) -> None:
         """Ends what has waited for its check for too long."""

@@ -7,6 +7,7 @@ nowhere else.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
@@ -22,6 +23,7 @@ from coco.requests import Frozen, PreparedRequest
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable, parse_base
 from sandbox.gateway.delivery.http_link import HttpLink
 from sandbox.gateway.delivery.link import check_credential
+from sandbox.gateway.rate_headers import pause_asked
 from store.tables import utc_now
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,14 @@ class Denied(Frozen):
     missing or wrong."""
 
     kind: Literal["invalid", "away", "setup"]
+    pause: float | None = None
+    """Seconds after which the provider wants to be asked again, where it said that it was asked too often."""
+
+
+def away(status: int | None, headers: Sequence[tuple[str, str]]) -> Denied:
+    """No answer, a fault, or a limit."""
+    pause = None if status is None else pause_asked(status, headers, utc_now())
+    return Denied(kind="away", pause=pause)
 
 
 async def exchange_code(
@@ -96,7 +106,7 @@ async def _ask(
     finally:
         await link.close()
     if answer.status is None or not answer.complete or answer.status == 429 or answer.status >= 500:
-        return Denied(kind="away")
+        return away(answer.status, answer.headers)
     try:
         body = parse_json(answer.body)
     except InvalidInput:

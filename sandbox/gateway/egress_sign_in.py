@@ -21,7 +21,7 @@ from coco.gateway_protocol import Credential, RefreshToken, Tokens
 from sandbox.gateway.delivery.addresses import AddressPolicy, Unreachable, parse_base
 from sandbox.gateway.delivery.http_link import HttpLink
 from sandbox.gateway.delivery.link import Answer, check_credential
-from sandbox.gateway.egress_oauth import Denied, Granted
+from sandbox.gateway.egress_oauth import Denied, Granted, away
 from sandbox.gateway.egress_probe import Found
 from store.tables import utc_now
 
@@ -72,7 +72,7 @@ async def sign_in(
 
 def _judged(known: Connector, exchange: Exchange, renewing: RefreshToken, answer: Answer) -> Granted | Denied:
     if answer.status is None or not answer.complete or answer.status == 429 or answer.status >= 500:
-        return Denied(kind="away")
+        return away(answer.status, answer.headers)
     if answer.status in {400, 401, 403}:
         return Denied(kind="invalid")
     try:

@@ -12,7 +12,7 @@ import pytest
 
 from activities.connectors.base import ConnectionInfo
 from activities.connectors.registry import connector
-from coco.errors import CocoError, Code
+from coco.errors import CocoError, Code, Later
 from coco.gateway_protocol import Credential, RefreshToken
 from coco.keys import MasterKey
 from coco.sealing import is_fingerprint
@@ -95,6 +95,11 @@ class Used:
                 (seconds, connection_id),
             )
 
+    def waited(self, connection_id: UUID) -> None:
+        """The time is over for which the connection was held."""
+        with self.sandbox.person.stage.postgres.connect() as owner:
+            owner.execute("UPDATE paces SET blocked_until = NULL WHERE connection_id = %s", (connection_id,))
+
     def kept(self, connection_id: UUID) -> list[tuple[bytes, bytes]]:
         """What is sealed to the sandbox for good, and what tells apart what renews it."""
         with self.sandbox.person.stage.postgres.connect() as owner:
@@ -169,6 +174,19 @@ async def test_a_token_is_renewed_before_its_end(used: Used, zoominfo: ZoomInfo)
     assert following.secret == zoominfo.tokens[2]
 
 
+async def test_a_token_that_is_good_for_a_moment_is_used_while_the_next_is_not_to_be_had(
+    used: Used, zoominfo: ZoomInfo
+) -> None:
+    zoominfo.life = 50
+    connection_id, _ = await used.connect(zoominfo.url)
+    await used.chain.refresh()
+    used.aged(connection_id)
+    zoominfo.instead = answer(503, {})
+    credential = await used.chain.credential(connection_id)
+    assert credential.secret == zoominfo.tokens[0]
+    assert await used.search(connection_id, credential) == 200
+
+
 async def test_a_token_that_ends_early_is_renewed_after_its_refusal(used: Used, zoominfo: ZoomInfo) -> None:
     connection_id, _ = await used.connect(zoominfo.url)
     await used.chain.refresh()
@@ -202,19 +220,32 @@ async def test_a_password_that_was_changed_ends_the_connection_and_is_gone(used:
 
 
 @pytest.mark.parametrize(
-    "instead",
-    [answer(503, {}), answer(200, b"<html>"), answer(200, {"jwt": "two words"})],
-    ids=["503", "page", "no-token"],
+    ("instead", "most"),
+    [
+        (answer(503, {}), 1),
+        (answer(429, {}, "retry-after: 40\r\n"), 40),
+        (answer(200, b"<html>"), 1),
+        (answer(200, {"jwt": "two words"}), 1),
+    ],
+    ids=["503", "429", "page", "no-token"],
 )
-async def test_an_answer_that_is_no_refusal_keeps_the_password(used: Used, zoominfo: ZoomInfo, instead: bytes) -> None:
+async def test_an_answer_that_is_no_refusal_keeps_the_password(
+    used: Used, zoominfo: ZoomInfo, instead: bytes, most: float
+) -> None:
     connection_id, _ = await used.connect(zoominfo.url)
     await used.chain.refresh()
     used.aged(connection_id)
     old = await used.chain.credential(connection_id)
     zoominfo.instead = instead
-    assert await used.chain.another(connection_id, old) is None, "there is no other, and the old one is not over"
+    # It was refused, and what renews it is not to be had: every run waits, as for any other answer.
+    for _ in range(2):
+        with pytest.raises(Later) as caught:
+            await used.chain.another(connection_id, old)
+        assert 0 < caught.value.seconds <= most
+    assert zoominfo.signed_in == 2 or most < 40, "it was asked again while it is held"
     assert (await used.sandbox.connection(connection_id)).state == "active"
     zoominfo.instead = None
+    used.waited(connection_id)
     fresh = await used.chain.another(connection_id, old)
     assert fresh is not None
     assert fresh.secret == zoominfo.tokens[1]
