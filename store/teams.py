@@ -124,8 +124,9 @@ async def remove(session: AsyncSession, user_id: UUID, team_id: UUID, person: UU
     await require(session, team_id, user_id, Permission.SEE if person == user_id else Permission.MANAGE)
     role = await _member(session, team_id, person)
     ending = await _delegations_ending(session, team_id, person)
-    await _hold_chains(session, {user_id, person}.union(*({row.user_id, row.to_id} for row in ending)))
     await ask(session, "coco_team_end(:team, :person)", team=team_id, person=person)
+    # After the team, as everywhere; and all of them at once, in one order.
+    await _hold_chains(session, {user_id, person}.union(*({row.user_id, row.to_id} for row in ending)))
     for row in ending:
         why = {"why": "one of them is not in the team any more"}
         await tell_each(session, user_id, AuditKind.DELEGATION_WITHDRAWN, about(row) | why, {row.user_id, row.to_id})
