@@ -703,6 +703,14 @@ class Builder(ActReader):
 
     def _pinned_stage(self, verb: Node, destination: Node) -> None:
         token = child(destination, "VAL", "CLOSED")
+        said = self._text(span_of(token))
+        if said.lower() in {"won", "lost"}:
+            moved = re.sub(rf"\b{re.escape(self._text(span_of(verb)))}\b", "Move", self.sentence, count=1)
+            raise Refused(
+                span_of(token),
+                f'which stage is "{said}"? Deals are moved to a stage by its name in the pipeline',
+                re.sub(rf"\bas {said}\b", f'to "Closed {said.lower()}"', moved, count=1, flags=re.I),
+            )
         fact = self.catalogue.fact("action.stage")
         self._pinned("deal.move_stage", verb, self._value(token, fact), self._value(token, fact))
 

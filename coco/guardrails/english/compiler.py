@@ -290,6 +290,20 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
     return Refused(span, f"{message}; next could come: {describe(problem.expected)}" if explained else message, "")
 
 
+def _single_messages(tokens: list[Token], index: int, sentence: str) -> Refused:
+    """ "Reply to every email from a customer": rules speak of records."""
+    way = "Draft replies to" if any(one.type in {"DRAFT", "DRAFTOBJ"} for one in tokens[:index]) else "Send replies to"
+    named = next((one for one in tokens[index:] if one.type == "ENTLC"), None)
+    records = f"{named.value}s" if named is not None and named.value in {"lead", "customer"} else "contacts"
+    span = span_of(tokens[index])
+    return Refused(
+        span,
+        f'"{sentence[slice(*span)]}": a rule is about records, and single messages are none; what is known is when '
+        "somebody last replied",
+        f"{way} {records} that replied in the last 24 hours.",
+    )
+
+
 def _membership(span: tuple[int, int], sentence: str) -> Refused:
     said = sentence[slice(*span)]
     return Refused(
@@ -302,6 +316,18 @@ def _membership(span: tuple[int, int], sentence: str) -> Refused:
 def _of_other_records(tokens: list[Token], index: int, sentence: str) -> Refused | None:
     """ "With no open deals", "one follow-up per deal", "update phone numbers": what is not recorded, or not said."""
     token = tokens[index]
+    after = tokens[index + 1].type if index + 1 < len(tokens) else ""
+    if (
+        token.type in {"VAL", "CLOSED", "NEW"}
+        and after == "ENT"
+        and index
+        and tokens[index - 1].type in {"NONE", "NHAVE"}
+    ):
+        index, token = index + 1, tokens[index + 1]
+    if token.type in {"EMAILN", "EMAILOBJ"} and any(
+        one.type in {"TO", "FOR"} for one in tokens[max(0, index - 2) : index]
+    ):
+        return _single_messages(tokens, index, sentence)
     before = [one.type for one in tokens[max(0, index - 4) : index]]
     if token.type in {"ENT", "ENTLC"} and any(one in {"HAVE", "NHAVE", "WITH", "NONE"} for one in before):
         start = max(i for i in range(index) if tokens[i].type in {"HAVE", "NHAVE", "WITH", "NONE"})

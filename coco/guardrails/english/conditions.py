@@ -628,7 +628,8 @@ class ConditionReader(TimeReader):
     def _bounce(self, node: Node) -> Predicate:
         fact, kind, span = "email.bounced", str(node.data), span_of(node)
         cmp, num, pct = child(node, "cmp"), child(node, "NUM"), child(node, "PCT")
-        if self.parts.target not in {None, "contact"}:
+        whose = next((token for token in tokens_of(node) if token.type == "ENTPOSS"), None)
+        if self.parts.target not in {None, "contact"} or (whose is not None and whose.value != "contact"):
             raise Refused(span, f"bounced e-mails are recorded for contacts, and the rule is about {self._plural}", "")
         match kind:
             case "b_quantified":

@@ -73,6 +73,14 @@ class FrameReader(ConditionReader):
         self._set_within(Within(fact=f"{entity}.created_at", seconds=self._seconds(child(node, "dur"), "<=")), span)
 
     def _set_within(self, within: Within, span: tuple[int, int]) -> None:
+        if any(c.operation in {"event.create", "event.update"} for c in self.parts.operations):
+            said = self._text(span).strip(" ,")
+            raise Refused(
+                span,
+                f'is "{said}" when the rule may run, or when the meeting takes place? For the former, say when the '
+                "records were created; for the latter, when it starts",
+                "starting in the next 7 days",
+            )
         if self.parts.within not in (None, within):
             raise Refused(span, "the rule already has such a window; give one", "")
         self.parts.within = within
@@ -405,11 +413,13 @@ class FrameReader(ConditionReader):
         if kind in {"auto", "ask_else"}:
             return  # "… automatically", "ask me otherwise": what a rule is for, and what the gate does anyway
         if kind == "ask":
+            dur = child(node, "DUR", "dur")
+            wait = f" and wait {self._text(span_of(dur))}" if dur is not None else ""
             raise Refused(
                 span,
                 "to be asked for approval is what happens without any guardrail; a guardrail says what may run "
                 "without asking. To be told and to have time to stop it, say so",
-                "Notify me first and wait 24 hours.",
+                f"notify me first{wait}",
             )
         if kind == "note_bare":
             raise Refused(span, "before or after it has happened? To be told first, say so", "Notify me first.")

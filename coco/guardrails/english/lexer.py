@@ -761,6 +761,11 @@ class Lexer:
                 why, suggestion = self._vague[key]
                 if suggestion == 'contacts tagged "partner"':
                     suggestion = f'contacts tagged "{said.lower().removesuffix("s")}"'
+                if said.lower() == "me" and re.search(r"\b(tasks?|to-?dos?|reminders?)\b[^.;]* for $", text[:at], re.I):
+                    why, suggestion = (
+                        "cannot stand here: whom a task is for is not looked at. Leave it out",
+                        f"{text[:at].rstrip().removesuffix('for').rstrip()}{text[span[1] :]}",
+                    )
                 if re.search(r"(tagged|tags?|labell?ed|labels?)$", text[:at].rstrip().lower()):
                     why, suggestion = (
                         "is not in quotation marks. A name must be, so that no word of it is taken for anything else",

@@ -172,6 +172,7 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
 
 def _tidy(text: str) -> str:
     text = re.sub(r"\s+([.,;])", r"\1", re.sub(r"\s+", " ", text)).strip()
+    text = re.sub(r"\b([Aa]) (?=(?:email|e-mail|amount|owner|industry)\b)", r"\1n ", text)
     text = re.sub(r"\b([Tt]he) the\b", r"\1", text)
     text = re.sub(r"\b([Aa])n (?=message|contact)", r"\1 ", text)
     text = re.sub(r"([.!])(?:\s*[.!])+", r"\1", text)
