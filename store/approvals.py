@@ -121,15 +121,24 @@ async def facts(session: AsyncSession, action_ids: Sequence[UUID]) -> dict[UUID,
 
 async def by_whom(session: AsyncSession, action_id: UUID) -> list[dict[str, Any]]:
     """Every person whose approval of an action counts, and for whom: what its entries say. Empty where nobody's but
-    its owner's decision was asked for."""
+    its owner's decision was asked for.
+
+    By their accounts and not by name: the entry is in another's chain, where the end of theirs removes nothing.
+    """
     found = (await facts(session, [action_id])).get(action_id)
-    return [_named(one) for one in found.given if one.holds] if found else []
+    return [_told(one) for one in found.given if one.holds] if found else []
 
 
-def _named(one: Given) -> dict[str, Any]:
-    told = {"by": str(one.person), "name": one.name, "at": one.at.isoformat()}
-    told |= {"for": str(one.counts_for), "for_name": one.for_name} if one.person != one.counts_for else {}
-    return told
+async def called(session: AsyncSession, action_ids: Sequence[UUID]) -> dict[str, str]:
+    """The names, by account, of those who approved some actions, as far as the session's person may see them."""
+    found = await facts(session, action_ids)
+    given = [one for told in found.values() for one in told.given]
+    return {str(one.person): one.name for one in given} | {str(one.counts_for): one.for_name for one in given}
+
+
+def _told(one: Given) -> dict[str, Any]:
+    told = {"by": str(one.person), "at": one.at.isoformat()}
+    return told | ({"for": str(one.counts_for)} if one.person != one.counts_for else {})
 
 
 async def record(

@@ -62,8 +62,7 @@ async def _granted(session: AsyncSession, grant: GrantRow | None) -> dict[str, A
     if person.by_id is None:
         told["by"] = {"user": str(person.user_id), "email": person.email, "name": person.name}
     else:
-        name = next((one["name"] for one in people if one["by"] == str(person.by_id)), "")
-        told["by"] = {"user": str(person.by_id), "name": name}
+        told["by"] = {"user": str(person.by_id)}
     return told | ({"approvals": people} if people else {})
 
 

@@ -240,8 +240,7 @@ async def _by_whom(session: AsyncSession, row: ActionRow, decision: DecisionRow)
         return {"approvals": people} if people else {}
     if decision.by_id is None:
         return {}
-    told = (await approvals.facts(session, [row.id])).get(row.id)
-    return {"decided_by": {"user": str(decision.by_id), "name": told.decided_by if told else None}}
+    return {"decided_by": {"user": str(decision.by_id)}}
 
 
 async def _settled(session: AsyncSession, action_id: UUID) -> bool:

@@ -9,11 +9,25 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from coco.actions import ActionState
+from coco.approvals import ApprovalRule
 from coco.audit import AuditKind, verify_chain
+from coco.decisions import Verdict
 from coco.errors import CocoError, NotFound, Refused
 from coco.teams import Role
-from store import audit, erasing, portable, team_audit, team_invitations, team_runs, teams
-from store.tables import AuditRow, Run, UndoRow
+from store import (
+    approvals,
+    audit,
+    decisions,
+    erasing,
+    portable,
+    results,
+    team_audit,
+    team_invitations,
+    team_runs,
+    teams,
+)
+from store.tables import ActionRow, AuditRow, Run, UndoRow
 from tests.conftest import Postgres
 from tests.store.test_teams import Office, account, make_office
 
@@ -102,6 +116,33 @@ async def test_nobodys_rows_hold_the_address_of_who_was_erased(office: Office) -
     await accepts(office, office.eve.id, await invited(office, Role.APPROVER, "eve@example.com"))
     await erase(office, office.eve.id)
     assert {name for name, rows in everything(office.postgres).items() if "eve@example.com" in rows} == set()
+
+
+async def test_nobodys_chain_holds_the_name_of_who_approved_and_was_erased(office: Office) -> None:
+    await accepts(office, office.eve.id, await invited(office, Role.APPROVER, "eve@example.com"))
+    ann, eve = office.ann.id, office.eve.id
+    with office.postgres.connect() as owner:
+        owner.execute("UPDATE users SET name = 'Evelyn Waugh' WHERE id = %s", (eve,))
+    await office.share()
+    async with office.postgres.api.user(ann) as session:
+        await approvals.set_rule(session, ann, office.ann.workflow, ApprovalRule(people=2), by=ann)
+    run_id = await office.run()
+    async with office.postgres.api.user(ann) as session:
+        action = (await session.execute(select(ActionRow).where(col(ActionRow.run_id) == run_id))).scalar_one()
+        await decisions.decide(session, ann, action.id, Verdict.APPROVE, action.digest)
+    async with office.postgres.api.user(eve) as session:
+        await approvals.record(session, eve, action, action.digest)
+    async with office.postgres.api.user(ann) as session:
+        assert (await decisions.complete(session, ann, action.id, action.digest, by=eve)).state == "approved"
+        assert (await approvals.called(session, [action.id]))[str(eve)] == "Evelyn Waugh"
+    async with office.postgres.control.user(ann) as session:
+        row = await session.get_one(ActionRow, action.id)
+        await results.close(session, row, ActionState.CANCELLED, {"sent": False}, None)
+    assert str(eve) in everything(office.postgres)["audit"]
+    await erase(office, eve)
+    assert {name for name, rows in everything(office.postgres).items() if "Evelyn" in rows} == set()
+    async with office.postgres.api.user(ann) as session:
+        assert "deleted" in (await approvals.called(session, [action.id]))[str(eve)]
 
 
 async def test_a_team_of_nobody_keeps_no_name(postgres: Postgres) -> None:

@@ -28,7 +28,7 @@ from api.public.parts import Parts
 from coco.actions import ActionState
 from coco.audit import AuditKind
 from coco.errors import CocoError, InvalidInput, NotFound
-from store import audit_checkpoints, connections, feed, ways_back, workflows
+from store import approvals, audit_checkpoints, connections, feed, ways_back, workflows
 from store.feed import STATES, Filter
 from store.tables import ActionRow
 from store.views import ActivityView, Page
@@ -124,6 +124,8 @@ async def _page(
         except InvalidInput as error:
             status, problem = (status, problem) if problem else (status_of(error), error.message)
         ways = await _ways(session, visitor.user_id, found.items)
+        said = {entry.action_id for entry in found.items if entry.action_id and entry.body.get("approvals")}
+        called = await approvals.called(session, [one for one in said if one is not None])
         flows = await workflows.listed(session, visitor.user_id, archived=True)
         accounts = await connections.listed(session, visitor.user_id)
         signed = await audit_checkpoints.newest(session, visitor.user_id)
@@ -153,6 +155,7 @@ async def _page(
         pretty=pretty,
         outcome_of=outcome_of,
         ways=ways,
+        called=called,
         feed="all",
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -95,6 +97,7 @@ _KINDS = {
     "history_read": "History read by an operator",
     "guardrail_proposed": "Guardrail written",
     "guardrail_not_proposed": "A model proposed no guardrail",
+    "model_route_changed": "Which model is asked was changed",
     "guardrail_confirmed": "Guardrail confirmed",
     "guardrail_retired": "Guardrail retired",
     "workflow_graduated": "Lets it run alone",
@@ -197,7 +200,7 @@ def tone(entry: ActivityView) -> str:
     return _TONES.get(entry.kind, "plain")
 
 
-def detail(entry: ActivityView) -> str:
+def detail(entry: ActivityView, called: Mapping[str, str] = MappingProxyType({})) -> str:
     """What an entry is about, in one line."""
     body = entry.body
     if set(body) == {"erased"}:
@@ -224,6 +227,10 @@ def detail(entry: ActivityView) -> str:
             return f"for {actions} and {counted(int(body.get('credits', 0)), 'credit', 'credits')}"
         case "guardrail_proposed" | "guardrail_confirmed" | "guardrail_retired":
             return f"“{body.get('reading') or body.get('sentence', '')}”, version {body.get('version', '')}"
+        case "model_route_changed":
+            asked = [body.get("first"), body.get("fallback")]
+            models = ", then ".join(str(one["model"]) for one in asked if isinstance(one, dict))
+            return f"{body.get('purpose', '')}: {models or 'no route'}"
         case "guardrail_not_proposed":
             return f"“{body.get('sentence', '')}”: {body.get('reason', '')}"
         case "schedule_changed":
@@ -241,9 +248,10 @@ def detail(entry: ActivityView) -> str:
         case "approval_rule_set":
             return f"{_rule(body.get('from'))} → {_rule(body.get('to'))}"
         case "action_approved" | "action_approved_in_part" if body.get("approvals"):
-            return f"{body.get('summary', '')}, by {' and '.join(map(_approver, body['approvals']))}"
+            people = " and ".join(_approver(one, called) for one in body["approvals"])
+            return f"{body.get('summary', '')}, by {people}"
         case "action_rejected" if body.get("decided_by"):
-            return f"{body.get('summary', '')}, by {body['decided_by'].get('name', '')}"
+            return f"{body.get('summary', '')}, by {_called(body['decided_by'].get('user'), called)}"
         case "team_created":
             return str(body.get("name", ""))
         case "team_joined" | "team_left" | "team_member_removed":
@@ -255,9 +263,14 @@ def _rule(told: Any) -> str:
     return str(ApprovalRule.model_validate(told)) if told else ""
 
 
-def _approver(told: dict[str, Any]) -> str:
+def _approver(told: dict[str, Any], called: Mapping[str, str]) -> str:
     """A person of an entry's `approvals`."""
-    return f"{told.get('name', '')} for {told['for_name']}" if "for_name" in told else str(told.get("name", ""))
+    person = _called(told.get("by"), called)
+    return f"{person} for {_called(told['for'], called)}" if "for" in told else person
+
+
+def _called(account: Any, called: Mapping[str, str]) -> str:
+    return called.get(str(account), "somebody of the team")
 
 
 def cost(entry: ActivityView) -> int:
@@ -351,8 +364,13 @@ def waiting_in(group: InboxGroup) -> str:
     parts = []
     pending = sum(item.state is ActionState.PENDING for item in group.actions)
     unknown = len(group.actions) - pending
-    if pending:
-        parts.append(counted(pending, "action to decide", "actions to decide"))
+    said = sum(
+        item.state is ActionState.PENDING and bool(item.approval and item.approval.mine) for item in group.actions
+    )
+    if pending - said:
+        parts.append(counted(pending - said, "action to decide", "actions to decide"))
+    if said:
+        parts.append(counted(said, "waits for somebody else", "wait for somebody else"))
     if unknown:
         parts.append(counted(unknown, "outcome to settle", "outcomes to settle"))
     if group.questions:
