@@ -22,7 +22,7 @@ from coco.reminders import LONGEST_HOURS
 from coco.teams import Role
 from store import audit, events, locks, teams
 from store.owned import own
-from store.tables import Workflow, utc_now
+from store.tables import Run, Workflow, utc_now
 from store.tables_teams import Escalation, EscalationRule
 
 ROLES = (Role.OWNER, Role.ADMIN, Role.APPROVER)
@@ -94,14 +94,20 @@ async def to_me(session: AsyncSession) -> list[Escalated]:
     return [Escalated(**row) for row in rows.mappings()]
 
 
-async def of_run(session: AsyncSession, user_id: UUID, run_id: UUID) -> list[Escalation]:
-    """Before whom a user's run was put, oldest first."""
+async def of_run(session: AsyncSession, user_id: UUID, run_id: UUID) -> list[tuple[Escalation, str]]:
+    """Before whom a user's run was put, oldest first, each with their name; none for who is in the team no more."""
     rows = await session.execute(
-        select(Escalation)
+        select(Escalation, col(Workflow.team_id))
+        .join(Run, col(Run.id) == col(Escalation.run_id))
+        .join(Workflow, col(Workflow.id) == col(Run.workflow_id))
         .where(col(Escalation.user_id) == user_id, col(Escalation.run_id) == run_id)
         .order_by(col(Escalation.at), col(Escalation.to_id))
     )
-    return list(rows.scalars())
+    found = [(row, team_id) for row, team_id in rows]
+    team = found[0][1] if found else None
+    people = await teams.members(session, team) if team is not None else []
+    called = {one.user_id: one.name or one.email for one in people}
+    return [(row, called.get(row.to_id, "")) for row, _ in found]
 
 
 async def end_decided(session: AsyncSession) -> int:

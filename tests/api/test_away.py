@@ -88,6 +88,7 @@ async def test_a_card_is_reminded_of_and_put_before_somebody_and_waits(
             assert "Put before you" in shown
     async with visit(app, parts, team.ada.email) as visitor:
         assert "reminded once" in await visitor.get("/")
+        assert "Put before Ben" in await visitor.get(f"/runs/{team.card.run_id}")
     # It waits as before.
     assert (await team.ada.get(f"/actions/{team.card.action.id}"))["state"] == "pending"
     with postgres.connect() as owner:

@@ -17,7 +17,7 @@ from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput, NotFound, Refused
 from coco.reminders import ReminderTerms
 from coco.teams import Role
-from store import decisions, erasing, escalations, reminders, teams
+from store import decisions, erasing, escalations, reminders, team_audit, teams
 from tests.conftest import Postgres
 from tests.store.test_four_eyes import Office, make_office
 from workers import waiting
@@ -202,6 +202,9 @@ async def test_an_escalated_and_reminded_card_waits_as_before(office: Office) ->
     (entry,) = rows(office, "SELECT user_id, actor, body FROM audit WHERE kind = %s", AuditKind.CARD_ESCALATED.value)
     assert entry[:2] == (office.ann.id, "system")
     assert (entry[2]["to"], entry[2]["workflow"]) == ([str(office.cal)], str(office.ann.workflow))
+    async with office.postgres.api.user(office.cal) as session:
+        wanted = team_audit.TeamFilter(kind=AuditKind.CARD_ESCALATED)
+        assert len((await team_audit.page(session, office.cal, office.team, wanted)).items) == 1
     # It waits, nobody more may approve, one approval is still not two, and nothing is minted.
     assert nothing_is_decided(office)
     found = rows(office, "SELECT person_id FROM coco_workflow_approvers(%s) ORDER BY 1", office.ann.workflow)
@@ -218,7 +221,8 @@ async def test_it_ends_when_it_is_decided(office: Office) -> None:
     await rule(office, 4, office.cal)
     assert (await sweep(office))[1] == 1
     async with office.postgres.api.user(office.ann.id) as session:
-        assert [one.to_id for one in await escalations.of_run(session, office.ann.id, office.ann.run)] == [office.cal]
+        put = await escalations.of_run(session, office.ann.id, office.ann.run)
+        assert [(one.to_id, name) for one, name in put] == [(office.cal, "cal@example.com")]
         await decisions.decide(session, office.ann.id, office.ann.action, Verdict.REJECT, office.ann.digest, "No.")
     assert await escalated(office, office.cal) == []
     assert (await sweep(office))[1] == 0

@@ -77,6 +77,8 @@ async def card_page(
         activity = await views.activity(session, visitor.user_id, run_id=run_id, limit=20)
         autonomy = await alone(session, visitor.user_id, card.run.workflow_id, card.actions)
         ways = await ways_back.of_run(session, visitor.user_id, run_id, reviewing.BUILDERS) if card.run.is_over else []
+        waits = [] if card.run.is_over else await reminders.waiting(session, visitor.user_id)
+        put_before = await escalations.of_run(session, visitor.user_id, run_id)
     return await own_page(
         request,
         visitor,
@@ -89,6 +91,8 @@ async def card_page(
         activity=activity,
         autonomy=autonomy,
         ways=ways,
+        waits=next((one for one in waits if one.run_id == run_id), None),
+        put_before=put_before,
         temporal=visitor.temporal_link(run_id),
         feed=str(run_id),
     )
