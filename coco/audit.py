@@ -84,6 +84,7 @@ class AuditKind(StrEnum):
     CARD_ESCALATED = "card_escalated"
     """A card that nobody decided on was put before somebody else who may. It waits as before."""
     CREDITS_ADDED = "credits_added"
+    MODEL_ROUTE_CHANGED = "model_route_changed"
     BUDGET_CHANGED = "budget_changed"
     TIER_CHANGED = "tier_changed"
     TEAM_CREATED = "team_created"

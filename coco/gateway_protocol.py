@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from coco.model_routes import ModelChoice
 from coco.plans import PlanDraft
 from coco.requests import Frozen, PreparedRequest, ProviderResponse
 
@@ -182,6 +183,8 @@ class ContextReply(Frozen):
     connections: tuple[ContextConnection, ...]
     answers: dict[str, str]
     now: datetime
+    models: tuple[ModelChoice, ...] = ()
+    """Whom to have word its mails, in order, by the account's route; only connections that the workflow was given."""
 
 
 class ReadRequest(Frozen):

@@ -1,4 +1,5 @@
-"""Tables of what an owner asks for outside of any run: single reads, and rules that a language model proposes."""
+"""Tables of what an owner asks for outside of any run: single reads, rules that a language model proposes, and which
+model is asked for what."""
 
 from __future__ import annotations
 
@@ -70,3 +71,21 @@ class GuardrailProposal(SQLModel, table=True):
     """Why no rule came of it."""
     created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
     finished_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))
+
+
+class ModelRoute(SQLModel, table=True):
+    """Which model an account has asked for a purpose, and which where that one fails."""
+
+    __tablename__ = "model_routes"
+    __table_args__ = (
+        ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),
+        ForeignKeyConstraint(["fallback_connection_id", "user_id"], ["connections.id", "connections.user_id"]),
+    )
+    user_id: UUID = Field(primary_key=True)
+    purpose: str = Field(primary_key=True)
+    """coco.model_routes.Purpose"""
+    connection_id: UUID
+    model: str
+    fallback_connection_id: UUID | None = None
+    fallback_model: str | None = None
+    updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())

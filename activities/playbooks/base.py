@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from activities.connectors.base import ConnectionInfo
 from coco.errors import InvalidInput
+from coco.model_routes import ModelChoice
 from coco.plans import PlanDraft, Question
 from coco.requests import ProviderResponse
 
@@ -57,6 +58,8 @@ class PlanContext:
     """Answers to earlier questions, by their key."""
     now: datetime
     """Time of the plan, with its zone."""
+    models: tuple[ModelChoice, ...] = ()
+    """Whom to have word its mails, in order, where the account has a route for that."""
 
     def of(self, connector: str) -> tuple[ConnectionInfo, ...]:
         """The connections of one connector."""

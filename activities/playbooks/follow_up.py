@@ -250,7 +250,7 @@ class FollowUpSilentDeals(Playbook):
                     by_model = f" The template words it, since the model could not: {plain(words, 200)}."
                     notes.leave_out(f"The model's mail about “{deal.name}” ({deal.id})", plain(words, 200))
                 else:
-                    (subject, body), by_model = words, f" {params.model} wrote its text."
+                    (subject, body), by_model = words, f" {writer.model} wrote its text."
             arguments: dict[str, Any] = {
                 "to": [address],
                 "subject": subject,
@@ -331,15 +331,21 @@ class FollowUpSilentDeals(Playbook):
 
 
 def _writer(ctx: PlanContext, reader: Reader, notes: Notes, params: FollowUpParams) -> ModelWriter | None:
-    """Who words the mails; None for the template."""
+    """Who words the mails; None for the template.
+
+    The account's route, as far as its connections may be used; else the first connection to a model that the workflow
+    was given, and the model that it names.
+    """
     if not params.model:
         return None
-    models = [entry for name in COMPLETION_PATHS for entry in ctx.of(name)]
-    if len(models) != 1:
-        why = "its connection cannot be used" if not models else "more than one connection to a model was chosen"
-        notes.leave_out(f"The model {params.model}", f"{why}; the template words the mails")
+    usable = {entry.id: entry for entry in ctx.connections if entry.connector in COMPLETION_PATHS}
+    choices = [(usable[one.connection_id], one.model) for one in ctx.models if one.connection_id in usable]
+    if not choices and usable:
+        choices = [(next(iter(usable.values())), params.model)]
+    if not choices:
+        notes.leave_out(f"The model {params.model}", "its connection cannot be used; the template words the mails")
         return None
-    return ModelWriter(reader, notes, models[0], params.model)
+    return ModelWriter(reader, notes, choices)
 
 
 def _reachable(held: dict[str, Any]) -> tuple[str, str]:

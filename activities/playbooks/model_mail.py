@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from activities.connectors.base import ConnectionInfo
@@ -33,47 +35,64 @@ _USED_UP = frozenset({Code.INVALID, Code.CONNECTION_UNUSABLE, Code.UNAVAILABLE, 
 """What a model's server may do to its own mail; everything else is the run's, and ends or delays that."""
 
 
-class ModelWriter:
-    """Writes the mails of one run."""
+@dataclass
+class _Model:
+    """One that may be asked, and how it did so far."""
 
-    def __init__(self, reader: Reader, notes: Notes, connection: ConnectionInfo, model: str) -> None:
-        self._reader, self._notes, self._connection, self._model = reader, notes, connection, model
-        self._failures = 0
-        self._sampling = True
+    connection: ConnectionInfo
+    name: str
+    failures: int = 0
+    sampling: bool = True
+
+
+class ModelWriter:
+    """Writes the mails of one run: the first model does, and where it fails, the next."""
+
+    def __init__(self, reader: Reader, notes: Notes, choices: Sequence[tuple[ConnectionInfo, str]]) -> None:
+        self._reader, self._notes = reader, notes
+        self._models = [_Model(connection, name) for connection, name in choices]
+        self.model = ""
+        """Who wrote the mail before."""
 
     async def write(self, facts: dict[str, Any], signature: str) -> tuple[str, str] | str:
         """(subject, body), or why there is none. Raises CocoError for what is no fault of the model's server."""
-        if self._failures >= MAX_FAILURES:
-            return "the model failed before, and was not asked again"
-        try:
+        why = "the model failed before, and was not asked again"
+        for model in self._models:
+            if model.failures >= MAX_FAILURES:
+                continue
             try:
-                text = await self._asked(facts)
-            except InvalidInput as error:
-                if not self._sampling or "answered 400" not in error.message:
+                subject, body = mail_in(await self._text(model, facts))
+            except CocoError as error:
+                if error.code not in _USED_UP:
                     raise
-                # So reasoning models answer to a temperature.
-                self._sampling = False
-                text = await self._asked(facts)
-            subject, body = mail_in(text)
-        except CocoError as error:
-            if error.code not in _USED_UP:
-                raise
-            self._failures += 1
-            return error.message[:200]
-        self._failures = 0
-        return subject, f"{body}\n\nBest regards\n{signature}".rstrip() + "\n"
+                model.failures += 1
+                why = error.message[:200]
+                continue
+            model.failures, self.model = 0, model.name
+            return subject, f"{body}\n\nBest regards\n{signature}".rstrip() + "\n"
+        return why
 
-    async def _asked(self, facts: dict[str, Any]) -> str:
+    async def _text(self, model: _Model, facts: dict[str, Any]) -> str:
+        try:
+            return await self._asked(model, facts)
+        except InvalidInput as error:
+            if not model.sampling or "answered 400" not in error.message:
+                raise
+            # So reasoning models answer to a temperature.
+            model.sampling = False
+            return await self._asked(model, facts)
+
+    async def _asked(self, model: _Model, facts: dict[str, Any]) -> str:
         # Brackets are spelled out, so that nothing in the data can close it.
         data = json.dumps(facts, sort_keys=True).replace("<", "\\u003c").replace(">", "\\u003e")
         arguments = {
-            "model": self._model,
+            "model": model.name,
             "system": _SYSTEM,
             "messages": [{"role": "user", "text": f"<data>\n{data}\n</data>"}],
-            "max_tokens": 800 if self._sampling else 4000,
-            "sampling": self._sampling,
+            "max_tokens": 800 if model.sampling else 4000,
+            "sampling": model.sampling,
         }
-        found = self._notes.read("model", await self._reader.read(self._connection, COMPLETE, arguments))
+        found = self._notes.read("model", await self._reader.read(model.connection, COMPLETE, arguments))
         return str(found.facts["text"])
 
 

@@ -30,6 +30,7 @@ from api.public.pages import records as record_pages
 from api.public.pages import team_budgets as team_budget_pages
 from api.public.pages import teams as team_pages
 from api.public.pages import workflow as workflow_page
+from api.public.pages import writing as writing_pages
 from api.public.pages.errors import html_error, sign_in_first
 from api.public.pages.render import FOLDER
 from api.public.pages.visitor import SignInFirst
@@ -40,6 +41,7 @@ from api.public.rest import away as away_calls
 from api.public.rest import team_budgets as team_budget_calls
 from api.public.rest import teams as team_calls
 from api.public.rest.digests import router as digests_router
+from api.public.rest.model_routes import router as model_routes_router
 from api.public.rest.models import ERRORS
 from api.public.rest.proposals import router as proposals_router
 from api.public.rest.reverting import router as reverting_router
@@ -105,6 +107,7 @@ def create_app(parts: Parts) -> FastAPI:
         digests_router,
         reverting_router,
         proposals_router,
+        model_routes_router,
         team_calls.router,
         team_budget_calls.router,
         away_calls.router,
@@ -130,6 +133,7 @@ def create_app(parts: Parts) -> FastAPI:
         away_pages,
         approval_pages,
         proposing_pages,
+        writing_pages,
     ):
         app.include_router(pages.router)
     # Last: `/connections/{connection_id}` would take the addresses of others for its own.

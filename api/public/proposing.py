@@ -27,8 +27,9 @@ from coco.guardrails import proposer
 from coco.guardrails.declarations import default_catalogue
 from coco.guardrails.english.compiler import Compiled, compile_sentence
 from coco.model_calls import COMPLETION_PATHS, described
+from coco.model_routes import Purpose
 from coco.requests import PreparedRequest, ProviderResponse
-from store import asked_reads, connections, guardrail_proposals, guardrails, workflows
+from store import asked_reads, connections, guardrail_proposals, guardrails, model_routes, workflows
 from store.tables import Connection, Workflow
 from store.tables_asking import AskedRead, GuardrailProposal
 
@@ -61,9 +62,16 @@ async def models(session: AsyncSession, user_id: UUID) -> list[Connection]:
 async def whom_to_ask(
     session: AsyncSession, workflow: Workflow, connection_id: UUID | None, model: str
 ) -> list[dict[str, Any]]:
-    """Whom to ask, in order. What the owner named; else the first model connection of the workflow, else of the
-    account, and the model that the workflow's mails are written by. Raises InvalidInput, NotFound."""
+    """Whom to ask, in order. What the owner named; else the account's route; else the first model connection of the
+    workflow, else of the account, and the model that the workflow's mails are written by. Raises InvalidInput,
+    NotFound."""
     there = await models(session, workflow.user_id)
+    if connection_id is None and not model.strip():
+        usable = {row.id: row for row in there}
+        routed = await model_routes.in_force(session, workflow.user_id, Purpose.PROPOSING)
+        asks = [candidate(usable[one.connection_id], one.model) for one in routed if one.connection_id in usable]
+        if asks:
+            return [ask for pair in asks for ask in pair]
     if connection_id is not None:
         chosen = await connections.get(session, workflow.user_id, connection_id)
         if chosen.id not in {row.id for row in there}:

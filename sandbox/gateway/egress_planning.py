@@ -23,11 +23,12 @@ from coco.gateway_protocol import (
     RunRequest,
     SubmitPlanRequest,
 )
+from coco.model_routes import Purpose
 from coco.requests import PreparedRequest
 from sandbox.gateway.carrying import About, Carrier
 from sandbox.gateway.delivery.link import check_headers
 from sandbox.gateway.egress_messages import Notes
-from store import plan_drafts, reads
+from store import model_routes, plan_drafts, reads
 from store.database import Database
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
@@ -78,6 +79,7 @@ async def context(database: Database, user_id: UUID, message: RunRequest) -> Con
                 select(QuestionRow).where(col(QuestionRow.run_id) == run.id, col(QuestionRow.user_id) == user_id)
             )
         ).scalars()
+        routed = await model_routes.in_force(session, user_id, Purpose.DRAFTING)
         return ContextReply(
             run_id=run.id,
             playbook=workflow.playbook,
@@ -92,6 +94,7 @@ async def context(database: Database, user_id: UUID, message: RunRequest) -> Con
             ),
             answers={item.key: item.answer for item in questions if item.answer is not None},
             now=utc_now(),
+            models=tuple(one for one in routed if one.connection_id in connections),
         )
 
 

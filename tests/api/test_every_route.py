@@ -138,6 +138,16 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/workflows/{workflow_id}/guardrails/preview"): Route(
         "foreign", json=lambda card: {"sentence": RULE}
     ),
+    ("GET", "/api/v1/model-routes"): Route("own"),
+    # Routes come with a tier that a stranger does not have; over another's connection: tests/store/test_model_routes.py.
+    ("PUT", "/api/v1/model-routes/{purpose}"): Route(
+        "foreign", json=lambda card: {"connection_id": str(card.crm), "model": "m"}, status=(402,)
+    ),
+    ("DELETE", "/api/v1/model-routes/{purpose}"): Route("foreign"),
+    ("GET", "/writing"): Route("own"),
+    ("POST", "/writing/routes/{purpose}"): Route(
+        "foreign", form=lambda card: {"connection_id": str(card.crm), "model": "m"}, status=(402,)
+    ),
     ("GET", "/api/v1/workflows/{workflow_id}/guardrails/proposals"): Route("foreign"),
     ("POST", "/api/v1/workflows/{workflow_id}/guardrails/proposals"): Route(
         "foreign", json=lambda card: {"sentence": "Archive the VIPs."}
@@ -392,6 +402,7 @@ def ids(card: Card) -> dict[str, UUID | int | str]:
         "question_id": card.questions[0].id,
         "guardrail_id": GUARDRAIL,
         "proposal_id": PROPOSAL,
+        "purpose": "drafting",
         "schedule_id": SCHEDULE,
         "budget_id": BUDGET,
         "hook_id": HOOK,

@@ -13,6 +13,7 @@ from activities.connectors.base import ConnectionInfo
 from activities.playbooks import PLAYBOOKS, ReadResult
 from activities.playbooks.model_mail import mail_in
 from coco.errors import InvalidInput
+from coco.model_routes import ModelChoice
 from coco.plans import PlanDraft
 from tests.connectors.examples import openai
 from tests.demo_fixture import Demo
@@ -33,7 +34,7 @@ class WithModel(HttpReader):
         self._url = url
 
     async def read(self, connection: ConnectionInfo, operation: str, arguments: Mapping[str, Any]) -> ReadResult:
-        if connection != MODEL:
+        if connection.connector != "openai":
             return await super().read(connection, operation, arguments)
         there, self._demo = self._demo, _At(self._url)  # type: ignore[assignment]
         try:
@@ -49,10 +50,12 @@ class _At:
         self.http = http
 
 
-async def planned(demo: Demo, *replies: Reply, connections: tuple[ConnectionInfo, ...] = (CRM, MAILBOX, MODEL)) -> Any:
+async def planned(
+    demo: Demo, *replies: Reply, connections: tuple[ConnectionInfo, ...] = (CRM, MAILBOX, MODEL), **more: Any
+) -> Any:
     async with ProviderProcess.running() as provider:
         await provider.on("POST", "/chat/completions", *replies)
-        given = context(PARAMS, connections=connections)
+        given = context(PARAMS, connections=connections, **more)
         draft = await PLAYBOOKS["follow_up_silent_deals"].plan(given, WithModel(demo, provider.url))
         return draft, await provider.seen()
 
@@ -98,6 +101,43 @@ async def test_a_reasoning_model_is_asked_without_a_temperature(demo: Demo) -> N
     draft, seen = await planned(demo, Reply(400, {"error": {}}), Reply(body=openai.said(GOOD)))
     assert ["temperature" in one.json() for one in seen] == [True, False, False, False]
     assert all(BODY in p.arguments["body"] for p in draft.proposals)
+
+
+OTHER = ConnectionInfo(id=UUID(int=4), connector="openai", title="Other models")
+
+
+def routes(*choices: tuple[ConnectionInfo, str]) -> tuple[ModelChoice, ...]:
+    return tuple(ModelChoice(connection_id=one.id, model=name) for one, name in choices)
+
+
+async def test_of_two_connections_the_first_is_asked_unless_a_route_says_otherwise(demo: Demo) -> None:
+    both = (CRM, MAILBOX, OTHER, MODEL)
+    draft, seen = await planned(demo, Reply(body=openai.said(GOOD)), connections=both)
+    assert {one.json()["model"] for one in seen} == {"gpt-4o-mini"}
+    assert all("gpt-4o-mini wrote its text" in p.why for p in draft.proposals)
+    routed_to = routes((MODEL, "own-model"), (OTHER, "spare"))
+    draft, seen = await planned(demo, Reply(body=openai.said(GOOD)), connections=both, models=routed_to)
+    assert {one.json()["model"] for one in seen} == {"own-model"}
+    assert all("own-model wrote its text" in p.why for p in draft.proposals)
+
+
+async def test_where_the_first_of_a_route_fails_the_second_writes_the_mail(demo: Demo) -> None:
+    declined, good = Reply(body=openai.said(None, refusal="No.")), Reply(body=openai.said(GOOD))
+    draft, seen = await planned(
+        demo,
+        *(declined, good, declined, good, good),
+        connections=(CRM, MAILBOX, OTHER, MODEL),
+        models=routes((OTHER, "first"), (MODEL, "second")),
+    )
+    # Two failures in a row, and the first is not asked for the third mail.
+    assert [one.json()["model"] for one in seen] == ["first", "second", "first", "second", "second"]
+    assert all("second wrote its text" in p.why for p in draft.proposals)
+
+
+async def test_a_route_over_a_connection_that_may_not_be_used_is_passed_over(demo: Demo) -> None:
+    draft, seen = await planned(demo, Reply(body=openai.said(GOOD)), models=routes((OTHER, "away"), (MODEL, "there")))
+    assert {one.json()["model"] for one in seen} == {"there"}
+    assert len(draft.proposals) == 3
 
 
 @pytest.mark.parametrize(
