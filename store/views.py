@@ -26,6 +26,7 @@ from store.run_standing import HeldBy, Progress
 from store.runs import FINAL_RUN_STATES
 from store.tables import (
     ActionRow,
+    ApprovalRow,
     AuditRow,
     Connection,
     CreditAccount,
@@ -409,9 +410,16 @@ async def inbox(session: AsyncSession, user_id: UUID) -> list[InboxGroup]:
 
 
 async def waiting_count(session: AsyncSession, user_id: UUID) -> int:
-    """How many things wait for this person."""
+    """How many things wait for this person; what they approved and others have not does not."""
+    said = select(ApprovalRow).where(
+        col(ApprovalRow.action_id) == col(ActionRow.id),
+        col(ApprovalRow.digest) == col(ActionRow.digest),
+        col(ApprovalRow.person_id) == user_id,
+    )
     actions = await session.execute(
-        select(func.count()).where(col(ActionRow.user_id) == user_id, col(ActionRow.state).in_(ATTENTION))
+        select(func.count())
+        .where(col(ActionRow.user_id) == user_id, col(ActionRow.state).in_(ATTENTION))
+        .where((col(ActionRow.state) != ActionState.PENDING.value) | ~said.exists())
     )
     questions = await session.execute(
         select(func.count())

@@ -74,6 +74,12 @@ async def test_two_people_approve(page: Page, browser: Browser, served: Served, 
     await expect(first).to_contain_text("Waits for somebody else")
     await expect(first.get_by_role("button", name="Approve")).to_have_count(0)
     await picture(page, "four-eyes-owner")
+    await page.goto("/")
+    await expect(page.locator(f"#group-{card.run_id}")).to_contain_text(
+        "1 action to decide · 1 waits for somebody else"
+    )
+    await expect(page.locator("#nav .count")).to_have_text("1")
+    await page.goto(f"/runs/{card.run_id}")
 
     # The colleague's open inbox follows by itself; the last yes approves it, and the owner's page follows that.
     await expect(theirs).to_contain_text("approved by Ada Lovelace at")
