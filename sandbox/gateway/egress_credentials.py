@@ -57,9 +57,12 @@ async def to_use(
 
 def team_own(row: Connection, environment: Mapping[str, str]) -> Credential | None:
     """The team's credential for a connection of `method` team; None where the operator does not give it to this
-    account, or means another address."""
+    account, means another address, or gives a password where a token is needed."""
     known = connector(row.connector)
     found = team_credential(environment, row.team or "", known.name, row.user_id)
     if found is None or row.base_url != (found.base_url or known.base_url):
+        return None
+    if known.auth.exchange is not None and found.username:
+        # A password that tokens are got with is not itself one, and would go out as one at each request.
         return None
     return Credential(scheme=known.auth.scheme, secret=found.secret, username=found.username)

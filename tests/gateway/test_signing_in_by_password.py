@@ -16,7 +16,8 @@ from coco.errors import CocoError, Code, Later
 from coco.gateway_protocol import Credential, RefreshToken
 from coco.keys import MasterKey
 from coco.sealing import is_fingerprint
-from store.tables import CallRow, utc_now
+from sandbox.gateway.egress_credentials import team_own
+from store.tables import CallRow, Connection, utc_now
 from tests.conftest import Postgres
 from tests.connecting import every_scope
 from tests.gateway.harness import Provider, Refused, Seen, Stage, a_stage, answer
@@ -303,3 +304,18 @@ async def test_what_tells_the_password_from_others_reveals_it_to_nobody(used: Us
     renewing = RefreshToken(refresh_token=f"{GIVEN.username}\n{GIVEN.secret}")
     assert is_fingerprint(told, renewing, used.sandbox.person.stage.postgres.master)
     assert not is_fingerprint(told, renewing, MasterKey(MasterKey.generate()))
+
+
+def test_a_teams_password_is_not_sent_as_if_it_were_a_token() -> None:
+    account = uuid4()
+    row = Connection(
+        user_id=account,
+        connector="zoominfo",
+        title="A",
+        base_url="https://api.zoominfo.com",
+        method="team",
+        team="sales",
+    )
+    given = {"COCO_TEAM_SALES_MEMBERS": str(account), "COCO_TEAM_SALES_ZOOMINFO_SECRET": "secret"}
+    assert team_own(row, given) == Credential(scheme="bearer", secret="secret")
+    assert team_own(row, given | {"COCO_TEAM_SALES_ZOOMINFO_USERNAME": "ada"}) is None
