@@ -80,6 +80,15 @@ class Office:
         assert found is not None
         return int(found[0])
 
+    def news(self, who: Person) -> int:
+        """How often somebody's open pages were told that something of a team's waits, or was decided."""
+        with self.postgres.connect() as owner:
+            found = owner.execute(
+                "SELECT count(*) FROM events WHERE user_id = %s AND kind = 'team'", (who.user_id,)
+            ).fetchone()
+        assert found is not None
+        return int(found[0])
+
 
 @pytest.fixture
 async def office(ada: Person, client: httpx.AsyncClient, postgres: Postgres) -> Office:
@@ -167,6 +176,27 @@ async def test_who_may_not_decide(office: Office, postgres: Postgres) -> None:
     assert (await office.approve(office.ben)).status_code == 404
     assert (await office.ben.call("GET", f"/teams/{office.id}/waiting")).status_code == 404
     assert (await office.action())["approval"]["given"] == []
+
+
+async def test_who_else_may_decide_hears_of_it(office: Office) -> None:
+    """Their open pages look again; nobody else's do, and nobody hears of a run that only its person sees."""
+    await office.rule(TWO)
+    before = [office.news(who) for who in (office.ben, office.cal, office.dot, office.aud, office.eve)]
+    await office.owner_approves()
+    after = [office.news(who) for who in (office.ben, office.cal, office.dot, office.aud, office.eve)]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1, 0, 0, 0]
+    private = await make_card(office.postgres, office.ada.user_id)
+    with office.postgres.connect() as owner:
+        # A run from after the sharing that takes back what one from before had done.
+        owner.execute("UPDATE runs SET created_at = '2025-01-01' WHERE id = %s", (private.run_id,))
+        owner.execute("SET session_replication_role = replica")
+        owner.execute(
+            "INSERT INTO undos (action_id, user_id, run_id, kind, at) VALUES (%s, %s, %s, 'undo', now())",
+            (private.action.id, office.ada.user_id, office.card.run_id),
+        )
+    digest = office.card.action.digest
+    await office.ada.post(f"/actions/{office.card.action.id}/reject", {"digest": digest, "reason": "No"})
+    assert [office.news(who) for who in (office.ben, office.cal)] == after[:2]
 
 
 async def test_what_is_approved_is_what_was_seen(office: Office) -> None:
