@@ -372,7 +372,10 @@ class ActReader(GroupReader):
         values = self._fields(fieldlist, changed=False)
         both = any(token.type == "AND" for token in children(fieldlist, "AND"))
         changes = Has(fact="action.fields", values=values, least=1)
-        if child(node, "NCHANGES", "EXC") is not None:
+        det = child(node, "DET")
+        if det is not None and child(node, "EXC", "NOT") is not None and det.value != "the":
+            raise Refused(span_of(node), "this is no list of fields", "", weak=3)
+        if child(node, "NCHANGES", "EXC", "NOT") is not None:
             if not all(c.operation.endswith((".update", ".enrich")) for c in self.parts.operations):
                 raise Refused(
                     span_of(node), "the rule updates nothing, so this exception would say nothing", "", weak=True

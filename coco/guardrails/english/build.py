@@ -776,7 +776,7 @@ class Builder(ActReader):
     def _after_a_noun(self, destination: Node) -> bool:
         """Could the name before which no word stands belong to the word before it ("with the job title "CTO"")?"""
         return self._before.get(span_of(destination)[0]) not in {
-            "VAL", "DUR", "CONNECTOR", "ENT", "ENTLC", "PRON", "NUM", "DATE", "COUNTN", "UNSUB",
+            "VAL", "DUR", "CONNECTOR", "ENT", "ENTLC", "PRON", "MONEY", "PCT", "AGO", "NUM", "DATE", "COUNTN", "UNSUB",
         }  # fmt: skip
 
     def _split_destination(self, items: list[Node]) -> tuple[list[Node], Node | None]:

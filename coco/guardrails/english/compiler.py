@@ -341,6 +341,14 @@ def _of_other_records(tokens: list[Token], index: int, sentence: str) -> Refused
             "listed by `coco guardrail facts`; a tag can stand for anything else",
             'tagged "…"',
         )
+    if token.type == "DUR" and index and str(tokens[index - 1].value).lower() in {"every", "each"}:
+        span = (tokens[index - 1].start_pos or 0, token.end_pos or 0)
+        return Refused(
+            span,
+            f'"{sentence[slice(*span)]}": how often a rule runs is set by its schedule. Leave it out, or say how long '
+            "ago the records were last contacted",
+            sentence[: span[0]].rstrip() + sentence[span[1] :],
+        )
     if token.type in {"LISTW", "SEQW"}:
         return _membership(span_of(token), sentence)
     each = next((i for i in range(index) if tokens[i].type in {"PERENT"}), None)

@@ -260,6 +260,10 @@ class ConditionReader(TimeReader):
                 return conjunction([state, self._when(closed_at, node.children[-1], False)])
             case "val_is":
                 return self._any_value(children(node, "VAL"))
+            case "val_not" if any(token.type == "NHAVE" for token in tokens_of(node)) and any(
+                "deal.stage" in dict(token.value) for token in children(node, "VAL")
+            ):
+                raise Refused(span, "is it the stage, or whether the deal was won?", "are not won")
             case "val_not":
                 return negation(self._any_value(children(node, "VAL")))
             case "life_is" | "life_not":
@@ -468,6 +472,14 @@ class ConditionReader(TimeReader):
                 return self._named_condition(fact, names, False)
             case "has_when":
                 return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], False)
+            case "has_passed":
+                if self._text(span_of(child(node, "INLAST"))).lower() != "in the past" or (
+                    fact.type is not FactType.TIMESTAMP or fact.past
+                ):
+                    raise Refused(span, "in the last how long?", "in the last 7 days", weak=2)
+                return Age(fact=fact.name, order=">", seconds=0)
+            case "has_missing" if self._text(span_of(child(node, "NHAVE"))).lower() != "missing":
+                raise Refused(span, "without what?", "", weak=2)
             case "has_older":
                 if fact.type is not FactType.TIMESTAMP:
                     raise Refused(span, f"{fact.name} is a {fact.type.value}, not a time", "")
@@ -628,9 +640,25 @@ class ConditionReader(TimeReader):
     def _bounce(self, node: Node) -> Predicate:
         fact, kind, span = "email.bounced", str(node.data), span_of(node)
         cmp, num, pct = child(node, "cmp"), child(node, "NUM"), child(node, "PCT")
-        whose = next((token for token in tokens_of(node) if token.type == "ENTPOSS"), None)
+        whose = next((token for token in tokens_of(node) if token.type in {"ENT", "ENTPOSS"}), None)
         if self.parts.target not in {None, "contact"} or (whose is not None and whose.value != "contact"):
-            raise Refused(span, f"bounced e-mails are recorded for contacts, and the rule is about {self._plural}", "")
+            raise Refused(
+                span,
+                "bounced e-mails are recorded for contacts only"
+                if self.parts.target in {None, "contact"}
+                else f"bounced e-mails are recorded for contacts, and the rule is about {self._plural}",
+                "",
+            )
+        subject = child(node, "subject")
+        lifecycle = child(subject, "e_lifecycle") if subject is not None else None
+        if lifecycle is not None and lifecycle.children[0].value not in self.parts.lifecycles:
+            raise Refused(
+                span_of(lifecycle),
+                f"the rule is about {self._plural}, not only about these: {self._text(span_of(lifecycle))}",
+                f"the {self.parts.target}",
+            )
+        if subject is not None and child(subject, "e_plain", "e_lifecycle", "PRON") is None:
+            raise Refused(span, "whose e-mails?", "at least 3 emails have bounced", weak=True)
         match kind:
             case "b_quantified":
                 first = tokens_of(node)[0]

@@ -106,9 +106,8 @@ class GroupReader(FrameReader):
                     framed = span_of(item)
                     comma = self._conn(child(item, "conn")) == "comma"
                     window = self._piece(item).data in {"within", "within_bare"}
-                    parenthetic = not self._excluding and (
-                        window or (comma and self._piece(item).data not in MODE_KINDS)
-                    )
+                    limits = self._piece(item).data not in {*MODE_KINDS, "weekly_not"}  # "never on Mondays, unless …"
+                    parenthetic = not self._excluding and (window or (comma and limits))
                     needs_comma = not window
                 continue
             if framed is not None and parenthetic and (unit.conn == "comma" or (not needs_comma and unit.conn != "or")):
@@ -168,6 +167,7 @@ class GroupReader(FrameReader):
             (kind in {"has_fact", "has_all", "has_any", "has_not", "has_none_of"} or owner)
             and then.data == "clause"
             and not self._own_verb(then)
+            and not (self._is_connector(item) and re.match(r"(via|using|by way of)\b", self._text(span_of(then)), re.I))
         ):
             said, fact = self._text(span_of(then)), self._text(span_of(first))
             raise Refused(

@@ -329,7 +329,7 @@ class Lexer:
     @staticmethod
     def _unit_alone(text: str, at: int, found: list[Token]) -> list[Token]:
         """ "in the last year": a unit without a number is one of it."""
-        match = re.compile(r"(hour|day|week|month|year)\b(?!')", re.I).match(text, at)
+        match = re.compile(r"(hour|day|week|month|quarter|year)\b(?!')", re.I).match(text, at)
         if match is None or not found or found[-1].type not in {"INLAST", "INNEXT"}:
             return []
         said = f"a {match.group()}"
