@@ -45,6 +45,7 @@ from api.public.rest.model_routes import router as model_routes_router
 from api.public.rest.models import ERRORS
 from api.public.rest.proposals import router as proposals_router
 from api.public.rest.reverting import router as reverting_router
+from api.public.rest.voice import router as voice_router
 from api.public.waker import Waker
 from api.shell import Shell
 from api.throttle import Throttle
@@ -78,6 +79,12 @@ def make_parts(settings: Settings, database: Database, master: MasterKey) -> Par
     )
 
 
+async def openapi(request: Request) -> JSONResponse:
+    """The description of the REST API. No closure: FastAPI keeps endpoints for good, and with one the whole app."""
+    app: FastAPI = request.app
+    return JSONResponse(app.openapi())
+
+
 def create_app(parts: Parts) -> FastAPI:
     """The app without its outer shell: routes, errors, and what starts and stops with it."""
 
@@ -108,6 +115,7 @@ def create_app(parts: Parts) -> FastAPI:
         reverting_router,
         proposals_router,
         model_routes_router,
+        voice_router,
         team_calls.router,
         team_budget_calls.router,
         away_calls.router,
@@ -118,9 +126,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(feed.router)
     app.include_router(schedules.hooks)
 
-    @app.get("/api/v1/openapi.json", include_in_schema=False)
-    async def openapi() -> JSONResponse:
-        return JSONResponse(app.openapi())
+    app.add_api_route("/api/v1/openapi.json", openapi, include_in_schema=False)
 
     for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
         app.include_router(pages.router)
