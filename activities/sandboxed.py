@@ -134,6 +134,7 @@ def plan_context(context: ContextReply) -> PlanContext:
         answers=context.answers,
         now=context.now,
         models=context.models,
+        voice=context.voice,
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import Field
 from coco.model_routes import ModelChoice
 from coco.plans import PlanDraft
 from coco.requests import Frozen, PreparedRequest, ProviderResponse
+from coco.voice import Voice
 
 SERVICE = "coco.gateway.v1.Gateway"
 SOCKET = "/run/coco/gateway.sock"
@@ -185,6 +186,8 @@ class ContextReply(Frozen):
     now: datetime
     models: tuple[ModelChoice, ...] = ()
     """Whom to have word its mails, in order, by the account's route; only connections that the workflow was given."""
+    voice: Voice | None = None
+    """How its owner writes, where they kept that."""
 
 
 class ReadRequest(Frozen):

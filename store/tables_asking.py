@@ -1,5 +1,5 @@
-"""Tables of what an owner asks for outside of any run: single reads, rules that a language model proposes, and which
-model is asked for what."""
+"""Tables of what an owner asks for outside of any run: single reads, rules that a language model proposes, which
+model is asked for what, and how somebody writes."""
 
 from __future__ import annotations
 
@@ -89,3 +89,25 @@ class ModelRoute(SQLModel, table=True):
     fallback_connection_id: UUID | None = None
     fallback_model: str | None = None
     updated_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+
+
+class VoiceRow(SQLModel, table=True):
+    """How somebody writes, learned of their own sent messages. Used once they kept it; until then, and where they did
+    not, it goes with the connection's revocation."""
+
+    __tablename__ = "voices"
+    __table_args__ = (ForeignKeyConstraint(["connection_id", "user_id"], ["connections.id", "connections.user_id"]),)
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    user_id: UUID = Field(index=True)
+    connection_id: UUID = Field(index=True)
+    state: str = "learning"
+    """learning | shown | kept | failed"""
+    step: str = "list"
+    """What is being read: folder | list | messages"""
+    voice: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
+    """coco.voice.Voice"""
+    messages: int = 0
+    """Of how many it was learned."""
+    reason: str = ""
+    created_at: datetime = Field(default_factory=utc_now, sa_column=_time())
+    kept_at: datetime | None = Field(default=None, sa_column=_time(nullable=True))

@@ -19,6 +19,7 @@ from coco.errors import InvalidInput
 from coco.model_routes import ModelChoice
 from coco.plans import PlanDraft, Question
 from coco.requests import ProviderResponse
+from coco.voice import Voice
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class PlanContext:
     """Time of the plan, with its zone."""
     models: tuple[ModelChoice, ...] = ()
     """Whom to have word its mails, in order, where the account has a route for that."""
+    voice: Voice | None = None
+    """How the owner writes, where they kept that."""
 
     def of(self, connector: str) -> tuple[ConnectionInfo, ...]:
         """The connections of one connector."""

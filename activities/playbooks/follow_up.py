@@ -235,6 +235,7 @@ class FollowUpSilentDeals(Playbook):
                 stage=deal.stage,
                 first_name=person_name(held.get("firstname")),
                 signature=plain(mailbox.settings.get("from_name")) if mailbox else "",
+                voice=ctx.voice,
             )
             by_model = ""
             if writer is not None:
@@ -345,7 +346,7 @@ def _writer(ctx: PlanContext, reader: Reader, notes: Notes, params: FollowUpPara
     if not choices:
         notes.leave_out(f"The model {params.model}", "its connection cannot be used; the template words the mails")
         return None
-    return ModelWriter(reader, notes, choices)
+    return ModelWriter(reader, notes, choices, ctx.voice)
 
 
 def _reachable(held: dict[str, Any]) -> tuple[str, str]:

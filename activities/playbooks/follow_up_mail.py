@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.playbooks.wording import thing_name
+from coco.voice import Voice, greeted, signed
 
 _BY_STAGE = {
     "appointmentscheduled": (
@@ -32,11 +33,13 @@ _OTHERWISE = (
 )
 
 
-def mail_text(*, deal_name: str, stage: str, first_name: str, signature: str) -> tuple[str, str]:
-    """(subject, body). A name that is not plainly a name is left out, so that no record writes the message."""
+def mail_text(
+    *, deal_name: str, stage: str, first_name: str, signature: str, voice: Voice | None = None
+) -> tuple[str, str]:
+    """(subject, body), which begins and ends in the owner's voice where they have one. A name that is not plainly a
+    name is left out, so that no record writes the message."""
     named = thing_name(deal_name)
     opening, question = _BY_STAGE.get(stage, _OTHERWISE)
     topic = f"“{named}”" if named else "our project"
-    greeting = f"Hello {first_name}," if first_name else "Hello,"
-    paragraphs = [greeting, opening.format(topic=topic), question, f"Best regards\n{signature}".rstrip()]
+    paragraphs = [greeted(voice, first_name), opening.format(topic=topic), question, signed(voice, signature)]
     return (f"Following up: {named}" if named else "Following up"), "\n\n".join(paragraphs) + "\n"

@@ -28,7 +28,7 @@ from coco.requests import PreparedRequest
 from sandbox.gateway.carrying import About, Carrier
 from sandbox.gateway.delivery.link import check_headers
 from sandbox.gateway.egress_messages import Notes
-from store import model_routes, plan_drafts, reads
+from store import model_routes, plan_drafts, reads, voices
 from store.database import Database
 from store.owned import own
 from store.runs import FINAL_RUN_STATES, get_run
@@ -80,6 +80,7 @@ async def context(database: Database, user_id: UUID, message: RunRequest) -> Con
             )
         ).scalars()
         routed = await model_routes.in_force(session, user_id, Purpose.DRAFTING)
+        voice = await voices.in_use(session, user_id)
         return ContextReply(
             run_id=run.id,
             playbook=workflow.playbook,
@@ -94,6 +95,7 @@ async def context(database: Database, user_id: UUID, message: RunRequest) -> Con
             ),
             answers={item.key: item.answer for item in questions if item.answer is not None},
             now=utc_now(),
+            voice=voice,
             models=tuple(one for one in routed if one.connection_id in connections),
         )
 

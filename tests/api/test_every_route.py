@@ -23,7 +23,7 @@ from api.public.parts import Parts
 from coco.guardrails.english.compiler import compile_sentence
 from store import portable
 from store.tables import CreditBudget, GuardrailRow, Hook, ScheduleRow
-from store.tables_asking import GuardrailProposal
+from store.tables_asking import GuardrailProposal, VoiceRow
 from tests.api.cards import Card, make_card
 from tests.api.pages import Visitor, visit
 from tests.api.people import PASSWORD, Person
@@ -49,7 +49,7 @@ class Route:
 DIGEST = "0" * 64
 RULE = "Enrich contacts that have a first name."
 GUARDRAIL, SCHEDULE, HOOK, BUDGET = uuid4(), uuid4(), uuid4(), uuid4()
-PROPOSAL = uuid4()
+PROPOSAL, VOICE = uuid4(), uuid4()
 TEAM, INVITATION, DELEGATION = uuid4(), uuid4(), uuid4()
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 INVITED = "the token of an invitation for somebody"
@@ -138,6 +138,16 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/workflows/{workflow_id}/guardrails/preview"): Route(
         "foreign", json=lambda card: {"sentence": RULE}
     ),
+    # The victim's own voice: tests/gateway/test_voice.py.
+    ("GET", "/api/v1/voices"): Route("own"),
+    ("POST", "/api/v1/voices"): Route("foreign", json=lambda card: {"connection_id": str(card.crm)}),
+    ("POST", "/api/v1/voices/{voice_id}/look"): Route("foreign"),
+    ("POST", "/api/v1/voices/{voice_id}/keep"): Route("foreign", json=lambda card: {}, status=(402,)),
+    ("DELETE", "/api/v1/voices/{voice_id}"): Route("foreign"),
+    ("POST", "/writing/voices"): Route("foreign", form=lambda card: {"connection_id": str(card.crm)}),
+    ("POST", "/writing/voices/{voice_id}/look"): Route("foreign", form=lambda card: {}),
+    ("POST", "/writing/voices/{voice_id}/keep"): Route("foreign", form=lambda card: {}, status=(402,)),
+    ("POST", "/writing/voices/{voice_id}/delete"): Route("foreign", form=lambda card: {}),
     ("GET", "/api/v1/model-routes"): Route("own"),
     # Routes come with a tier that a stranger does not have; over another's connection: tests/store/test_model_routes.py.
     ("PUT", "/api/v1/model-routes/{purpose}"): Route(
@@ -403,6 +413,7 @@ def ids(card: Card) -> dict[str, UUID | int | str]:
         "guardrail_id": GUARDRAIL,
         "proposal_id": PROPOSAL,
         "purpose": "drafting",
+        "voice_id": VOICE,
         "schedule_id": SCHEDULE,
         "budget_id": BUDGET,
         "hook_id": HOOK,
@@ -457,6 +468,9 @@ async def card(ada: Person, postgres: Postgres) -> Card:
                 ScheduleRow(id=SCHEDULE, user_id=ada.user_id, workflow_id=made.workflow_id, sentence=MARKER, plan=plan),
                 Hook(id=HOOK, user_id=ada.user_id, workflow_id=made.workflow_id),
                 CreditBudget(id=BUDGET, user_id=ada.user_id, period="day", credits=77),
+                VoiceRow(
+                    id=VOICE, user_id=ada.user_id, connection_id=made.crm, state="shown", voice={"greeting": MARKER}
+                ),
                 GuardrailProposal(
                     id=PROPOSAL,
                     user_id=ada.user_id,

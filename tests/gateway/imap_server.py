@@ -39,6 +39,8 @@ class ImapServer:
 
     mailboxes: dict[str, list[Mail]] = field(default_factory=lambda: {"INBOX": []})
     """By the name as the protocol spells it."""
+    uses: dict[str, str] = field(default_factory=dict)
+    """What a mailbox says that it is for (RFC 6154), by its name."""
     uidvalidity: int = 1700000000
     capabilities: str = "IMAP4rev1 AUTH=PLAIN"
     tls: ssl.SSLContext | None = None
@@ -151,7 +153,8 @@ class _Conversation:
 
     async def do_list(self, tag: str, words: list[Word]) -> str:
         for name in self.server.mailboxes:
-            self.say(rb'* LIST (\HasNoChildren) "/" ' + b'"' + name.encode() + b'"')
+            flags = " ".join(["\\HasNoChildren", *filter(None, [self.server.uses.get(name)])])
+            self.say(f'* LIST ({flags}) "/" "{name}"'.encode())
         return "OK done"
 
     async def do_examine(self, tag: str, words: list[Word]) -> str:

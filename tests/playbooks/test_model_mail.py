@@ -15,6 +15,7 @@ from activities.playbooks.model_mail import mail_in
 from coco.errors import InvalidInput
 from coco.model_routes import ModelChoice
 from coco.plans import PlanDraft
+from coco.voice import Voice
 from tests.connectors.examples import openai
 from tests.demo_fixture import Demo
 from tests.gateway.provider_process import ProviderProcess, Reply
@@ -132,6 +133,20 @@ async def test_where_the_first_of_a_route_fails_the_second_writes_the_mail(demo:
     # Two failures in a row, and the first is not asked for the third mail.
     assert [one.json()["model"] for one in seen] == ["first", "second", "first", "second", "second"]
     assert all("second wrote its text" in p.why for p in draft.proposals)
+
+
+VOICE = Voice(greeting="Hi", sign_off="Cheers", formality="casual", excerpts=("Let's pick it up in spring, shall we?",))
+
+
+async def test_mails_are_worded_in_the_owners_voice_by_the_template_and_by_a_model(demo: Demo) -> None:
+    plain, _ = await planned(demo, Reply(body=openai.said(GOOD)), connections=(CRM, MAILBOX), voice=VOICE)
+    assert all(p.arguments["body"].startswith("Hi") for p in plain.proposals)
+    assert all(p.arguments["body"].endswith("Cheers\nRobin Vale\n") for p in plain.proposals)
+    draft, seen = await planned(demo, Reply(body=openai.said(GOOD)), voice=VOICE)
+    assert all(p.arguments["body"].endswith("Cheers\nRobin Vale\n") for p in draft.proposals)
+    data = json.loads(seen[0].json()["messages"][1]["content"][len("<data>\n") : -len("\n</data>")])
+    assert data["voice"]["excerpts"] == list(VOICE.excerpts)
+    assert routed(draft) == routed(plain)
 
 
 async def test_a_route_over_a_connection_that_may_not_be_used_is_passed_over(demo: Demo) -> None:

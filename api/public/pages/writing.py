@@ -1,4 +1,4 @@
-"""How Coco writes for its user: which language model is asked for what."""
+"""How Coco writes for its user: in what voice, and which language model is asked for what."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from starlette.datastructures import FormData
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.errors import status_of
-from api.public import proposing
+from api.public import proposing, voicing
 from api.public.pages.render import own_page
 from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
-from coco.errors import CocoError, InvalidInput
+from coco.errors import CocoError, InvalidInput, NotFound
 from coco.model_routes import ModelChoice, Purpose
 from coco.tiers import TIERS, Feature
-from store import model_routes, tiers
+from coco.voice import MAX_MESSAGES, Voice
+from store import model_routes, tiers, voices
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,6 +33,8 @@ async def writing_page(request: Request, visitor: Visitor, *, status: int = 200,
         features = TIERS[await tiers.tier_of(session, user_id)].features
         models = await proposing.models(session, user_id)
         routes = await model_routes.listed(session, user_id)
+        learned = await voices.listed(session, user_id)
+        mailboxes = await voicing.mailboxes(session, user_id)
     return await own_page(
         request,
         visitor,
@@ -42,6 +45,10 @@ async def writing_page(request: Request, visitor: Visitor, *, status: int = 200,
         purposes=[(purpose, *PURPOSES[purpose], routes.get(purpose)) for purpose in Purpose],
         models=models,
         named={row.id: row.title for row in models},
+        voices=[(row, Voice.model_validate(row.voice) if row.voice else None) for row in learned],
+        mailboxes=mailboxes,
+        most=MAX_MESSAGES,
+        may_learn=Feature.CUSTOM_VOICE in features,
         may_route=Feature.MODEL_ROUTING in features,
         feed="",
     )
@@ -66,6 +73,49 @@ async def set_route(request: Request, purpose: Purpose, form: OwnForm, visitor: 
     except CocoError as error:
         return await writing_page(request, visitor, status=status_of(error), problem=error.message)
     return RedirectResponse("/writing#models", status_code=303)
+
+
+@router.post("/writing/voices")
+async def learn(request: Request, form: OwnForm, visitor: VisitorDep) -> Response:
+    """Reads the visitor's newest sent messages, and shows how they are written."""
+    try:
+        connection_id = UUID(text_of(form, "connection_id"))
+    except ValueError as error:
+        raise InvalidInput("Choose a mailbox.") from error
+    try:
+        await voicing.learn(visitor.parts, visitor.user_id, connection_id)
+    except CocoError as error:
+        return await writing_page(request, visitor, status=status_of(error), problem=error.message)
+    return RedirectResponse("/writing#voice", status_code=303)
+
+
+@router.post("/writing/voices/{voice_id}/look")
+async def look(voice_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """Goes on where the messages have been read by now."""
+    await voicing.awaited(visitor.parts, visitor.user_id, voice_id)
+    return RedirectResponse("/writing#voice", status_code=303)
+
+
+@router.post("/writing/voices/{voice_id}/keep")
+async def keep(request: Request, voice_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """Approves it, with the samples that are ticked."""
+    places = [int(one) for one in map(str, form.getlist("excerpt")) if one.isascii() and one.isdigit() and len(one) < 3]
+    try:
+        async with visitor.parts.writing(visitor.user_id) as session:
+            await voices.keep(session, visitor.user_id, voice_id, places)
+    except CocoError as error:
+        if isinstance(error, NotFound):
+            raise
+        return await writing_page(request, visitor, status=status_of(error), problem=error.message)
+    return RedirectResponse("/writing#voice", status_code=303)
+
+
+@router.post("/writing/voices/{voice_id}/delete")
+async def delete(voice_id: UUID, form: OwnForm, visitor: VisitorDep) -> Response:
+    """Deletes it, kept or not."""
+    async with visitor.parts.writing(visitor.user_id) as session:
+        await voices.remove(session, visitor.user_id, voice_id)
+    return RedirectResponse("/writing#voice", status_code=303)
 
 
 def _choice(form: FormData, prefix: str) -> ModelChoice | None:
