@@ -132,6 +132,7 @@ TABLES = [
     "teams", "team_members", "team_invitations", "team_shares", "team_budgets",
     "erasures", "retention_settings",
     "approval_rules", "approvals", "delegations", "reminder_settings", "reminders", "escalation_rules", "escalations",
+    "asked_reads", "guardrail_proposals", "model_routes", "voices",
 ]  # fmt: skip
 
 
