@@ -121,7 +121,9 @@ class Builder(ActReader):
         if lead is not None:
             before = self.parts.target
             exceptions = [Tree("item", [one]) for one in children(lead, *EXCEPTIONS)]
+            self._leading = lead.data == "lead_if"
             lead_units = self._items([*children(lead, "item"), *exceptions])
+            self._leading = False
             self.parts.target = before
             if lead_units and not exceptions:
                 lead_units[0] = replace(lead_units[0], intro="if" if lead.data == "lead_if" else "")

@@ -431,7 +431,8 @@ class ConditionReader(TimeReader):
                 raise Refused(span, "without what? Name what is missing", "", weak=2)
             return Empty(fact=self._named_field(span))
         if kind == "has_missing_both":
-            if self._text(span).lower().split()[0] not in {"missing", "lacking", "lack", "lacks"}:
+            said = re.sub(r"^(are|is|that) ", "", self._text(span).lower())
+            if said.split()[0] not in {"missing", "lacking", "lack", "lacks"}:
                 raise Refused(span, "without the two, or without one of them?", "with neither … nor …")
         elif kind == "has_none_of" and self._text(span).lower().split()[0] not in {
             "with", "without", "has", "have", "having",

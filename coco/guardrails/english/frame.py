@@ -186,7 +186,7 @@ class FrameReader(ConditionReader):
                 span,
                 f'"{self._text(span)}" is a period: of what? How often a rule runs is set by its schedule; a cap '
                 "is written with a number",
-                f"at most 20 {self._text(span)}",
+                f"{self.sentence[: span[0]].rstrip()}{self.sentence[span[1] :]}",
                 weak=True,
             )
         order, number, where = self._pending

@@ -364,7 +364,7 @@ class GroupReader(FrameReader):
             )
         subject = child(piece, "subject")
         named = subject is not None
-        self._introduced = named and intro in {"if", "only", "where"} and self.parts.met
+        self._introduced = named and (intro in {"if", "only", "where"} or self._leading) and self.parts.met
         predicate = self._condition(piece)
         self._introduced = False
         if only is not None:

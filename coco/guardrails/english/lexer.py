@@ -182,6 +182,8 @@ _REPLIES = re.compile(
 )
 _PLEASE = re.compile(r",?\s*please\s*(?=[.!]?\s*$)", re.I)
 _NOW = re.compile(r"(?:already|currently|presently)\s+(?=[a-z])", re.I)
+_TO_COME = re.compile(r"\b(closing|closes?|due|starting|starts)\s*$", re.I)
+_AT_ONCE = re.compile(r"(?:right away|straight away|immediately|asap)(?=\s*(?:[.;]|$))", re.I)
 _YET = re.compile(r"yet(?=\s*(?:[.,;]|$))", re.I)
 _ONCE_A = re.compile(
     r"once (?:an? (?:contact|deal|company|lead|customer|account|opportunity)|their|its|his|her|there|all|no)\b", re.I
@@ -703,6 +705,8 @@ class Lexer:
             return [_token("IF", lowered[0], at, words[0][2])]
         if _ONCE_A.match(text, at) is not None:
             return [_token("IF", lowered[0], at, words[0][2])]
+        if found and found[-1].type in {"QUOTED", "ENT", "ENTLC", "PRON"} and (soon := _AT_ONCE.match(text, at)):
+            return [_token("AUTO", soon.group().lower(), at, soon.end())]  # a rule says what may run at any time
         if lowered[0] == "opportunity" and _names_a_lifecycle(found):
             return [_token("QUOTED", lowered[0], at, words[0][2])]
         if (match := _REPLIES.match(text, at)) is not None:
@@ -766,6 +770,8 @@ class Lexer:
                         "cannot stand here: whom a task is for is not looked at. Leave it out",
                         f"{text[:at].rstrip().removesuffix('for').rstrip()}{text[span[1] :]}",
                     )
+                if suggestion.startswith("in the last ") and _TO_COME.search(text[:at]) is not None:
+                    suggestion = suggestion.replace("in the last ", "in the next ")
                 if re.search(r"(tagged|tags?|labell?ed|labels?)$", text[:at].rstrip().lower()):
                     why, suggestion = (
                         "is not in quotation marks. A name must be, so that no word of it is taken for anything else",

@@ -31,6 +31,7 @@ class Reader:
         self.parts = parts or Parts()
         self._subject: str | None = None  # the entity the present condition speaks of
         self._excluding = False
+        self._leading = False  # within "if a deal over $20k has no activity, …"
         self._introduced = False  # "when a deal over $20k is won": the rule's own record, met again
         self._last_number: Fact | None = None  # for "a score under 10 or over 90"
         self._last_list: str | None = None  # (fact, kind) for "but not …"
