@@ -18,6 +18,7 @@ from coco.audit import AuditKind
 from coco.connections import ConnectionState
 from coco.decisions import Verdict
 from coco.errors import Code
+from coco.model_routes import Purpose
 from coco.teams import Role
 from workflows.run import RunWorkflow
 
@@ -94,6 +95,10 @@ def test_enums() -> None:
         "escalation_set", "card_escalated", "team_budget_changed", "action_approved_in_part", "approval_rule_set",
     }  # fmt: skip
     assert {role.value for role in ApproverRole} == {"approver", "admin", "owner"}
+    assert {purpose.value for purpose in Purpose} == {"drafting", "proposing"}
+    assert {kind.value for kind in AuditKind} >= {
+        "guardrail_not_proposed", "model_route_changed", "voice_learned", "voice_kept", "voice_deleted",
+    }  # fmt: skip
     assert {role.value for role in Role} == {"owner", "admin", "approver", "member", "auditor"}
     assert {code.value for code in Code} >= {
         "grant_missing", "grant_invalid", "grant_expired", "grant_mismatch", "grant_spent", "not_in_manifest",

@@ -236,6 +236,30 @@ async def test_an_answer_that_takes_longer_is_taken_later(desk: Desk, workflow: 
     assert listed == again
 
 
+async def test_the_accounts_route_is_asked_first_and_its_second_where_that_fails(
+    desk: Desk, workflow: UUID, model: UUID, visitor: Visitor
+) -> None:
+    with desk.stage.postgres.connect() as owner:
+        owner.execute("UPDATE users SET tier = 'team' WHERE id = %s", (desk.owner.user_id,))
+    first, second = {"connection_id": str(model), "model": "first"}, {"connection_id": str(model), "model": "second"}
+    response = await desk.owner.call("PUT", "/model-routes/proposing", json=first | {"fallback": second})
+    assert response.status_code == 200, response.text
+    try:
+        await desk.provider.on("POST", PATH, Reply(404, {"error": "no such model"}), says(RULE))
+        written = await visitor.post(f"/workflows/{workflow}/guardrails", {"sentence": WROTE})
+        assert "your route: first" in written.text
+        form: dict[str, str | list[str]] = {"sentence": WROTE, "connection_id": "", "model": ""}
+        assert (await visitor.post(f"/workflows/{workflow}/guardrails/proposals", form)).status_code == 303
+        assert [one.json()["model"] for one in await asked(desk)] == ["first", "second"]
+        [rule] = await desk.owner.get(f"/workflows/{workflow}/guardrails")
+        assert rule["proposed_by"] == "second (openai)"
+        # What is named counts before any route.
+        await ask(desk, workflow, connection_id=str(model), model="third")
+        assert (await asked(desk))[-1].json()["model"] == "third"
+    finally:
+        await desk.owner.call("DELETE", "/model-routes/proposing")
+
+
 async def test_it_is_nobody_elses(desk: Desk, workflow: UUID, model: UUID) -> None:
     await desk.provider.on("POST", PATH, says(None))
     told = await ask(desk, workflow)

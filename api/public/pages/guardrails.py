@@ -22,8 +22,9 @@ from coco.guardrails.english.compiler import Compiled
 from coco.guardrails.export import compiled_json
 from coco.guardrails.form import Form
 from coco.guardrails.proposer import MARK
+from coco.model_routes import Purpose
 from coco.trust import TrustLevel
-from store import guardrails, trust, workflows
+from store import guardrails, model_routes, trust, workflows
 
 router = APIRouter(include_in_schema=False)
 
@@ -66,6 +67,7 @@ async def refused_page(
     async with visitor.parts.reading(visitor.user_id) as session:
         row = await workflows.get(session, visitor.user_id, workflow_id)
         models = await proposing.models(session, visitor.user_id)
+        routed = await model_routes.in_force(session, visitor.user_id, Purpose.PROPOSING)
     # One of the workflow's own comes first.
     models.sort(key=lambda one: str(one.id) not in row.connections)
     problems = compiled.problems if compiled else ()
@@ -83,6 +85,7 @@ async def refused_page(
         pieces=marked(sentence, problems),
         problems=list(zip(problems, repairs, strict=True)),
         models=models if len(sentence) <= guardrails.MAX_SENTENCE and sentence else [],
+        routed=[one.model for one in routed if one.connection_id in {found.id for found in models}],
         model=str(row.params.get("model") or ""),
         longest=guardrails.MAX_SENTENCE,
         feed="",
