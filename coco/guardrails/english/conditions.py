@@ -189,7 +189,7 @@ class ConditionReader(TimeReader):
                 noun, word = child(node, "FACT"), self._text(span_of(child(node, "OWNEDBY", "NOWNEDBY"))).lower()
                 fact = self._fact_named(noun.value, span_of(noun))
                 if "belong" not in word or fact.type is not FactType.NAME or fact.field == "owner":
-                    raise Refused(span, "owned by whom?", "", weak=2)
+                    raise Refused(span, "owned by whom? Name the owner", "", weak=2)
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "belong_in")
             case "prep_entered" | "prep_spent":
                 return self._entered(node)
@@ -480,7 +480,7 @@ class ConditionReader(TimeReader):
                     raise Refused(span, "in the last how long?", "in the last 7 days", weak=2)
                 return Age(fact=fact.name, order=">", seconds=0)
             case "has_missing" if self._text(span_of(child(node, "NHAVE"))).lower() != "missing":
-                raise Refused(span, "without what?", "", weak=2)
+                raise Refused(span, "without what? Name what is missing", "", weak=2)
             case "has_older":
                 if fact.type is not FactType.TIMESTAMP:
                     raise Refused(span, f"{fact.name} is a {fact.type.value}, not a time", "")
@@ -659,7 +659,7 @@ class ConditionReader(TimeReader):
                 f"the {self.parts.target}",
             )
         if subject is not None and child(subject, "e_plain", "e_lifecycle", "PRON") is None:
-            raise Refused(span, "whose e-mails?", "at least 3 emails have bounced", weak=True)
+            raise Refused(span, "whose e-mails have bounced?", "at least 3 emails have bounced", weak=True)
         match kind:
             case "b_quantified":
                 first = tokens_of(node)[0]
