@@ -134,6 +134,20 @@ class ConditionReader(TimeReader):
                         "Archive contacts …",
                     )
                 again = self._introduced and entity == self.parts.target
+                det = child(subject, "det")
+                if (
+                    again
+                    and det is not None
+                    and det.children[0].value in UNIVERSAL - {"any", "any of the", "any of our"}
+                ):
+                    said = self._text(span_of(det))
+                    raise Refused(
+                        span_of(subject),
+                        f'"{said}": is this about all of them together, or about each by itself? The former is not '
+                        'looked at; for the latter, say "a"',
+                        f"a {entity}",
+                        fatal=True,
+                    )
                 if not again and not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
