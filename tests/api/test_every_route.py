@@ -149,7 +149,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/writing/voices/{voice_id}/keep"): Route("foreign", form=lambda card: {}, status=(402,)),
     ("POST", "/writing/voices/{voice_id}/delete"): Route("foreign", form=lambda card: {}),
     ("GET", "/api/v1/model-routes"): Route("own"),
-    # Routes come with a tier that a stranger does not have; over another's connection: tests/store/test_model_routes.py.
+    # Routes come with a tier that a stranger does not have. Over another's connection: tests/store/test_model_routes.py
     ("PUT", "/api/v1/model-routes/{purpose}"): Route(
         "foreign", json=lambda card: {"connection_id": str(card.crm), "model": "m"}, status=(402,)
     ),
