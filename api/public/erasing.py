@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from api.public.parts import Parts
-from api.throttle import sign_in_limits
+from api.public.passwords_again import check_password
 from api.tokens import Identity
-from coco.errors import Code, InvalidInput, Refused
+from coco.errors import InvalidInput
 from store import accounts, erasing
 
 LAST = "Your account is being deleted. You are signed out everywhere, and what was connected is not connected any more."
@@ -21,13 +21,6 @@ async def delete_account(parts: Parts, identity: Identity, *, password: str, con
         user = await accounts.profile(session, identity.user_id)
     if confirm.strip().lower() != user.email:
         raise InvalidInput("confirm: type the e-mail address of this account; nothing was deleted.")
-    limits = sign_in_limits(user.email, address)
-    parts.throttle.check(limits)
-    found = await accounts.credentials(parts.database, user.email)
-    if not await parts.passwords.matches(password, found.password_hash if found else None):
-        parts.throttle.count(limits)
-        async with parts.writing(identity.user_id) as session:
-            await accounts.note_failed_sign_in(session, identity.user_id, address)
-        raise Refused("This is not the account's password; nothing was deleted.", code=Code.FORBIDDEN)
+    await check_password(parts, identity, password, address, undone="nothing was deleted")
     async with parts.writing(identity.user_id) as session:
         await erasing.ask(session, identity.user_id, identity.session_id)

@@ -10,7 +10,7 @@ from api.public.parts import Parts
 from coco.retention import Kept
 from tests.api.cards import make_card
 from tests.api.pages import visit
-from tests.api.people import Person, code
+from tests.api.people import PASSWORD, Person, code
 from tests.conftest import Postgres
 from workers.retention import sweep
 
@@ -21,7 +21,7 @@ async def test_the_defaults_are_told_and_own_days_set_and_taken_back(ada: Person
     told = await ada.get("/account/retention")
     assert told["reads"] == {"days": 90, "own": False, "default": 90, "least": 1}
     assert told["audit"] == {"days": 0, "own": False, "default": 0, "least": 90}
-    answer = await ada.call("PUT", "/account/retention", json={"reads": 5, "audit": 365})
+    answer = await ada.call("PUT", "/account/retention", json={"reads": 5, "audit": 365, "password": PASSWORD})
     assert answer.status_code == 200
     assert answer.json()["reads"]["days"] == 5
     assert answer.json()["audit"] == {"days": 365, "own": True, "default": 0, "least": 90}
@@ -55,9 +55,38 @@ async def test_the_page_sets_them(ada: Person, app: FastAPI, parts: Parts) -> No
     assert await ada.get("/account/retention") == told
 
 
+async def test_a_stolen_sign_in_does_not_shorten_what_the_audit_keeps(ada: Person, app: FastAPI, parts: Parts) -> None:
+    async def put(status: int, **body: object) -> None:
+        answer = await ada.call("PUT", "/account/retention", json=body)
+        assert answer.status_code == status, answer.text
+        if status == 403:
+            assert (code(answer), "nothing was changed" in answer.text) == ("forbidden", True)
+
+    for refused in ({}, {"password": "a guess of theirs"}):
+        await put(403, audit=400, reads=5, **refused)
+    told = await ada.get("/account/retention")
+    assert (told["audit"]["own"], told["reads"]["own"]) == (False, False)
+    assert len((await ada.get("/activity?kind=sign_in_failed"))["items"]) == 1
+    # Longer, the same, or something else than the audit takes none.
+    await put(200, audit=400, password=PASSWORD)
+    await put(200, audit=400, reads=5)
+    await put(200, audit=500)
+    await put(403, audit=499)
+    await put(200, audit=None)
+    async with visit(app, parts, ada.email) as visitor:
+        form = {"audit": "90", "reads": "7"}
+        for given, status in (({}, 403), ({"password": "a guess"}, 403), ({"password": PASSWORD}, 303)):
+            answer = await visitor.post("/account/retention", form | given)
+            assert answer.status_code == status, answer.text
+            days = (await ada.get("/account/retention"))["audit"]["days"]
+            assert days == (90 if status == 303 else 0)
+
+
 async def test_every_page_shows_what_was_removed(ada: Person, postgres: Postgres, app: FastAPI, parts: Parts) -> None:
     card = await make_card(postgres, ada.user_id, updates=2, mails=1, question=True, goal="Find the heliotrope")
-    await ada.call("PUT", "/account/retention", json={"reads": 1, "runs": 7, "events": 1, "audit": 90})
+    await ada.call(
+        "PUT", "/account/retention", json={"reads": 1, "runs": 7, "events": 1, "audit": 90, "password": PASSWORD}
+    )
     with psycopg.connect(postgres.owner, autocommit=True) as owner:
         owner.execute("SET session_replication_role = replica")
         owner.execute("UPDATE runs SET state = 'done', finished_at = now() - interval '200 days'")

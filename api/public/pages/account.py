@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.errors import TooManyRequests, describe, status_of
+from api.errors import TooManyRequests, describe
+from api.public import keeping
 from api.public.cookies import forget
 from api.public.erasing import LAST, delete_account
 from api.public.identity import Address
@@ -14,7 +15,6 @@ from api.public.pages.visitor import OwnForm, Visitor, VisitorDep, text_of
 from api.public.rest.account import exported, retention_of
 from coco.errors import CocoError, InvalidInput
 from coco.retention import Kept
-from store import retention
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,14 +53,15 @@ async def delete(request: Request, form: OwnForm, visitor: VisitorDep, address: 
 
 
 @router.post("/account/retention")
-async def set_retention(request: Request, form: OwnForm, visitor: VisitorDep) -> Response:
+async def set_retention(request: Request, form: OwnForm, visitor: VisitorDep, address: Address) -> Response:
     """Sets how long what is kept; an empty field goes back to the installation's default."""
     try:
         wanted = {kept: _days(kept, text_of(form, kept.value)) for kept in Kept}
-        async with visitor.parts.writing(visitor.user_id) as session:
-            await retention.set_terms(session, visitor.user_id, wanted)
-    except CocoError as error:
-        return await _page(request, visitor, status=status_of(error), problem=error.message)
+        password = text_of(form, "password")
+        await keeping.set_retention(visitor.parts, visitor.identity, wanted, password=password, address=address)
+    except (CocoError, TooManyRequests) as error:
+        status, _, message = describe(error)
+        return await _page(request, visitor, status=status, problem=message)
     return RedirectResponse("/account#retention", status_code=303)
 
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import StreamingResponse
 
+from api.public import keeping
 from api.public.erasing import LAST, delete_account
 from api.public.identity import Address, BearerUser
 from api.public.parts import Parts, PartsDep
@@ -81,6 +82,8 @@ class RetentionIn(Given):
     runs: Days = None
     events: Days = None
     audit: Days = None
+    password: Annotated[str, Field(max_length=1000, repr=False)] = ""
+    """Only where the content of audit entries would be kept for less long."""
 
 
 async def retention_of(parts: Parts, user_id: UUID) -> dict[Kept, Term]:
@@ -100,11 +103,13 @@ async def get_retention(user: BearerUser, parts: PartsDep) -> RetentionOut:
 
 
 @router.put("/account/retention")
-async def set_retention(body: RetentionIn, user: BearerUser, parts: PartsDep) -> RetentionOut:
-    """Sets how long what is kept. What is past its time by that is removed within the hour, and does not come back."""
-    wanted: dict[Kept, int | None] = {Kept(name): getattr(body, name) for name in body.model_fields_set}
-    async with parts.writing(user.user_id) as session:
-        await retention.set_terms(session, user.user_id, wanted)
+async def set_retention(body: RetentionIn, user: BearerUser, parts: PartsDep, address: Address) -> RetentionOut:
+    """Sets how long what is kept. What is past its time by that is removed within the hour, and does not come back.
+    A shorter time for audit entries takes the account's `password`."""
+    wanted: dict[Kept, int | None] = {
+        Kept(name): getattr(body, name) for name in body.model_fields_set if name != "password"
+    }
+    await keeping.set_retention(parts, user, wanted, password=body.password, address=address)
     return _retention_out(await retention_of(parts, user.user_id))
 
 
