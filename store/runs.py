@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -60,6 +61,12 @@ async def create_run(
     await events.tell(session, user_id, "run", run_id=run.id, body={"state": run.state})
     await wakeups.owe(session, user_id, run.id, "start")
     return run
+
+
+def is_taken(error: IntegrityError) -> bool:
+    """Whether a run was not made because there is one with its id, which the session may not see."""
+    told = getattr(error.orig, "diag", None)
+    return (getattr(told, "sqlstate", None), getattr(told, "table_name", None)) == ("23505", "runs")
 
 
 async def get_run(session: AsyncSession, user_id: UUID, run_id: UUID, *, lock: bool = False) -> Run:

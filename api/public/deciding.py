@@ -28,6 +28,7 @@ from store.tables import Run
 
 MAX_ARGUMENTS_BYTES = 200_000
 MAX_KEY = 200
+KEY_USED = "Nothing was started: this idempotency key was used for another run."
 
 
 @dataclass(frozen=True)
@@ -180,17 +181,20 @@ async def start(
                 return await _same(session, user_id, existing, workflow_id, goal)
             run = await runs.create_run(session, user_id, workflow_id, goal, run_id=run_id)
             return await views.run(session, user_id, run.id)
-    except IntegrityError:
-        if run_id is None:
+    except IntegrityError as error:
+        if run_id is None or not runs.is_taken(error):
             raise
-    # The same key came twice at once; the other one has started it.
+    # The same key came twice at once, and the other one has started it; or it started a run of somebody else's.
     async with parts.reading(user_id) as session:
-        return await _same(session, user_id, await runs.get_run(session, user_id, run_id), workflow_id, goal)
+        existing = await session.get(Run, run_id)
+        if existing is None:
+            raise Conflict(KEY_USED)
+        return await _same(session, user_id, existing, workflow_id, goal)
 
 
 async def _same(session: AsyncSession, user_id: UUID, run: Run, workflow_id: UUID, goal: str) -> views.RunView:
     if run.workflow_id != workflow_id or (goal and run.goal != goal):
-        raise Conflict("Nothing was started: this idempotency key was used for another run.")
+        raise Conflict(KEY_USED)
     return await views.run(session, user_id, run.id)
 
 

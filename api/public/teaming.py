@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
+from sqlalchemy.exc import IntegrityError
 
-from api.public.deciding import derived_id
+from api.public.deciding import KEY_USED, derived_id
 from api.public.oauth import own_origin
 from api.public.parts import Parts
-from coco.errors import InvalidInput
+from coco.errors import Conflict, InvalidInput
 from coco.teams import Role
-from store import team_invitations, team_runs
+from store import runs, team_invitations, team_runs
 from store.tables import Run
 
 
@@ -45,8 +46,16 @@ async def invite(parts: Parts, user_id: UUID, team_id: UUID, email: str, role: R
 async def start(parts: Parts, user_id: UUID, team_id: UUID, workflow_id: UUID, idempotency_key: str | None) -> Run:
     """Starts a shared workflow; with the same idempotency key, the run that was started with it.
 
-    Raises NotFound, InvalidInput, Refused (FORBIDDEN, TIER), Conflict.
+    Raises NotFound, InvalidInput, Refused (FORBIDDEN, TIER), and Conflict for an archived workflow or a key that
+    started something else, be it a run of another person's.
     """
     run_id = derived_id(user_id, idempotency_key) if idempotency_key is not None else None
-    async with parts.writing(user_id) as session:
-        return await team_runs.start(session, user_id, team_id, workflow_id, run_id=run_id)
+    # Where the same key came twice at once, the other one's run is found the second time.
+    for _ in range(2):
+        try:
+            async with parts.writing(user_id) as session:
+                return await team_runs.start(session, user_id, team_id, workflow_id, run_id=run_id)
+        except IntegrityError as error:
+            if run_id is None or not runs.is_taken(error):
+                raise
+    raise Conflict(KEY_USED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -124,6 +125,26 @@ async def test_a_member_starts_a_shared_workflow_and_it_is_its_owners_run(team: 
     assert [(entry["kind"], entry["actor"]) for entry in entries] == [("run_started", f"user:{team.ben.user_id}")]
     assert (await team.ben.get("/runs"))["items"] == []
     assert started["run_id"] in [item["id"] for item in (await team.ben.get(f"/teams/{team.id}/runs"))["items"]]
+
+
+async def test_a_key_that_started_another_run_starts_nothing(team: Team, postgres: Postgres) -> None:
+    """Whichever comes first: one's own workflow or a shared one, whose runs are other people's and not to be seen."""
+    own = await make_card(postgres, team.ben.user_id)
+    shared = f"/teams/{team.id}/workflows/{team.card.workflow_id}/runs"
+    mine: dict[str, Any] = {"json": {"workflow_id": str(own.workflow_id)}}
+    for key, first, then in (("a", ("/runs", mine), (shared, {})), ("b", (shared, {}), ("/runs", mine))):
+        headers = {"idempotency-key": key}
+        started = await team.ben.call("POST", first[0], headers=headers, **first[1])
+        assert started.status_code == 201, started.text
+        answer = await team.ben.call("POST", then[0], headers=headers, **then[1])
+        assert (answer.status_code, code(answer)) == (409, "conflict"), answer.text
+        assert "this idempotency key was used for another run" in answer.text
+        # And again it gives what it gave.
+        again = await team.ben.call("POST", first[0], headers=headers, **first[1])
+        assert (again.status_code, again.json()) == (201, started.json())
+    many = await asyncio.gather(*(team.ben.call("POST", shared, headers={"idempotency-key": "c"}) for _ in range(3)))
+    assert {item.status_code for item in many} == {201}, [item.text for item in many]
+    assert len({item.json()["run_id"] for item in many}) == 1
 
 
 async def test_an_archived_workflow_is_not_started(team: Team) -> None:
