@@ -145,6 +145,8 @@ async def _start(
                 arguments=undo.arguments,
                 body=undo.action.as_json(),
                 digest=undo.action.digest(),
+                # A follow-up shows what was read before what it follows; with that read it can be edited.
+                prior_read_id=action.prior_read_id if kind is UndoKind.FOLLOW_UP and undo.action.prior else None,
                 why=_why(action, undo) if kind is UndoKind.UNDO else _follows(action),
             )
         )

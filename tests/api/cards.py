@@ -146,6 +146,43 @@ async def make_card(
     return card
 
 
+async def add_message(postgres: Postgres, card: Card) -> None:
+    """A direct message in Slack as one more proposal, with who it is to as it was read."""
+    arguments = {"user": "U0123456789", "text": "Shall we pick this up again?"}
+    async with postgres.api.user(card.user_id) as session:
+        chat = Connection(
+            user_id=card.user_id,
+            connector="slack",
+            title="Team chat",
+            base_url="https://slack.com",
+            scopes=every_scope("slack"),
+        )
+        session.add(chat)
+    operation = connector("slack").gated("messages.direct")
+    info = ConnectionInfo(id=chat.id, connector="slack", title=chat.title, settings={})
+    request = operation.prior_request(info, operation.parse(arguments))
+    assert request is not None
+    person = {"id": "U0123456789", "name": "grace", "real_name": "Grace Hopper", "deleted": False, "is_bot": False}
+    response = ProviderResponse(
+        status=200,
+        headers=(("content-type", "application/json"),),
+        body=json.dumps({"ok": True, "user": person}),
+    )
+    read = ReadRow(
+        user_id=card.user_id,
+        run_id=card.run_id,
+        connection_id=chat.id,
+        request=request.as_json(),
+        request_digest=request.digest(),
+        response=response.model_dump(mode="json"),
+        response_digest=response.digest(),
+    )
+    async with postgres.gateway.user(card.user_id) as session:
+        session.add(read)
+    position = len(card.actions)
+    await _propose(postgres, card, chat.id, "messages.direct", arguments, "chat", position, read, response)
+
+
 async def _propose(
     postgres: Postgres,
     card: Card,
@@ -158,7 +195,7 @@ async def _propose(
     response: ProviderResponse | None = None,
     settings: dict[str, Any] | None = None,
 ) -> None:
-    kind = "smtp" if operation.startswith("email.") else "hubspot"
+    kind = {"email": "smtp", "messages": "slack"}.get(operation.partition(".")[0], "hubspot")
     info = ConnectionInfo(id=connection_id, connector=kind, title=kind, settings=settings or {})
     action = connector(kind).gated(operation).build(info, arguments, response)
     row = ActionRow(

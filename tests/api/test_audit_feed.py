@@ -31,7 +31,7 @@ from store import audit, effects, feed, grants, refusals, results, revoking
 from store.feed import Filter
 from store.migrations.audit_search import BUCKET_BITS
 from store.tables import ActionRow, Run
-from tests.api.cards import Card, make_card
+from tests.api.cards import Card, add_message, make_card
 from tests.api.pages import visit
 from tests.api.people import Person, code
 from tests.conftest import Postgres
@@ -612,6 +612,24 @@ async def test_what_was_sent_says_so_and_offers_a_follow_up_draft(
     assert f"/runs/{by[str(mail.id)]['followed_in']}" == where
     wrong = await ada.call("POST", f"/actions/{card.actions[0].id}/follow-up")
     assert code(wrong) == "invalid"
+
+
+async def test_the_follow_up_of_a_chat_message_is_edited_before_it_is_approved(ada: Person, postgres: Postgres) -> None:
+    """Its card names who it is to, by what was read before the first one."""
+    card = await make_card(postgres, ada.user_id, updates=0)
+    await add_message(postgres, card)
+    [row] = card.actions
+    await ada.post(f"/actions/{row.id}/approve", {"digest": row.digest})
+    await carry_out(postgres, card, 0, {"id": "1760000001.000200", "channel": "D0123456789"})
+    told = await ada.post(f"/actions/{row.id}/follow-up", status=201)
+    [draft] = (await ada.get(f"/runs/{told['run_id']}"))["actions"]
+    assert draft["arguments"]["user"] == "U0123456789"
+    path, arguments = f"/actions/{draft['id']}/edit", {"user": "U0123456789", "text": "I meant the other pilot."}
+    edited = await ada.post(path, {"digest": draft["digest"], "arguments": arguments}, status=201)
+    assert edited["preview"]["body"] == "I meant the other pilot."
+    assert edited["preview"]["summary"].startswith("Write to Grace Hopper")
+    approved = await ada.post(f"/actions/{edited['id']}/approve", {"digest": edited["digest"]})
+    assert approved["state"] == "approved"
 
 
 async def test_what_was_sent_or_never_took_place_is_not_taken_back(
