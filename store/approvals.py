@@ -21,7 +21,7 @@ from coco.audit import AuditKind
 from coco.errors import Code, Conflict, Refused
 from store import audit
 from store.owned import own
-from store.tables import ActionRow, ApprovalRow, ApprovalRuleRow, DelegationRow, Workflow
+from store.tables import ActionRow, ApprovalRow, ApprovalRuleRow, DecisionRow, DelegationRow, Workflow
 
 
 class Standing(NamedTuple):
@@ -49,18 +49,19 @@ async def rule_of(session: AsyncSession, user_id: UUID, workflow_id: UUID) -> Ap
     return ApprovalRule(people=row.people, role=role, not_requester=row.not_requester)
 
 
-async def set_rule(session: AsyncSession, user_id: UUID, workflow_id: UUID, rule: ApprovalRule, *, by: UUID) -> None:
-    """Sets the rule of `user_id`'s workflow, as its next version; the same one again changes nothing.
+async def set_rule(session: AsyncSession, user_id: UUID, workflow_id: UUID, rule: ApprovalRule) -> None:
+    """Sets the rule of a user's workflow, as its next version; the same one again changes nothing.
 
     A tighter rule counts at once, a looser one for runs that start after it. Raises NotFound, InvalidInput for a rule
-    that those who may decide could not satisfy, Refused (FORBIDDEN) where `by` does not administer the workflow.
+    that those who may decide could not satisfy, Refused (FORBIDDEN) where they do not administer the workflow in its
+    team.
     """
     await own(session, Workflow, workflow_id, user_id, "workflow", lock=True)
     before = await rule_of(session, user_id, workflow_id)
     if before == rule:
         return
     roles = await approvers(session, workflow_id)
-    if roles.get(by) not in {ApproverRole.OWNER, ApproverRole.ADMIN}:
+    if roles.get(user_id) not in {ApproverRole.OWNER, ApproverRole.ADMIN}:
         raise Refused("only its owner or an admin sets the rule of a workflow", code=Code.FORBIDDEN)
     check_possible(rule, user_id, roles)
     version = await session.execute(
@@ -77,13 +78,13 @@ async def set_rule(session: AsyncSession, user_id: UUID, workflow_id: UUID, rule
             people=rule.people,
             role=rule.role.value if rule.role else None,
             not_requester=rule.not_requester,
-            set_by=by,
+            set_by=user_id,
         )
     )
     await session.flush()
     body = {"workflow": str(workflow_id), "version": number}
     body |= {"from": before.model_dump(mode="json"), "to": rule.model_dump(mode="json")}
-    await audit.append(session, user_id, AuditKind.APPROVAL_RULE_SET, actor=f"user:{by}", body=body)
+    await audit.append(session, user_id, AuditKind.APPROVAL_RULE_SET, actor=f"user:{user_id}", body=body)
 
 
 async def approvers(session: AsyncSession, workflow_id: UUID) -> dict[UUID, ApproverRole]:
@@ -130,10 +131,20 @@ async def by_whom(session: AsyncSession, action_id: UUID) -> list[dict[str, Any]
 
 
 async def called(session: AsyncSession, action_ids: Sequence[UUID]) -> dict[str, str]:
-    """The names, by account, of those who approved some actions, as far as the session's person may see them."""
+    """The names, by account, of those who approved or rejected some actions that the session's person sees."""
     found = await facts(session, action_ids)
     given = [one for told in found.values() for one in told.given]
-    return {str(one.person): one.name for one in given} | {str(one.counts_for): one.for_name for one in given}
+    names = {str(one.person): one.name for one in given} | {str(one.counts_for): one.for_name for one in given}
+    decided = await session.execute(
+        select(col(DecisionRow.action_id), col(DecisionRow.by_id)).where(
+            col(DecisionRow.action_id).in_(list(found)),
+            col(DecisionRow.stage) == "gate",
+            col(DecisionRow.by_id).is_not(None),
+        )
+    )
+    for action_id, by in decided:
+        names[str(by)] = found[action_id].decided_by or names.get(str(by), "")
+    return {account: name for account, name in names.items() if name}
 
 
 def _told(one: Given) -> dict[str, Any]:

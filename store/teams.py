@@ -22,7 +22,7 @@ from coco.audit import AuditKind
 from coco.errors import Code, NotFound, Refused
 from coco.teams import Permission, Role, may
 from coco.tiers import Feature
-from store import audit, locks, tiers
+from store import approvals, audit, locks, tiers
 from store.owned import own
 from store.tables import DelegationRow, Team, TeamMember, Workflow
 
@@ -148,7 +148,10 @@ async def share(session: AsyncSession, user_id: UUID, team_id: UUID, workflow_id
     if workflow.team_id == team_id:
         return
     await ask(session, "coco_team_share(:team, :workflow)", team=team_id, workflow=workflow_id)
+    rule = await approvals.rule_of(session, user_id, workflow_id)
     body = {"team": str(team_id), "workflow": str(workflow_id), "title": workflow.title}
+    # A rule that was set while nobody of the team looked is told to them here.
+    body |= {"rule": rule.model_dump(mode="json")}
     await tell(session, user_id, AuditKind.TEAM_WORKFLOW_SHARED, body)
 
 

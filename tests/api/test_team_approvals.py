@@ -275,7 +275,7 @@ async def test_who_edits_what_another_started_asked_for_it_too(office: Office) -
     assert (await office.cal.post(path, given))["state"] == "approved"
 
 
-async def test_one_of_a_team_rejects_and_it_says_who(office: Office) -> None:
+async def test_one_of_a_team_rejects_and_it_says_who(office: Office, app: FastAPI, parts: Parts) -> None:
     await office.rule(TWO)
     await office.owner_approves()
     path, digest = office.path("reject"), office.card.action.digest
@@ -291,6 +291,17 @@ async def test_one_of_a_team_rejects_and_it_says_who(office: Office) -> None:
     assert (await office.approve(office.cal)).status_code == 409
     (entry,) = (await office.cal.get(f"/teams/{office.id}/activity?kind=action_rejected"))["items"]
     assert entry["body"]["reason"] == "Not this customer"
+    # By name on every page, as on the card; the entry has the account alone.
+    for who, paths in (
+        (office.ada, ("/activity?what=rejected", f"/runs/{office.card.run_id}")),
+        (office.cal, (f"/teams/{office.id}/activity?kind=action_rejected",)),
+    ):
+        async with visit(app, parts, who.email) as visitor:
+            for path in paths:
+                page = await visitor.get(path)
+                assert ", by Ben &lt;b&gt;</p>" in page, path
+                assert "<span>by Ben &lt;b&gt;</span>" in page, path
+                assert "somebody of" not in page, path
 
 
 async def test_without_a_rule_anybody_who_may_decide_does(office: Office) -> None:

@@ -14,7 +14,7 @@ from coco.approvals import ApprovalRule
 from coco.audit import AuditKind, verify_chain
 from coco.errors import InvalidInput, NotFound, Refused
 from coco.teams import Role
-from store import audit, delegations, erasing, teams
+from store import audit, delegations, erasing, team_audit, teams
 from store.tables import DelegationRow
 from tests.conftest import Postgres
 from tests.store.test_four_eyes import Office, make_office
@@ -66,6 +66,27 @@ async def test_it_is_told_in_both_chains_and_ended_once(office: Office) -> None:
         assert [one.id for one in await delegations.listed(session, office.ben)] == [row.id]
         with pytest.raises(NotFound):
             await delegations.end(session, office.ben, row.id)
+
+
+async def test_the_team_reads_each_once_whoever_ended_it_and_no_other_team_does(office: Office) -> None:
+    await give(office, office.cal, office.ben)
+    await give(office, office.ben, office.cal, office.ann.workflow)
+    await office.seat(office.ben, None)  # Ann removes Ben: both end
+    async with office.postgres.api.user(office.cal) as session:
+        page = await team_audit.page(session, office.cal, office.team, team_audit.TeamFilter())
+        mine = await teams.make(session, office.cal, "Cal's own")
+        other = await team_audit.page(session, office.cal, mine.id, team_audit.TeamFilter())
+    found = [(entry.kind, entry.user_id, entry.actor) for entry in page.items if entry.kind in KINDS]
+    ann, ben, cal = office.ann.id, office.ben, office.cal
+    assert sorted(found) == sorted(
+        [
+            (AuditKind.DELEGATION_SET, cal, f"user:{cal}"),
+            (AuditKind.DELEGATION_SET, ben, f"user:{ben}"),
+            (AuditKind.DELEGATION_WITHDRAWN, cal, f"user:{ann}"),
+            (AuditKind.DELEGATION_WITHDRAWN, ben, f"user:{ann}"),
+        ]
+    )
+    assert [entry.kind for entry in other.items] == [AuditKind.TEAM_CREATED]
 
 
 async def test_the_entry_of_an_approval_says_for_whom(office: Office) -> None:

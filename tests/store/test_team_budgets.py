@@ -126,6 +126,24 @@ async def test_who_manages_the_team_sets_it_and_open_runs_look_again(pair: Pair)
     assert [item.body["credits"] for item in told] == [{"from": 5, "to": 7}, {"from": None, "to": 5}]
 
 
+@pytest.mark.parametrize("how", ["taken out", "its person left", "the budget went"])
+async def test_what_a_budget_held_looks_again_when_it_holds_it_no_more(pair: Pair, how: str) -> None:
+    await pair.put(5)
+    with pair.postgres.connect() as owner:
+        owner.execute("DELETE FROM wakeups")
+    if how == "the budget went":
+        await pair.put(None)
+    else:
+        async with pair.postgres.api.user(pair.ben.id) as session:
+            if how == "taken out":
+                await teams.unshare(session, pair.ben.id, pair.team, pair.ben.workflow)
+            else:
+                await teams.remove(session, pair.ben.id, pair.team, pair.ben.id)
+    with pair.postgres.connect() as owner:
+        owed = owner.execute("SELECT run_id FROM wakeups WHERE kind = 'wake' AND delivered_at IS NULL").fetchall()
+    assert {row[0] for row in owed} == {pair.ben.run, *([pair.ann.run] if how == "the budget went" else ())}
+
+
 async def test_a_stranger_neither_reads_nor_sets_it_and_no_role_writes_the_row(pair: Pair) -> None:
     await pair.put(5)
     eve = await account(pair.postgres, "eve")

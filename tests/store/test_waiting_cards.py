@@ -17,7 +17,7 @@ from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput, NotFound, Refused
 from coco.reminders import ReminderTerms
 from coco.teams import Role
-from store import decisions, erasing, escalations, reminders, team_audit, teams
+from store import decisions, delegations, erasing, escalations, reminders, team_audit, teams
 from tests.conftest import Postgres
 from tests.store.test_four_eyes import Office, make_office
 from workers import waiting
@@ -227,6 +227,29 @@ async def test_it_ends_when_it_is_decided(office: Office) -> None:
     assert await escalated(office, office.cal) == []
     assert (await sweep(office))[1] == 0
     assert rows(office, "SELECT ended_at IS NOT NULL FROM escalations") == [(True,)]
+
+
+async def test_who_stands_in_for_whom_it_names_sees_it_too(office: Office) -> None:
+    await rule(office, 4, office.cal)
+    assert (await sweep(office))[1] == 1
+    now = datetime.now(UTC)
+    async with office.postgres.api.user(office.cal) as session:
+        row = await delegations.give(session, office.cal, office.team, office.ben, now, now + 48 * HOUR)
+    assert (await sweep(office))[1] == 1
+    assert (await sweep(office))[1] == 0
+    assert await escalated(office, office.ben) == [office.ann.run]
+    assert nothing_is_decided(office)
+    # A delegation that ended reaches nobody, and neither does one to who may not decide.
+    office.forge("DELETE FROM escalations")
+    async with office.postgres.api.user(office.cal) as session:
+        await delegations.end(session, office.cal, row.id)
+        await delegations.give(session, office.cal, office.team, office.ben, now + HOUR, now + 48 * HOUR)
+    assert (await sweep(office))[1] == 1
+    assert await escalated(office, office.ben) == []
+    async with office.postgres.api.user(office.cal) as session:
+        await delegations.give(session, office.cal, office.team, office.ben, datetime.now(UTC), now + 48 * HOUR)
+    await office.seat(office.ben, Role.MEMBER)
+    assert (await sweep(office))[1] == 0
 
 
 @pytest.mark.parametrize("how", ["made less", "removed", "taken out"])

@@ -125,7 +125,7 @@ async def test_nobodys_chain_holds_the_name_of_who_approved_and_was_erased(offic
         owner.execute("UPDATE users SET name = 'Evelyn Waugh' WHERE id = %s", (eve,))
     await office.share()
     async with office.postgres.api.user(ann) as session:
-        await approvals.set_rule(session, ann, office.ann.workflow, ApprovalRule(people=2), by=ann)
+        await approvals.set_rule(session, ann, office.ann.workflow, ApprovalRule(people=2))
     run_id = await office.run()
     async with office.postgres.api.user(ann) as session:
         action = (await session.execute(select(ActionRow).where(col(ActionRow.run_id) == run_id))).scalar_one()

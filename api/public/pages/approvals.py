@@ -33,7 +33,7 @@ async def set_rule(request: Request, workflow_id: UUID, form: OwnForm, visitor: 
             raise InvalidInput("Nothing was changed: choose how many people approve, and who counts.")
         rule = ApprovalRule(people=int(people), role=_ROLES[role], not_requester=bool(text_of(form, "not_requester")))
         async with visitor.parts.writing(visitor.user_id) as session:
-            await approvals.set_rule(session, visitor.user_id, workflow_id, rule, by=visitor.user_id)
+            await approvals.set_rule(session, visitor.user_id, workflow_id, rule)
     except CocoError as error:
         return await as_it_is(request, visitor, workflow_id, error, typed("approvals", form, error.message))
     return RedirectResponse(f"/workflows/{workflow_id}#approvals", status_code=303)

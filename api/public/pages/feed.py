@@ -124,8 +124,7 @@ async def _page(
         except InvalidInput as error:
             status, problem = (status, problem) if problem else (status_of(error), error.message)
         ways = await _ways(session, visitor.user_id, found.items)
-        said = {entry.action_id for entry in found.items if entry.action_id and entry.body.get("approvals")}
-        called = await approvals.called(session, [one for one in said if one is not None])
+        called = await approvals.called(session, wording.decided(found.items))
         flows = await workflows.listed(session, visitor.user_id, archived=True)
         accounts = await connections.listed(session, visitor.user_id)
         signed = await audit_checkpoints.newest(session, visitor.user_id)

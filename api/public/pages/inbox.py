@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.errors import status_of
 from api.public import deciding, reviewing, team_deciding
 from api.public.away import stand_ins
+from api.public.pages import wording
 from api.public.pages.alone import Alone, alone, work
 from api.public.pages.render import SHOWN_IN_INBOX, own_page
 from api.public.pages.typed import NOTHING, Typed
@@ -22,7 +23,7 @@ from coco.actions import ActionState
 from coco.decisions import Verdict
 from coco.errors import CocoError, InvalidInput
 from coco.trust import LeaseTerms
-from store import connections, escalations, reminders, views, ways_back
+from store import approvals, connections, escalations, reminders, views, ways_back
 from store.connections import is_old_key
 from store.tables import utc_now
 
@@ -75,6 +76,7 @@ async def card_page(
     async with visitor.parts.reading(visitor.user_id) as session:
         card = await views.card(session, visitor.user_id, run_id)
         activity = await views.activity(session, visitor.user_id, run_id=run_id, limit=20)
+        called = await approvals.called(session, wording.decided(activity.items))
         autonomy = await alone(session, visitor.user_id, card.run.workflow_id, card.actions)
         ways = await ways_back.of_run(session, visitor.user_id, run_id, reviewing.BUILDERS) if card.run.is_over else []
         waits = [] if card.run.is_over else await reminders.waiting(session, visitor.user_id)
@@ -89,6 +91,7 @@ async def card_page(
         card=card,
         pending=[item for item in card.actions if item.state is ActionState.PENDING and _my_yes_counts(item)],
         activity=activity,
+        called=called,
         autonomy=autonomy,
         ways=ways,
         waits=next((one for one in waits if one.run_id == run_id), None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -114,6 +114,8 @@ _KINDS = {
     "audit_exported": "Activity exported",
     "schedule_changed": "Schedule changed",
     "hook_changed": "Webhook changed",
+    "delegation_set": "Lets another person decide",
+    "delegation_withdrawn": "Lets them decide no more",
     "escalation_set": "Escalation changed",
     "card_escalated": "Put before somebody else",
     "team_created": "Team made",
@@ -255,8 +257,15 @@ def detail(entry: ActivityView, called: Mapping[str, str] = MappingProxyType({})
             return f"{body.get('summary', '')}, by {people}"
         case "action_rejected" if body.get("decided_by"):
             return f"{body.get('summary', '')}, by {_called(body['decided_by'].get('user'), called)}"
+        case "delegation_set" | "delegation_withdrawn" if {body.get("by"), body.get("to")} <= called.keys():
+            until = f", until {body['until'][:10]}" if "until" in body else ""
+            return f"{_called(body['to'], called)} for {_called(body['by'], called)}{until}"
+        case "card_escalated" if set(body.get("to", ())) <= called.keys():
+            return f"before {' and '.join(_called(one, called) for one in body['to'])}"
         case "team_created":
             return str(body.get("name", ""))
+        case "team_workflow_shared" if body.get("rule"):
+            return f"{body.get('title', '')}; approving takes {_rule(body['rule'])}"
         case "team_joined" | "team_left" | "team_member_removed":
             return str(body.get("role", ""))
     return str(body.get("summary") or body.get("title") or body.get("why") or "")
@@ -270,6 +279,11 @@ def _approver(told: dict[str, Any], called: Mapping[str, str]) -> str:
     """A person of an entry's `approvals`."""
     person = _called(told.get("by"), called)
     return f"{person} for {_called(told['for'], called)}" if "for" in told else person
+
+
+def decided(entries: Iterable[ActivityView]) -> list[UUID]:
+    """The actions of entries that name people, whose names are asked for (store.approvals.called)."""
+    return sorted({one.action_id for one in entries if one.action_id and one.body.keys() & {"approvals", "decided_by"}})
 
 
 def _called(account: Any, called: Mapping[str, str]) -> str:
@@ -329,10 +343,12 @@ def limit(name: str, value: float) -> str:
     return f"{counted(int(value), 'action', 'actions')} a {name.removeprefix('per_')}"
 
 
-def who(entry: ActivityView, user_id: UUID) -> str:
+def who(entry: ActivityView, user_id: UUID, called: Mapping[str, str] = MappingProxyType({})) -> str:
     if entry.actor == f"user:{user_id}":
         return "you"
     kind, _, rest = entry.actor.partition(":")
+    if kind == "user" and rest in called:
+        return called[rest]
     return _OTHERS.get(kind, entry.actor).format(rest)
 
 

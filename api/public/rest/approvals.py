@@ -69,7 +69,7 @@ async def set_rule(workflow_id: UUID, body: RuleIn, user: BearerUser, parts: Par
     """Sets it. A tighter rule counts at once, for cards that wait too; a looser one for runs that start after it."""
     async with parts.writing(user.user_id) as session:
         rule = ApprovalRule(**body.model_dump())
-        await approvals.set_rule(session, user.user_id, workflow_id, rule, by=user.user_id)
+        await approvals.set_rule(session, user.user_id, workflow_id, rule)
         return _out(await approvals.rule_of(session, user.user_id, workflow_id))
 
 
