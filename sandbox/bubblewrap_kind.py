@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import re
+import resource
 import secrets
 import select
 import shutil
@@ -228,6 +229,7 @@ class BubblewrapSandbox:
     def _spawn(self, spec: SandboxSpec, command: tuple[str, ...], name: str, log_path: Path) -> Started:
         root = os.geteuid() == 0
         tree, _ = self._files()
+        core = core_limit()
         cgroup, kept_by, prefix = self._bounds(spec, name, root)
         go_read, go_write = os.pipe()
         info_read, info_write = os.pipe()
@@ -250,6 +252,7 @@ class BubblewrapSandbox:
                 "uid": UID,
                 "gid": GID,
                 "rlimits": _rlimits(spec, kept_by),
+                "core": core,
                 "log_fd": log,
                 "log_limit": OUTPUT_LIMIT,
                 "go_fd": go_read,
@@ -257,7 +260,7 @@ class BubblewrapSandbox:
             }
             # fmt: off
             words = [
-                *prefix, "prlimit", f"--core={NO_CORE}:{NO_CORE}", "--", self._program, "--args", str(arguments), "--",
+                *prefix, "prlimit", f"--core={core}:{core}", "--", self._program, "--args", str(arguments), "--",
                 "python", "-I", "-S", "/opt/coco/sandbox/launch.py", json.dumps(plan),
             ]
             # fmt: on
@@ -393,6 +396,22 @@ def _as_root(words: list[str], cgroup: Cgroup | None, spec: SandboxSpec, tmp: Pa
         "sh", "-e", "-c", script, "sh", options, str(tmp), *joins, "--", *words,
     ]
     # fmt: on
+
+
+def core_limit(pattern: Path = Path("/proc/sys/kernel/core_pattern")) -> int:
+    """RLIMIT_CORE inside, in bytes: `NO_CORE`, or 0 where whoever starts it may have no more. It is never raised.
+
+    Raises SandboxError where, with 0, the kernel would hand dumps to a program of the host's (core(5)).
+    """
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if hard == resource.RLIM_INFINITY or hard >= NO_CORE:
+        return NO_CORE
+    if pattern.read_text(encoding="utf-8", errors="replace").startswith(("|", "@")):
+        raise SandboxError(
+            "the hard limit of core dumps is 0 here, with which the kernel hands dumps of a sandbox to the program in "
+            f"{pattern}: allow 1 byte (ulimit -H -c 1, LimitCORE=1), or name a file there"
+        )
+    return 0
 
 
 def _rlimits(spec: SandboxSpec, kept_by: str) -> dict[str, int]:

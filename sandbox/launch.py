@@ -1,7 +1,8 @@
 """The first process of a bubblewrap sandbox: gives up every privilege, checks that, then runs the command.
 
 Run inside as `python -I -S launch.py PLAN`, standard library only. PLAN is JSON:
-{"uid", "gid", "rlimits": {"RLIMIT_NOFILE": 1024, ...}, "log_fd", "log_limit" (bytes), "go_fd", "command": [...]}.
+{"uid", "gid", "rlimits": {"RLIMIT_NOFILE": 1024, ...}, "core" (RLIMIT_CORE, 0 or 1), "log_fd",
+"log_limit" (bytes), "go_fd", "command": [...]}.
 It becomes process 1 of the sandbox's process namespace: it reaps, passes SIGTERM on, keeps the command's output in a
 log of bounded size, and when the command ends, ends with its exit code and so ends everything inside.
 """
@@ -153,8 +154,9 @@ def main(plan: dict[str, object]) -> int:
     _prctl(_PR_SET_DUMPABLE, 0)
     with open("/proc/self/status", encoding="ascii") as status:
         wrong = complaints(status.read(), uid, gid)
-    if resource.getrlimit(resource.RLIMIT_CORE) != (1, 1):
-        wrong.append(f"the core limit is {resource.getrlimit(resource.RLIMIT_CORE)}, not 1 byte")
+    core = int(str(plan["core"]))
+    if core > 1 or resource.getrlimit(resource.RLIMIT_CORE) != (core, core):
+        wrong.append(f"the core limit is {resource.getrlimit(resource.RLIMIT_CORE)}, not {core} byte")
     if wrong:
         print("the sandbox is not tight: " + "; ".join(wrong), file=sys.stderr)
         return REFUSED

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +49,44 @@ async def test_a_pid_given_to_another_process_is_not_touched(manager: Bubblewrap
     finally:
         bystander.kill()
         bystander.wait()
+
+
+@pytest.mark.parametrize(
+    ("hard", "pattern", "told"),
+    [(-1, "|/handler", "1"), (1, "|/handler", "1"), (0, "core", "0"), (0, "|/handler", "no"), (0, "@/socket", "no")],
+)
+def test_the_core_limit_is_never_raised(hard: int, pattern: str, told: str, tmp_path: Path) -> None:
+    """A process of its own, since a limit that was lowered stays so."""
+    named = tmp_path / "core_pattern"
+    named.write_text(pattern)
+    script = (
+        "import resource, sys; from pathlib import Path; from sandbox.bubblewrap_kind import SandboxError, core_limit\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (0, int(sys.argv[1])))\n"
+        "try: print(core_limit(Path(sys.argv[2])))\n"
+        "except SandboxError as error: print('no' if 'allow 1 byte' in str(error) else error)\n"
+    )
+    command = [sys.executable, "-c", script, str(hard), str(named)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == told
+
+
+async def test_it_starts_where_no_dump_is_allowed_at_all(manager: BubblewrapSandbox, make_spec: MakeSpec) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gets its own limit back afterwards")
+    if Path("/proc/sys/kernel/core_pattern").read_text().startswith(("|", "@")):
+        pytest.skip("dumps go to a program here")
+    spec = make_spec()
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        await manager.start(spec)
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+    assert await manager.alive(spec.user_id)
+    pid = json.loads((manager._state / f"{spec.user_id}.json").read_text())["pid"]
+    [line] = [line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if "core file" in line]
+    assert line.split()[4:6] == ["0", "0"]
+    await manager.stop(spec.user_id, kill=True)
 
 
 async def test_a_record_from_before_a_reboot_is_not_believed(manager: BubblewrapSandbox, make_spec: MakeSpec) -> None:
