@@ -626,8 +626,8 @@ async def test_the_follow_up_of_a_chat_message_is_edited_before_it_is_approved(a
     assert draft["arguments"]["user"] == "U0123456789"
     path, arguments = f"/actions/{draft['id']}/edit", {"user": "U0123456789", "text": "I meant the other pilot."}
     edited = await ada.post(path, {"digest": draft["digest"], "arguments": arguments}, status=201)
-    assert edited["preview"]["body"] == "I meant the other pilot."
-    assert edited["preview"]["summary"].startswith("Write to Grace Hopper")
+    assert edited["body"] == "I meant the other pilot."
+    assert edited["summary"].startswith("Write to Grace Hopper")
     approved = await ada.post(f"/actions/{edited['id']}/approve", {"digest": edited["digest"]})
     assert approved["state"] == "approved"
 

@@ -131,8 +131,9 @@ async def test_a_key_that_started_another_run_starts_nothing(team: Team, postgre
     """Whichever comes first: one's own workflow or a shared one, whose runs are other people's and not to be seen."""
     own = await make_card(postgres, team.ben.user_id)
     shared = f"/teams/{team.id}/workflows/{team.card.workflow_id}/runs"
-    mine: dict[str, Any] = {"json": {"workflow_id": str(own.workflow_id)}}
-    for key, first, then in (("a", ("/runs", mine), (shared, {})), ("b", (shared, {}), ("/runs", mine))):
+    body = {"workflow_id": str(own.workflow_id)}
+    calls: list[tuple[str, dict[str, Any]]] = [("/runs", {"json": body}), (shared, {})]
+    for key, (first, then) in {"a": calls, "b": calls[::-1]}.items():
         headers = {"idempotency-key": key}
         started = await team.ben.call("POST", first[0], headers=headers, **first[1])
         assert started.status_code == 201, started.text
