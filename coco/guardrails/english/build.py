@@ -39,6 +39,7 @@ def disjunction_of_values(found: list[Predicate], span: tuple[int, int]) -> Pred
 
 
 PEOPLE = frozenset({"people", "persons", "folks", "individuals"})  # told by their addresses, as "anyone" is
+_MAKES_DRAFTS = frozenset({"create", "creating", "make", "making"})
 _POSTS = frozenset({"post", "posting", "share", "sharing", "announce", "announcing"})
 
 
@@ -105,6 +106,11 @@ class Builder(ActReader):
             self._set_connector(child(system, "CONNECTOR"))
         alone = [one for one in node.children if isinstance(one, Tree) and str(one.data).startswith("a_")]
         lead_units: list[Unit] = []
+        if child(node, "np") is not None and any(
+            isinstance(one, Tree) and one.data == "v_setto" for one in child(node, "verbs").children
+        ):
+            if child(child(node, "np"), "e_poss") is not None:
+                raise Refused(span_of(child(node, "np")), "which field is set? Say it first", "", weak=2)
         if child(node, "np"):
             self._np(child(node, "np"))
         elif lead is not None and lead.data in {"lead_for", "lead_born"}:
@@ -184,6 +190,11 @@ class Builder(ActReader):
             return
         plain = child(np, "e_plain")
         people = plain is not None and self._text(span_of(plain)).lower() in PEOPLE
+        if plain is not None and any(
+            isinstance(one, Tree) and one.data == "v_act" and child(one, "ONLYIF") is not None for one in verbs.children
+        ):
+            if tokens_of(items[0])[0].type in {"PREP", "AT"} and any(t.type == "DOMAIN" for t in tokens_of(items[0])):
+                raise Refused(span_of(np), "with whom is checked by address", "Schedule meetings with …", weak=True)
         conditions = [one for one in items if self._piece(one).data in {"clause", "factclause", "group", "exception"}]
         if child(np, "e_those") is None and not (people and len(conditions) == 1):
             return
@@ -202,8 +213,9 @@ class Builder(ActReader):
         self._begin(node)
         self._np(child(node, "np"))
         opp = child(
-            node, "p_added", "p_removed", "p_plain", "p_tag_name", "p_move", "p_tag", "p_update", "p_assign", "p_to"
-        )
+            node, "p_added", "p_removed", "p_plain", "p_tag_name", "p_move", "p_tag", "p_update", "p_assign", "p_to",
+            "p_closed", "p_marked",
+        )  # fmt: skip
         self.parts.operation_span = span_of(opp)
         index = node.children.index(opp)
         before = [c for c in node.children[:index] if isinstance(c, Tree) and c.data == "item"]
@@ -226,6 +238,18 @@ class Builder(ActReader):
                     span_of(opp), f"{wanted} where? Name the list", f'{wanted} to the list "Webinar"', weak=True
                 )
             self._cover_by_destination(opp, "v_add" if wanted == "added" else "v_remove", destination)
+        elif opp.data == "p_closed":
+            if (how := child(opp, "CLOSEDAS").value) not in {"won", "lost"} or destination is not None:
+                raise Refused(span_of(opp), "moved to which stage?", 'moved to "closed lost"', weak=True)
+            self._closed_stage(opp, how)
+        elif opp.data == "p_marked":
+            said = self._text(span_of(opp)).lower()
+            if destination is None or destination.data not in ({"d_to"} if said == "set" else {"d_as"}):
+                raise Refused(span_of(opp), f"{said} as what? Name the stage", 'moved to "closed lost"', weak=True)
+            if destination.data == "d_as":
+                self._pinned_stage(opp, destination)
+            else:
+                self._cover(("deal.move_stage",), opp, None, destination)
         elif opp.data == "p_move":
             self._cover(("deal.move_stage",), opp, None, destination)
         elif opp.data == "p_update":
@@ -247,13 +271,21 @@ class Builder(ActReader):
     def _get(self, node: Node) -> None:
         """ "Contacts tagged … can get a follow-up"."""
         self._begin(node)
-        word = child(node, "PERMGET", "MODAL")
+        word = child(node, "PERMGET", "MODAL", "BE")
+        if word.type == "BE" and self._text(span_of(word)).lower() not in {"gets", "get"}:
+            raise Refused(span_of(word), "what may be done? Name the operation", "may be archived", weak=2)
+        had = word.type == "PERMGET" and self._text(span_of(word)).lower().endswith("have")
         if word.type == "MODAL" and not self._text(span_of(word)).lower().endswith(" get"):
             raise Refused(span_of(word), "what may be done? Name the operation", "may be archived", weak=True)
         self._np(child(node, "np"))
         self._np_caps(node)
-        self._cover(("email.send",), child(node, "mailobj"), None, None)
-        self.parts.operation_span = span_of(child(node, "mailobj"))
+        drafted, given = child(node, "DRAFT"), child(node, "DRAFT", "mailobj", "EMAILOBJ")
+        if drafted is not None and self._text(span_of(drafted)).lower() not in {"draft", "drafts", "drafted"}:
+            raise Refused(span_of(drafted), "what is drafted?", "a follow-up draft", weak=True)
+        if had and drafted is None:
+            raise Refused(span_of(word), "is it sent to them? Say so", "may be sent", weak=True)
+        self._cover(("email.draft" if drafted is not None else "email.send",), given, None, None)
+        self.parts.operation_span = span_of(given)
         index = node.children.index(word)
         lead = child(node, "lead_if")
         items = [one for one in node.children if isinstance(one, Tree) and one.data == "item"]
@@ -563,7 +595,12 @@ class Builder(ActReader):
                 f"Add the tag {said} to {self._plural} …",
                 weak=True,
             )
-        if kind in {"v_mark", "v_make", "v_add", "v_remove"}:
+        if kind == "v_draft_made":
+            if self._text(span_of(child(verb, "MAKEV"))).lower() not in _MAKES_DRAFTS:
+                raise Refused(span_of(verb), "what is done with the draft?", "Draft follow-ups for …", weak=True)
+            self._cover(("email.draft",), verb, None, None)
+            return
+        if kind in {"v_mark", "v_make", "v_add", "v_remove", "v_close", "v_setto"}:
             self._cover_by_destination(verb, kind, destination)
             return
         if kind in {"v_add_tag", "v_remove_tag"} or (kind == "v_move" and child(verb, "name") is not None):
@@ -629,7 +666,12 @@ class Builder(ActReader):
         self.parts.met = True
 
     def _alone(self, one: Node, destination: Node | None) -> None:
-        if one.data in {"a_draft", "a_send", "a_send_to"}:
+        if one.data == "a_draft_made":
+            if self._text(span_of(child(one, "MAKEV"))).lower() not in _MAKES_DRAFTS:
+                raise Refused(span_of(one), "what is done with the draft?", "Draft follow-ups for …", weak=True)
+            self._np_caps(one)
+            self._cover(("email.draft",), one, None, destination)
+        elif one.data in {"a_draft", "a_send", "a_send_to"}:
             self._np_caps(one)
             self._cover(("email.draft" if one.data == "a_draft" else "email.send",), one, None, destination)
             if one.data == "a_send_to":
@@ -690,18 +732,35 @@ class Builder(ActReader):
         elif destination is not None and kind == "v_mark" and end == "d_as":
             self._reached = True
             self._pinned_stage(verb, destination)
+        elif destination is not None and kind == "v_close" and end == "d_as" and said.lower() in {"close", "closing"}:
+            self._reached = True
+            self._closed_stage(verb, self._text(span_of(child(destination, "VAL", "CLOSED"))).lower())
+        elif destination is not None and kind == "v_setto" and end == "d_to" and said.lower() == "set":
+            self._cover(("deal.move_stage",), verb, None, destination)
         elif destination is not None and kind == "v_make" and end == "d_chan" and said.lower() in _POSTS:
             self._reached = True
             self._posted(child(destination, "chan"), verb)
         else:
             hints = {
                 "v_mark": ("as what? A rule can mark deals as a stage, or tag records", 'Tag {} with "…"'),
+                "v_close": ("is it a move? Say to which stage", 'Move {} to "closed lost"'),
+                "v_setto": ("to what? A rule can move deals to a stage", 'Move {} to "closed lost"'),
                 "v_make": ("what is made, or where is it posted?", "Post a message to the channel … for {} …"),
                 "v_add": ("add to what? A list, a sequence, or a tag", 'Add {} to the list "…"'),
                 "v_remove": ("remove from what? A list or a tag; to put them away, archive", "Archive {} …"),
             }
             why, example = hints[kind]
             raise Refused(span, f'"{said}" {why}', example.format(self._plural), weak=True)
+
+    def _closed_stage(self, verb: Node, how: str) -> None:
+        """ "Close … as lost": the stage that is called so."""
+        stage = how if how.startswith("closed") else f"closed {how}"
+        if stage not in {"closed won", "closed lost"}:
+            raise Refused(span_of(verb), "closed as what?", 'move to "closed lost"')
+        self._pinned("deal.move_stage", verb, stage, stage)
+        note = f'"Closed as {how}" is read as a move to the stage "{stage}".'
+        if note not in self.parts.notes:
+            self.parts.notes.append(note)
 
     def _pinned_stage(self, verb: Node, destination: Node) -> None:
         token = child(destination, "VAL", "CLOSED")
@@ -726,6 +785,13 @@ class Builder(ActReader):
                 self._check_destination(destination, operation.argument, node)
                 argument = child(destination, "QUOTED") or child(destination, "name").children[0]
                 self._reached = True
+            if argument is not None and operation.argument == "action.stage" and argument.type in {"CLOSED", "VAL"}:
+                if (said := self._text(span_of(argument))).lower() in {"won", "lost"}:
+                    raise Refused(
+                        span_of(argument),
+                        f'which stage is "{said}"? Deals are moved to a stage by its name in the pipeline',
+                        f'"Closed {said.lower()}"',
+                    )
             if argument is None:
                 examples = {
                     "action.stage": 'to the "closed lost" stage',

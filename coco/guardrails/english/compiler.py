@@ -85,7 +85,11 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, sugge
         found = _compile(text, catalogue, explained=False)
         return found.ok, found.problems
 
-    return replace(compiled, problems=spliced(sentence, compiled.problems, again))
+    def narrows(text: str) -> bool:
+        found = _compile(text, catalogue, explained=False)
+        return found.form is not None and not found.warnings
+
+    return replace(compiled, problems=spliced(sentence, compiled.problems, again, narrows))
 
 
 def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
@@ -95,14 +99,18 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     problem = compiled.problems[0]
     start, end = problem.span
     if (start, end) == (0, len(compiled.sentence)) or re.search(
-        r"\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
+        r"\b(draft\w*|next|upcoming|planned|hard|soft|last)\b|\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
         problem.text.lower(),
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
     rest = re.sub(r"\s+", " ", f"{compiled.sentence[:start]} {compiled.sentence[end:]}")
     without = re.sub(r"\s*,?\s+([.,;])|,(\.)", r"\1\2", rest).strip()
-    if _accepted(without, catalogue):
-        message = f"{problem.message}. Without it, the sentence is accepted"
+    negated = re.search(
+        r"(\bno|\bnot|\bwithout|\bnever|\bunless|\bexcept\w*|n't)\W+(\w+\W+){0,2}$", compiled.sentence[:start], re.I
+    )
+    left = _compile(without, catalogue, explained=False)
+    if left.ok and not left.warnings and not negated:
+        message = f'{problem.message}. Without "{problem.text}", the sentence is accepted'
         return replace(compiled, problems=(replace(problem, message=message, suggestion=without),))
     return compiled
 
@@ -536,7 +544,11 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             )
         if unconditional:
             parts.notes.append("This rule names no records: it covers every action of this kind.")
-    elif unconditional and not parts.universal and not (parts.actions or parts.credits):
+    elif (
+        unconditional
+        and not parts.universal
+        and not (parts.actions or parts.credits or parts.credits_per_action is not None)
+    ):
         raise Refused(
             parts.operation_span,
             f'this would cover every {parts.target}. Add a condition, or say "all" if that is meant',

@@ -12,6 +12,7 @@ from ..form import (
     AtLeast,
     Count,
     Empty,
+    Has,
     Is,
     Number,
     Only,
@@ -344,6 +345,11 @@ class ConditionReader(TimeReader):
                 names = self._names(child(node, "names"))
                 if fact.type is FactType.EMAIL:
                     fact = self._mail_fact(names, span)
+                if fact.type is FactType.NAMES and kind == "f_is" and self._one_tag(node, names):
+                    note = f'"{self._text(span)}" is read as: tagged so, whatever other tags there are.'
+                    if note not in self.parts.notes:
+                        self.parts.notes.append(note)
+                    return Has(fact=fact.name, values=(self._value(names.tokens[0], fact),), least=1)
                 if fact.type is FactType.NAMES:
                     raise Refused(
                         span, f"{fact.name} is a list; say that it includes a name", f"tagged {self._text(names.span)}"
@@ -505,6 +511,8 @@ class ConditionReader(TimeReader):
                 if child(node, "WITH") is not None and not fact.past and fact.entity == self.parts.target:
                     self.parts.filled_span = span
                 return negation(Empty(fact=fact.name))
+        if fact.name in {"action.attendee_count", "action.recipient_count"}:
+            return Number(fact=fact.name, order="==", value=0)
         return Empty(fact=fact.name)
 
     def _company_named(self, node: Node) -> Predicate:
@@ -615,6 +623,8 @@ class ConditionReader(TimeReader):
     def _recipients(self, node: Node) -> Predicate:
         if node.data == "r_with":
             return self._with_people(node)
+        if node.data == "r_people":
+            return self._only_people(node)
         attend = node.data == "r_attend"
         if attend and child(node, "COUNTN").value != "action.attendee_count":
             raise Refused(span_of(node), "this is no condition on people", "", weak=True)
@@ -628,6 +638,27 @@ class ConditionReader(TimeReader):
             fact = self.catalogue.fact(f"action.{people}s")
         values = tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens))
         return Only(fact=fact.name, values=values)
+
+    def _one_tag(self, node: Node, names: Names) -> bool:
+        """Is it "whose tag is …", of one name?"""
+        noun = next((token for token in tokens_of(node) if token.type == "TAGN"), None)
+        return (
+            noun is not None
+            and self._text(span_of(noun)).lower() in {"tag", "label"}
+            and len(names.tokens) == 1
+            and not self._excluding
+        )
+
+    def _only_people(self, node: Node) -> Predicate:
+        """ "Schedule meetings only with people at acme.com": every attendee is there."""
+        names = self._names(child(node, "names"))
+        whom, det = child(node, "ENT"), child(node, "det")
+        meets = all(covered.operation.startswith("event.") for covered in self.parts.operations)
+        plain = det is None or det.children[0].value in {"the", "our"}
+        if whom.value != "contact" or not meets or not plain or {token.type for token in names.tokens} != {"DOMAIN"}:
+            raise Refused(span_of(node), "how do these belong to the rule?", "", weak=True)
+        fact = self.catalogue.fact("action.attendee_domains")
+        return Only(fact=fact.name, values=tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens)))
 
     def _with_people(self, node: Node) -> Predicate:
         """ "Meetings with attendees at acme.com": every one of them, which is the narrower of what it could say."""
@@ -696,6 +727,8 @@ class ConditionReader(TimeReader):
             case "b_none":
                 return Count(fact=fact, order="==", number=0)
             case "b_times":
+                if re.search(r"\bhard\b", self._text(span), re.I) and subject is None:
+                    raise Refused(span, "which bounces were hard is not recorded", "at least 2 emails have bounced")
                 if num is None:
                     raise Refused(span, "how many e-mails have bounced?", "at least 3 emails have bounced")
                 return Count(fact=fact, order=self._order(cmp), number=self._whole(num))

@@ -315,6 +315,8 @@ class GroupReader(FrameReader):
                 allowed |= {"if"}
             elif kind == "l_credits_action":
                 allowed |= {"if", "that"}
+            elif kind == "l_credits" and child(piece, "SPEND") is not None and self._per(piece) == "action":
+                allowed |= {"if"}
             if intro not in allowed:
                 raise Refused(
                     span,

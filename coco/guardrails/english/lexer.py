@@ -196,6 +196,9 @@ _CALLED = re.compile(r"([A-Z][^\W_]*(?: [A-Z][^\W_]*)*)(?= (?:pipeline|sequence|
 _OWNERS = re.compile(
     r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (contacts|deals|companies|leads|customers|accounts|opportunities)\b"
 )
+# what may follow the name of a tag that stands without quotation marks
+_TAG_ENDS = r"\s*(?:[.,;]|$)|\s+(?:that|who|which|if|when|unless|except|created|at most|within|may|can|should|must)\b"
+_ENROLS = re.compile(r"\b(?:enroll?(?:s|ed|ing)?|sequences?|cadence)\b", re.I)
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
 
@@ -716,8 +719,12 @@ class Lexer:
                 "ago it may have happened",
                 f"{match.group(1)} replied in the last 24 hours",
             )
-        if lowered[0] in {"prospect", "prospects"} and _in_outreach(text, words[0][2], found):
+        if lowered[0] in {"prospect", "prospects"} and (
+            _in_outreach(text, words[0][2], found) or _ENROLS.search(text) is not None
+        ):
             return [_token("ENT", "contact", at, words[0][2])]
+        if (name := _tag_name(text, at, found)) is not None and not self._is_known(text, at, words, name):
+            return [_token("QUOTED", name, at, at + len(name))]
         if (token := self._phrase(text, at, words)) is not None:
             return [token]
         if (owner := _OWNERS.match(text, at)) is not None and (owner.group(1).lower(),) not in self._vocabulary.phrases:
@@ -747,6 +754,14 @@ class Lexer:
             return [_token("NUM", float(NUMBER_WORDS[word.lower()]), start, end)]
         raise self._unknown(text, word, start, end)
 
+    def _is_known(self, text: str, at: int, words: list[tuple[str, int, int]], name: str) -> bool:
+        """Is the word, by itself or with those after it, a word of rules, a number or a country?"""
+        try:
+            known = self._phrase(text, at, words) is not None
+        except Refused:
+            return True
+        return known or name.lower() in NUMBER_WORDS or name.upper() in COUNTRY_CODES
+
     def _phrase(self, text: str, at: int, words: list[tuple[str, int, int]]) -> Token | None:
         """The longest phrase that these words begin with. Raises Refused for one that no rule may contain."""
         lowered = tuple(word.lower() for word, _, _ in words)
@@ -770,6 +785,8 @@ class Lexer:
                         "cannot stand here: whom a task is for is not looked at. Leave it out",
                         f"{text[:at].rstrip().removesuffix('for').rstrip()}{text[span[1] :]}",
                     )
+                if suggestion == "in the last 7 days" and re.match(r"(for|in) ", said, re.I):
+                    suggestion = "for more than 30 days" if said[:3].lower() == "for" else "in 30 days"
                 if suggestion.startswith("in the last ") and _TO_COME.search(text[:at]) is not None:
                     suggestion = suggestion.replace("in the last ", "in the next ")
                 if re.search(r"(tagged|tags?|labell?ed|labels?)$", text[:at].rstrip().lower()):
@@ -919,6 +936,23 @@ def _in_outreach(text: str, end: int, found: list[Token]) -> bool:
     """Is a "prospect" the record that Outreach calls so?"""
     named = bool(found) and found[-1].type == "CONNECTOR" and found[-1].value == "outreach"
     return named or re.match(r"\s+(?:in|from|via) Outreach\b", text[end:]) is not None
+
+
+def _tag_name(text: str, at: int, found: list[Token]) -> str | None:
+    """One word where only the name of a tag can stand: "with the beta tag", "with tag beta". None elsewhere."""
+    if not found:
+        return None
+    said = text[found[-1].start_pos or 0 : found[-1].end_pos or 0].lower()
+    determined = found[-1].type == "DET" and said in {"the", "a"} and len(found) > 1
+    if (determined and found[-2].type in {"WITH", "HAVE", "NHAVE"}) or (
+        found[-1].type == "NHAVE" and re.search(r"\b(no|any|a|the)$", said)
+    ):
+        match = re.compile(r"([^\W\d_][^\W_]*)(?=\s+(?:tag|label)\b)").match(text, at)
+    elif re.search(r"\b(tag|label)$", said) and found[-1].type in {"TAGGED", "TAGN"}:
+        match = re.compile(rf"([^\W\d_][^\W_]*)(?={_TAG_ENDS})", re.I).match(text, at)
+    else:
+        return None
+    return match.group(1) if match is not None else None
 
 
 def _begins(found: list[Token]) -> bool:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from .offers import offer
 from .problems import Problem
 
-MAX_TRIES = 14  # compiles spent on the suggestions of one refused sentence
+MAX_TRIES = 20  # compiles spent on the suggestions of one refused sentence
 RECORDS = r"(?:contacts?|deals?|compan(?:y|ies)|leads?|customers?|people|accounts?|opportunit(?:y|ies))"
 _ENTITIES = {"deal": "deals", "contact": "contacts", "company": "companies"}
 
 
 def spliced(
-    sentence: str, problems: tuple[Problem, ...], compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]
+    sentence: str,
+    problems: tuple[Problem, ...],
+    compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]],
+    narrows: Callable[[str], bool],
 ) -> tuple[Problem, ...]:
     """The problems, each suggestion that is a fragment turned into the whole sentence where one compiles with it.
 
@@ -29,9 +32,17 @@ def spliced(
 
     if any(_whole(one.suggestion) for one in problems):
         return tuple(_exemplified(sentence, _checked(one, counted)) for one in problems)
-    found = _repaired(sentence, problems, counted, 2) or _tagged(sentence, problems, compile_it)
+    found = _repaired(sentence, problems, counted, 2)
     if found:
         return tuple(replace(one, suggestion=found) for one in problems)
+    if (rest := _rest(sentence, problems, narrows)) is not None:
+        without, left_out = rest
+        said = f'. Left out of the suggestion: "{left_out}"'
+        return tuple(replace(one, message=f"{one.message.rstrip('.')}{said}", suggestion=without) for one in problems)
+    found = _tagged(sentence, problems, compile_it)
+    if found:
+        said = ". The suggestion takes a tag in its place, which somebody must have put on those records"
+        return tuple(replace(one, message=f"{one.message.rstrip('.')}{said}", suggestion=found) for one in problems)
     return tuple(_exemplified(sentence, one) for one in problems)
 
 
@@ -41,7 +52,41 @@ def _exemplified(sentence: str, problem: Problem) -> Problem:
     if _whole(said):
         return problem
     hint = f". It could say: {said}" if said and "…" not in said and said not in problem.message else ""
-    return replace(problem, message=f"{problem.message}{hint}", suggestion=offer(sentence))
+    example = ". No sentence close to this one is accepted; the suggestion is, for example, a rule of this kind"
+    return replace(problem, message=f"{problem.message.rstrip('.')}{hint}{example}", suggestion=offer(sentence))
+
+
+# where a clause may begin and end, and what no suggestion may leave out: it would turn the meaning around
+_BEGINS = re.compile(
+    r",?\s+(?:and |but )?(?:that|who|which|whose|where|if|when|with|without|in|at|from|on|for|by|as long as|using|via|"
+    r"until|before|after|during|while|so|because|since|as)\b|,\s*|\s+and\b",
+    re.I,
+)
+_ENDS = re.compile(r",|;|\.(?=\s|$)|!|\s(?:and|but|unless|except|if|when)\b|$", re.I)
+_NEEDED = re.compile(
+    r"\b(?:unless|except|excluding|not|never|only|most|more|less|fewer|maximum|max|limit|cap|first|me|my|i|i'll|draft\w*|"
+    r"review|approval|or|per|credits?|budget)\b|n't\b",
+    re.I,
+)
+
+
+def _rest(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], bool]) -> tuple[str, str] | None:
+    """The sentence without the clause that holds all of its problems, and that clause; None where the rest is no rule
+    with a condition of its own, or where what would be left out holds back."""
+    start, end = min(one.span[0] for one in problems), max(one.span[1] for one in problems)
+    if (start, end) == (0, len(sentence)):
+        return None
+    begins = [match.start() for match in _BEGINS.finditer(sentence, 0, max(start + 1, end)) if match.start() <= start]
+    ends = _ENDS.search(sentence, end)
+    stop = ends.start() if ends is not None else len(sentence)
+    for begin in reversed(begins[-3:]):
+        left_out = sentence[begin:stop].strip(" ,")
+        if not left_out or _NEEDED.search(left_out) or sentence[:begin].count('"') % 2:
+            continue
+        without = _tidy(f"{sentence[:begin]}{sentence[stop:]}")
+        if narrows(without):
+            return without, left_out
+    return None
 
 
 def _tagged(
@@ -53,10 +98,12 @@ def _tagged(
     if opening is None or problems[0].span[0] < opening.end():
         return ""
     condition = sentence[opening.end() :]
-    said = problems[0].text.strip()
-    may_be_a_name = said.isalpha() and re.search(r"\btag|\bname\b|judgement", problems[0].message)
+    nameable = r"\btag|\bname\b|judgement|not a fact of the catalogue"
+    named = next((one for one in problems if re.search("judgement|not a fact of", one.message)), problems[0])
+    said = named.text.strip()
+    may_be_a_name = said.isalpha() and re.search(nameable, named.message)
     if not may_be_a_name or said.lower() in {"not", "no", "never", "nobody", "other", "ago", "per"}:
-        said = "approved"
+        return ""
     target = re.search(r"\s((?:to|with|as|into) (?:the \w+ )?\"[^\"]+\")", condition)
     end = f" {target.group(1)}" if target else ""
     for one in (f'{opening.group()} tagged "{said}"{end}.', f'{opening.group()} tagged "{said}".'):

@@ -114,7 +114,9 @@ class TimeReader(NumberReader):
                     raise Refused(span, "silent then, or since then? Say for how long", "silent for more than 14 days")
                 if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
                     raise Refused(
-                        span, "more than, or less than this long ago?", f"silent for {self._text(span_of(lengthcmp))}"
+                        span,
+                        "more than, or less than this long ago?",
+                        f"{self._text(span_of(child(node, 'SILENT')))} more than {self._text(span_of(lengthcmp))} ago",
                     )
                 return self._length(self._own("last_activity_at", span), lengthcmp)
             case "silent_bare":
@@ -169,6 +171,15 @@ class TimeReader(NumberReader):
                 return self._when(
                     self.catalogue.fact(self._own(self._tv(node), span)), node.children[-1], kind == "tv_not"
                 )
+            case "overdue":
+                raise Refused(
+                    span,
+                    f'"{self._text(span)}" could mean several things. If it is the close date that has passed, say so',
+                    "has a close date in the past",
+                    weak=True,
+                )
+            case "past_due":
+                return Age(fact=self._own("close_date", span), order=">", seconds=0)
             case "starting":
                 if str(child(node, "SINCE").value) != "starting":
                     raise Refused(span, "since when did what happen?", "created since 2026-03-01", weak=True)

@@ -7,7 +7,7 @@ that reason rather than as unknown.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -126,6 +126,7 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
                     forms.setdefault(form, []).append(operation.name)
         for form, operations in forms.items():
             put(form, {"verbs": "OPV", "gerunds": "OPG", "participles": "OPP"}[kind], tuple(dict.fromkeys(operations)))
+    _nominals(catalogue, put)
     for connector, spellings in catalogue.connectors.items():
         put_all(spellings, "CONNECTOR", connector)
     put_all(DAYS, "DAY")
@@ -133,6 +134,28 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
         put(name, "DAY", index, override=True)
     words = frozenset(word for key in phrases for word in key if word.isalpha() and len(word) > 2)
     return Vocabulary(phrases, max(len(key) for key in phrases), words)
+
+
+# what is done, as a noun: "run enrichment on …", "archival of … is fine"
+_NOMINALS = {"enrich": "enrichment", "archive": "archival", "delete": "deletion"}
+_DOING = (
+    "run", "running", "do", "doing", "start", "starting", "trigger", "triggering", "perform", "performing",
+    "carry out", "carrying out", "execute", "launch", "kick off",
+)  # fmt: skip
+
+
+def _nominals(catalogue: Catalogue, put: Callable[[str, str, object], None]) -> None:
+    for verb, noun in _NOMINALS.items():
+        names = tuple(o.name for o in catalogue.operations.values() if verb in o.verbs)
+        if not names:
+            continue
+        put(noun, "OPG", names)
+        put(f"the {noun}", "OPG", names)
+        for doing in _DOING:
+            for article in ("", "an ", "the "):
+                for one in (noun, f"{noun}s"):
+                    for preposition in ("on", "for", "of"):
+                        put(f"{doing} {article}{one} {preposition}", "OPV", names)
 
 
 def _plural(noun: str) -> str:
