@@ -421,6 +421,8 @@ class ActReader(GroupReader):
                 str(piece.data).startswith(("f_", "b_"))
                 or piece.data in {"clause", "factclause", "group", "bounce", "onlyfor", "exception"}
             ):
+                if child(piece, "counted_ent") is not None:
+                    continue  # "more than 20 people": a number, no record
                 for token in tokens_of(piece):
                     if token.type in {"ENT", "ENTLC", "ENTPOSS"}:
                         return token

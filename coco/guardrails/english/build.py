@@ -106,11 +106,12 @@ class Builder(ActReader):
             self._set_connector(child(system, "CONNECTOR"))
         alone = [one for one in node.children if isinstance(one, Tree) and str(one.data).startswith("a_")]
         lead_units: list[Unit] = []
-        if child(node, "np") is not None and any(
-            isinstance(one, Tree) and one.data == "v_setto" for one in child(node, "verbs").children
+        if (
+            child(node, "np") is not None
+            and any(isinstance(one, Tree) and one.data == "v_setto" for one in child(node, "verbs").children)
+            and child(child(node, "np"), "e_poss") is not None
         ):
-            if child(child(node, "np"), "e_poss") is not None:
-                raise Refused(span_of(child(node, "np")), "which field is set? Say it first", "", weak=2)
+            raise Refused(span_of(child(node, "np")), "which field is set? Say it first", "", weak=2)
         if child(node, "np"):
             self._np(child(node, "np"))
         elif lead is not None and lead.data in {"lead_for", "lead_born"}:
@@ -190,11 +191,10 @@ class Builder(ActReader):
             return
         plain = child(np, "e_plain")
         people = plain is not None and self._text(span_of(plain)).lower() in PEOPLE
-        if plain is not None and any(
-            isinstance(one, Tree) and one.data == "v_act" and child(one, "ONLYIF") is not None for one in verbs.children
-        ):
-            if tokens_of(items[0])[0].type in {"PREP", "AT"} and any(t.type == "DOMAIN" for t in tokens_of(items[0])):
-                raise Refused(span_of(np), "with whom is checked by address", "Schedule meetings with …", weak=True)
+        only = any(isinstance(one, Tree) and one.data == "v_act" and child(one, "ONLYIF") for one in verbs.children)
+        at = [token.type for token in tokens_of(items[0])]
+        if plain is not None and only and at[0] in {"PREP", "AT"} and "DOMAIN" in at:
+            raise Refused(span_of(np), "with whom is checked by address", "Schedule meetings with …", weak=True)
         conditions = [one for one in items if self._piece(one).data in {"clause", "factclause", "group", "exception"}]
         if child(np, "e_those") is None and not (people and len(conditions) == 1):
             return
@@ -750,6 +750,9 @@ class Builder(ActReader):
                 "v_remove": ("remove from what? A list or a tag; to put them away, archive", "Archive {} …"),
             }
             why, example = hints[kind]
+            if kind in {"v_close", "v_setto"} and not self.sentence[: span[0]].strip():
+                rest = self.sentence[span[1] :].strip().rstrip(".!")
+                raise Refused(span, f'"{said}" {why}', f'Move {rest} to "closed lost".', weak=True)
             raise Refused(span, f'"{said}" {why}', example.format(self._plural), weak=True)
 
     def _closed_stage(self, verb: Node, how: str) -> None:
@@ -785,13 +788,13 @@ class Builder(ActReader):
                 self._check_destination(destination, operation.argument, node)
                 argument = child(destination, "QUOTED") or child(destination, "name").children[0]
                 self._reached = True
-            if argument is not None and operation.argument == "action.stage" and argument.type in {"CLOSED", "VAL"}:
-                if (said := self._text(span_of(argument))).lower() in {"won", "lost"}:
-                    raise Refused(
-                        span_of(argument),
-                        f'which stage is "{said}"? Deals are moved to a stage by its name in the pipeline',
-                        f'"Closed {said.lower()}"',
-                    )
+            said = self._text(span_of(argument)).lower() if argument is not None else ""
+            if operation.argument == "action.stage" and said in {"won", "lost"}:
+                raise Refused(
+                    span_of(argument),
+                    f'which stage is "{said}"? Deals are moved to a stage by its name in the pipeline',
+                    f'"Closed {said}"',
+                )
             if argument is None:
                 examples = {
                     "action.stage": 'to the "closed lost" stage',

@@ -237,7 +237,32 @@ def _trimmed(tokens: list[Token]) -> list[Token]:
     return tokens
 
 
+_MOST = re.compile(
+    r"(?:please )?(?:don't|do not|never) (?P<verb>\w+) (?:more than|over) (?P<most>\d+) (?P<what>.+?) "
+    r"(?P<per>(?:a|an|per|each|every) (?:run|hour|day|week|month))"
+    r"(?P<rest> (?:to|for|of|on|with|in|from|that|who|tagged) .+)$",
+    re.I,
+)
+
+
+def _only_caps(sentence: str) -> Refused | None:
+    """ "Don't send more than 30 emails a day to …": a cap of what is not yet permitted."""
+    match = _MOST.match(sentence.strip().rstrip(".!").replace("’", "'"))
+    if match is None:
+        return None
+    verb, most, what, per, rest = (match.group(one) for one in ("verb", "most", "what", "per", "rest"))
+    suggestion = f"{verb.capitalize()} {what}{rest}, at most {most} {per}."
+    return Refused(
+        (0, len(sentence)),
+        "this only limits, and a guardrail says what may run: whatever no rule covers waits for your approval already. "
+        "Say what may run, with this as its limit",
+        suggestion if compile_sentence_plainly(suggestion) else "",
+    )
+
+
 def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: bool) -> Refused:
+    if tokens[0].type in {"NEVERDO", "LIMITTO"} and (caps := _only_caps(sentence)) is not None:
+        return caps
     if problem.index < len(tokens):
         token = tokens[problem.index]
         span = (token.start_pos or 0, token.end_pos or 0)

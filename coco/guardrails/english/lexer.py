@@ -583,6 +583,8 @@ class Lexer:
         ]
 
     def _duration(self, text: str, at: int) -> list[Token]:
+        if match := re.compile(r"half a year\b|half[ -]year\b", re.I).match(text, at):
+            return [_token("DUR", length(6, "month", match.group(), match.span()), *match.span())]
         match = _DURATION.match(text, at)
         if match is None:
             return []
@@ -824,6 +826,8 @@ class Lexer:
                 "Archive contacts …",
             )
         near = get_close_matches(bare, self._vocabulary.words, n=1, cutoff=0.84)
+        if near and near[0] != bare and (near[0],) in self._vague and (near[0],) not in self._vocabulary.phrases:
+            near = []  # what it is close to is no word of rules either
         after = re.match(
             r"\s+(contacts?|deals?|companies|company|leads?|people|customers?|accounts?)\b", text[end:], re.I
         )

@@ -344,7 +344,12 @@ class NameReader(Reader):
             if name.split(".")[0] == "company" and self._entity == "contact" and len(possible or ()) == 1
         }
         if len(chosen) != 1:
-            raise Refused(span, f"these values are not known for {self._an_entity}; say which fact they belong to", "")
+            said = self._text(names.span)
+            raise Refused(
+                span,
+                f"these values are not known for {self._an_entity}; say which fact they belong to, or take a tag",
+                f'tagged "{said}"' if len(names.tokens) == 1 and '"' not in said else "",
+            )
         return self.catalogue.fact(next(iter(chosen)))
 
     def _known_value(self, text: str) -> set[str]:

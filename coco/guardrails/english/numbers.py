@@ -133,6 +133,10 @@ class NumberReader(NameReader):
             fact = self.catalogue.fact(self._own("score", span))
         elif kind == "counted_ent":
             said = self._text(span_of(child(node, "ENT"))).lower()
+            meets = all(covered.operation.startswith("event.") for covered in self.parts.operations)
+            if meets and self.parts.operations and said in {"people", "persons"} and self.parts.target == "action":
+                fact = self.catalogue.fact("action.attendee_count")
+                return self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
             if self._entity != "company" or said not in {"people", "persons"}:
                 raise Refused(span, f"how many {said} a {self._entity} has is not recorded", "", weak=True)
             fact = self.catalogue.fact("company.employees")

@@ -8,7 +8,7 @@ import re
 # words that name an operation -> a rule of that kind for each kind of record; the operation that is named first counts
 _ACTS: tuple[tuple[str, dict[str, str]], ...] = (
     (
-        r"(?:run|do|trigger|perform|start) (?:an? )?enrichments?|(?:bulk )?enrich\w*|fill(?:ing)? (?:in|out|up)|look up",
+        r"(?:run|do|trigger|perform|start) (?:an? )?enrichments?|enrich\w*|fill(?:ing)? (?:in|out|up)|look up",
         {
             "contact": 'Enrich contacts tagged "inbound" that have no job title.',
             "company": "Enrich companies with more than 50 employees.",
@@ -91,7 +91,7 @@ _ACTS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
-        r"mov(?:e|ed|ing)|stage of|advanc\w*|push|progress|clos(?:e|ed|ing) (?:as|out)|mark\w*|won|lost",
+        r"mov(?:e|ed|ing)|stage of|advanc\w*|push|progress|clos(?:e|ing)(?! date)|closed as|mark\w*|won|lost",
         {"deal": 'Move deals with no activity in 60 days to "Closed lost". Notify me first.'},
     ),
     (
@@ -126,7 +126,14 @@ _RECORDS = {
     "contact": r"contacts?|people|persons?|leads?|customers?|prospects?|everyone|anyone|subscribers?|them",
 }
 ANY = 'Archive contacts tagged "old".'
-OFFERS: tuple[tuple[str, str], ...] = tuple((words, rule) for words, rules in _ACTS for rule in rules.values())
+# where no operation is named
+_OTHERS = {
+    "deal": 'Update the close date of deals tagged "upsell".',
+    "company": "Archive companies with no activity in 90 days.",
+}
+OFFERS: tuple[tuple[str, str], ...] = tuple(
+    (words, rule) for words, rules in (*_ACTS, ("", _OTHERS)) for rule in rules.values()
+)
 
 
 def offer(sentence: str) -> str:
@@ -134,12 +141,12 @@ def offer(sentence: str) -> str:
     text = re.sub(r"\"[^\"]*\"", lambda quoted: " " * len(quoted.group()), sentence.lower())
     text = text.replace("auto-", "     ")
     found = [(match.start(), rules) for words, rules in _ACTS if (match := re.search(rf"\b(?:{words})\b", text))]
-    if not found:
-        return ANY
-    rules = min(found, key=lambda one: one[0])[1]
-    if "sen" in text and re.search(r"\b(?:dms?|direct messages?)\b", text):
-        rules = next(rules for words, rules in _ACTS if words.startswith("dms?"))
     records = sorted(
         (match.start(), kind) for kind, words in _RECORDS.items() if (match := re.search(rf"\b(?:{words})\b", text))
     )
+    if not found:
+        return next((rule for kind, rule in _OTHERS.items() if records and records[0][1] == kind), ANY)
+    rules = min(found, key=lambda one: one[0])[1]
+    if "sen" in text and re.search(r"\b(?:dms?|direct messages?)\b", text):
+        rules = next(rules for words, rules in _ACTS if words.startswith("dms?"))
     return next((rules[kind] for _, kind in records if kind in rules), next(iter(rules.values())))

@@ -83,7 +83,12 @@ def _rest(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], b
         left_out = sentence[begin:stop].strip(" ,")
         if not left_out or _NEEDED.search(left_out) or sentence[:begin].count('"') % 2:
             continue
-        without = _tidy(f"{sentence[:begin]}{sentence[stop:]}")
+        joined = re.match(r"\s*(that|who|which)\b", left_out), re.match(r"\s+and\b", sentence[stop:])
+        if joined[0] is not None and joined[1] is not None:  # "that look bad and have no owner"
+            left_out = left_out[joined[0].end() :].strip()
+            without = _tidy(f"{sentence[:begin]} {joined[0].group(1)}{sentence[stop:][joined[1].end() :]}")
+        else:
+            without = _tidy(f"{sentence[:begin]}{sentence[stop:]}")
         if narrows(without):
             return without, left_out
     return None
@@ -103,6 +108,8 @@ def _tagged(
     said = named.text.strip()
     may_be_a_name = said.isalpha() and re.search(nameable, named.message)
     if not may_be_a_name or said.lower() in {"not", "no", "never", "nobody", "other", "ago", "per"}:
+        return ""
+    if re.search(r"\b(?:no|nobody|no one|none|not|never|without)\b|n't\b", condition, re.I):
         return ""
     target = re.search(r"\s((?:to|with|as|into) (?:the \w+ )?\"[^\"]+\")", condition)
     end = f" {target.group(1)}" if target else ""
@@ -168,6 +175,10 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         for head in (before, re.sub(r"\s(?:that|who|which)\s+$", " that ", before)):
             yield _tidy(f"{head}{first} {said.strip()} {last}{rest}")
     for text in _fragments(problem):
+        if (said := re.match(r"\s*(?:in|within|over|during) the (?:last|past)\b", after)) is not None:
+            text = re.sub(r" in the last \d+ (?:hours|days)$", "", text)  # how long is said already
+            if text.startswith("replied") and said:
+                yield _tidy(f"{before}{text}{after}")
         if (start, end) == (0, len(sentence)):
             yield _tidy(f"{sentence.strip().rstrip('.!')}. {text}")
             continue
