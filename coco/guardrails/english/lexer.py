@@ -94,7 +94,7 @@ _UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months
 _WORD_NUMBER = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _DURATION = re.compile(
     rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b|half(?=[ -]hour\b))(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b"
-    r"(?:'(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
+    r"(?:'s?(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
     re.I,
 )
 _RANGE_OF_TIME = re.compile(rf"(\d+)\s?-\s?(\d+)\s+{_UNIT}\b", re.I)
@@ -605,7 +605,7 @@ class Lexer:
         span = (at, match.end())
         if text[match.end() : match.end() + 4].lower() == " old" and kind != "DUR":
             kind = "DUR"
-        value = length(count, unit, match.group().strip("'"), span)
+        value = length(count, unit, re.sub(r"'s?$", "", match.group()), span)
         more = [_token("POSTGE", "+", match.end(), match.end())] if plus else []
         return [_token(kind, value, at, match.end()), *more]
 

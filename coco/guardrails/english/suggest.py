@@ -39,10 +39,12 @@ def spliced(
         without, left_out = rest
         said = f'. Left out of the suggestion: "{left_out}"'
         return tuple(replace(one, message=f"{one.message.rstrip('.')}{said}", suggestion=without) for one in problems)
-    found = _tagged(sentence, problems, compile_it)
-    if found:
-        said = ". The suggestion takes a tag in its place, which somebody must have put on those records"
+    if (tagged := _tagged(sentence, problems, compile_it)) is not None:
+        found, replaced = tagged
+        said = f'. The suggestion takes a tag in place of "{replaced}", which somebody must have put on those records'
         return tuple(replace(one, message=f"{one.message.rstrip('.')}{said}", suggestion=found) for one in problems)
+    if found := _told_before(sentence, compile_it):
+        return tuple(replace(one, suggestion=found) for one in problems)
     return tuple(_exemplified(sentence, one) for one in problems)
 
 
@@ -96,27 +98,30 @@ def _rest(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], b
 
 def _tagged(
     sentence: str, problems: tuple[Problem, ...], compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]
-) -> str:
-    """The operation with its records, and a tag in place of whatever was said of them: a tag can stand for anything.
-    Empty where the sentence does not begin with both, or where what is wrong stands elsewhere."""
+) -> tuple[str, str] | None:
+    """The operation with its records and a tag in place of what was said of them, and what it stands for.
+
+    None where the sentence does not begin with both, or where what is wrong stands elsewhere."""
     opening = re.match(rf"[^.;,:\"]*?\b{RECORDS}\b", sentence, re.I)
     if opening is None or problems[0].span[0] < opening.end():
-        return ""
+        return None
     condition = sentence[opening.end() :]
     nameable = r"\btag|\bname\b|judgement|not a fact of the catalogue"
     named = next((one for one in problems if re.search("judgement|not a fact of", one.message)), problems[0])
     said = named.text.strip()
     may_be_a_name = said.isalpha() and re.search(nameable, named.message)
     if not may_be_a_name or said.lower() in {"not", "no", "never", "nobody", "other", "ago", "per"}:
-        return ""
-    if re.search(r"\b(?:no|nobody|no one|none|not|never|without)\b|n't\b", condition, re.I):
-        return ""
+        return None
+    if re.search(r"\b(?:no|nobody|no one|none|not|never|without)\b|n't\b", condition, re.I) or _NEEDED.search(
+        condition
+    ):
+        return None
     target = re.search(r"\s((?:to|with|as|into) (?:the \w+ )?\"[^\"]+\")", condition)
     end = f" {target.group(1)}" if target else ""
     for one in (f'{opening.group()} tagged "{said}"{end}.', f'{opening.group()} tagged "{said}".'):
         if compile_it(one)[0]:
-            return one
-    return ""
+            return one, condition.strip(" .!")
+    return None
 
 
 def _checked(problem: Problem, compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]) -> Problem:
@@ -226,6 +231,23 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         clause = re.sub(r"^[^.,;]*", "", after)
         if clause != after and head != before:
             yield _tidy(f"{head}{text}{clause}")
+
+
+def _told_before(sentence: str, compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]) -> str:
+    """ "Let me know 3 hours before archiving …": the operation first, and the notice as a sentence of its own."""
+    match = re.match(
+        r"(?:please )?((?:let me know|tell me|notify me|warn me|alert me|ping me)(?: .+?)?) before (\w+)ing (.+)$",
+        sentence.strip(),
+        re.I,
+    )
+    if match is None:
+        return ""
+    told, verb, rest = match.groups()
+    for ending in ("e", ""):
+        one = f"{verb.capitalize()}{ending} {rest.rstrip('.!')}. {told[:1].upper()}{told[1:]} beforehand."
+        if compile_it(one)[0]:
+            return one
+    return ""
 
 
 def _tidy(text: str) -> str:

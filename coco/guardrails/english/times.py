@@ -358,7 +358,9 @@ class TimeReader(NumberReader):
         if fact.past and kind in {"w_next", "w_ahead"}:
             raise Refused(span, f"{name} always lies in the past", "")
         match kind:
-            case "w_ago":
+            case "w_past" if self._text(span_of(child(node, "INLAST"))).lower() != "in the past":
+                raise Refused(span, "in the last how long?", "in the last 7 days", weak=2)
+            case "w_ago" | "w_past":
                 if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
                     said = self._dur(child(lengthcmp, "dur")).said
                     raise Refused(
