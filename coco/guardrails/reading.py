@@ -5,7 +5,7 @@ What the owner confirms is this text, so it spells out every default: the mode, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from .catalogue import RECORD_ENTITIES, RECORD_SYSTEMS, Catalogue, FactType, plural
@@ -114,9 +114,10 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
         case Age(fact=fact, order=order, seconds=seconds):
             if catalogue.fact(fact).past:
                 return f"{_subject(fact)} {catalogue.fact(fact).happened} {_ORDER[order]} {duration_text(seconds)} ago"
-            if seconds == 0:
-                return f"{_noun(fact, catalogue)} {'has passed' if order == '>' else 'was at least 0 minutes ago'}"
-            return f"{_noun(fact, catalogue)} was {_ORDER[order]} {duration_text(seconds)} ago"
+            if order in {"<", "<="}:  # what lies ahead is included
+                after: Order = ">=" if order == "<" else ">"
+                return f"it is not true that ({_passed(fact, after, seconds, catalogue)})"
+            return _passed(fact, order, seconds, catalogue)
         case Ahead(fact=fact, order=order, seconds=seconds):
             return f"{_noun(fact, catalogue)} is {_ORDER[order]} {duration_text(seconds)} from now"
         case Moment(fact=fact, order=order, at=at):
@@ -148,7 +149,7 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
         case And(items=()):
             return "anything"
         case And(items=items):
-            return "(" + " and ".join(clause_text(item, catalogue, spell) for item in items) + ")"
+            return "(" + " and ".join(_all_texts(items, catalogue, spell)) + ")"
         case Or(items=items):
             return "(" + " or ".join(clause_text(item, catalogue, spell) for item in items) + ")"
         case AtLeast(least=least, items=items):
@@ -157,6 +158,24 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
         case Not(item=item):
             return f"it is not true that {_parenthesised(clause_text(item, catalogue, spell))}"
     raise TypeError(f"not a predicate: {predicate!r}")
+
+
+def _passed(fact: str, order: Order, seconds: int, catalogue: Catalogue) -> str:
+    """How long ago a date lies that may also lie ahead."""
+    if seconds == 0 and order == ">":
+        return f"{_noun(fact, catalogue)} has passed"
+    return f"{_noun(fact, catalogue)} was {_ORDER[order]} {duration_text(seconds)} ago"
+
+
+def _all_texts(items: Sequence[Predicate], catalogue: Catalogue, spell: Spelling) -> list[str]:
+    """What must all be true, each as a clause. A date that has passed is then some time "ago"."""
+    passed = {item.fact for item in items if isinstance(item, Age) and item.order == ">" and not item.seconds}
+    return [
+        _passed(item.fact, item.order, item.seconds, catalogue)
+        if isinstance(item, Age) and item.order in {"<", "<="} and item.seconds and item.fact in passed
+        else clause_text(item, catalogue, spell)
+        for item in items
+    ]
 
 
 def _fields(values: tuple[str, ...], catalogue: Catalogue, spell: Spelling, word: str) -> str:
@@ -282,7 +301,7 @@ def reading(form: Form, catalogue: Catalogue) -> str:
         parts = [f"{verbs} all {records}{to}{via}"]
     items = form.predicate.items if isinstance(form.predicate, And) else (form.predicate,)
     if items:
-        parts[0] += " where " + " and ".join(clause_text(item, catalogue, spell) for item in items)
+        parts[0] += " where " + " and ".join(_all_texts(items, catalogue, spell))
     if form.window.within is not None:
         within = form.window.within
         happened = catalogue.fact(within.fact).happened

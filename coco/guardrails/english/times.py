@@ -366,7 +366,10 @@ class TimeReader(NumberReader):
                     raise Refused(
                         span, f"exactly {said} ago is never met; more than or less than?", f"more than {said} ago"
                     )
-                return self._length(name, lengthcmp)
+                found = self._length(name, lengthcmp)
+                if not fact.past and isinstance(found, Age) and found.order in {"<", "<="}:
+                    return conjunction([Age(fact=name, order=">", seconds=0), found])  # "ago": it has passed
+                return found
             case "w_last":
                 if not fact.past and "last" not in self._text(span) and "past" not in self._text(span):
                     return Ahead(fact=name, order="<=", seconds=self._seconds(dur, "<="))
