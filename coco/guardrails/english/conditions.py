@@ -84,6 +84,8 @@ class ConditionReader(TimeReader):
                 return self._companies(node)
         if kind.startswith("b_"):
             return self._bounce(node)
+        if kind == "f_either_missing":
+            return self._either_missing(node)
         if kind.startswith("f_"):
             return self._fact_clause(node)
         if kind.startswith("r_"):
@@ -638,6 +640,18 @@ class ConditionReader(TimeReader):
             fact = self.catalogue.fact(f"action.{people}s")
         values = tuple(dict.fromkeys(self._value(token, fact) for token in names.tokens))
         return Only(fact=fact.name, values=values)
+
+    def _either_missing(self, node: Node) -> Predicate:
+        """ "Whose phone number or job title is missing"."""
+        word = child(node, "NHAVE")
+        if word is not None and self._text(span_of(word)).lower() not in _MISSING:
+            raise Refused(span_of(node), "without what? Name what is missing", "", weak=2)
+        verb = child(node, "BE")
+        if verb is not None and (past := _PAST.match(self._text(span_of(verb)))) is not None:
+            raise self._was(past, (span_of(verb)[0], span_of(node)[1]))
+        both = [self._fn(one) for one in children(node, "fn", "fn_ent", "fn_mail", "fn_tags", "fn_count")]
+        empty: list[Predicate] = [Empty(fact=one.name) for one in both]
+        return disjunction(empty) if child(node, "OR") is not None else conjunction(empty)
 
     def _one_tag(self, node: Node, names: Names) -> bool:
         """Is it "whose tag is …", of one name?"""

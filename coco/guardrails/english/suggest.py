@@ -112,6 +112,8 @@ def _tagged(
     may_be_a_name = said.isalpha() and re.search(nameable, named.message)
     if not may_be_a_name or said.lower() in {"not", "no", "never", "nobody", "other", "ago", "per"}:
         return None
+    if '"' in re.sub(r"\s(?:to|with|as|into) (?:the \w+ )?\"[^\"]+\"\W*$", "", condition):
+        return None  # more was said of them than what the tag would stand for
     if re.search(r"\b(?:no|nobody|no one|none|not|never|without)\b|n't\b", condition, re.I) or _NEEDED.search(
         condition
     ):
