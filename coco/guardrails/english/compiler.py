@@ -87,7 +87,10 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, sugge
 
     def narrows(text: str) -> bool:
         found = _compile(text, catalogue, explained=False)
-        return found.form is not None and not found.warnings
+        if found.form is None or found.warnings:
+            return False
+        said = [atom.fact for atom in atoms(found.form.predicate)]
+        return found.form.window.within is not None or any(fact != "contact.lifecycle_stage" for fact in said)
 
     return replace(compiled, problems=spliced(sentence, compiled.problems, again, narrows))
 
@@ -104,7 +107,7 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
     rest = re.sub(r"\s+", " ", f"{compiled.sentence[:start]} {compiled.sentence[end:]}")
-    without = re.sub(r"\s*,?\s+([.,;])|,(\.)", r"\1\2", rest).strip()
+    without = re.sub(r"\.\s*\.$", ".", re.sub(r"\s*,?\s+([.,;])|,(\.)", r"\1\2", rest).strip())
     negated = re.search(
         r"(\bno|\bnot|\bwithout|\bnever|\bunless|\bexcept\w*|n't)\W+(\w+\W+){0,2}$", compiled.sentence[:start], re.I
     )

@@ -203,7 +203,7 @@ class GroupReader(FrameReader):
                 (span_of(first)[0], span_of(then)[1]),
                 f'does "{said}" say when the rule may run, or when "{condition}" is counted? Put it in a sentence '
                 "of its own",
-                f"Only {said}.",
+                f"{condition}. Only {said}",
                 weak=True,
             )
 
@@ -318,10 +318,12 @@ class GroupReader(FrameReader):
             elif kind == "l_credits" and child(piece, "SPEND") is not None and self._per(piece) == "action":
                 allowed |= {"if"}
             if intro not in allowed:
+                said, tail = self._text(span_of(piece)), self.sentence[span[1] :].strip()
+                head = self.sentence[: span[0]].rstrip(" ,")
                 raise Refused(
                     span,
                     "this is no condition on a record; write it as a sentence of its own",
-                    self._text(span_of(piece)),
+                    f"{head}. {capitalised(said)}." if head and tail in {"", "."} else said,
                 )
             if kind in frame:
                 frame[kind](piece)

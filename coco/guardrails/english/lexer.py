@@ -826,6 +826,8 @@ class Lexer:
                 "Archive contacts …",
             )
         near = get_close_matches(bare, self._vocabulary.words, n=1, cutoff=0.84)
+        if near and re.fullmatch(rf"(?:un|dis|de|non){re.escape(near[0])}", bare):
+            near = []  # the opposite
         if near and near[0] != bare and (near[0],) in self._vague and (near[0],) not in self._vocabulary.phrases:
             near = []  # what it is close to is no word of rules either
         after = re.match(

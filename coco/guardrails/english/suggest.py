@@ -67,7 +67,7 @@ _BEGINS = re.compile(
 _ENDS = re.compile(r",|;|\.(?=\s|$)|!|\s(?:and|but|unless|except|if|when)\b|$", re.I)
 _NEEDED = re.compile(
     r"\b(?:unless|except|excluding|not|never|only|most|more|less|fewer|maximum|max|limit|cap|first|me|my|i|i'll|draft\w*|"
-    r"review|approval|or|per|credits?|budget)\b|n't\b",
+    r"review|approval|or|per|credits?|budget|under|below|over|above|between|at least|both|neither|nor)\b|n't\b",
     re.I,
 )
 
@@ -83,6 +83,8 @@ def _rest(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], b
     stop = ends.start() if ends is not None else len(sentence)
     for begin in reversed(begins[-3:]):
         left_out = sentence[begin:stop].strip(" ,")
+        if re.match(r"and(?: \S+){1,2}$", left_out, re.I):
+            continue  # a part of a list: what it belongs to may begin before
         if not left_out or _NEEDED.search(left_out) or sentence[:begin].count('"') % 2:
             continue
         joined = re.match(r"\s*(that|who|which)\b", left_out), re.match(r"\s+and\b", sentence[stop:])
@@ -106,7 +108,7 @@ def _tagged(
     if opening is None or problems[0].span[0] < opening.end():
         return None
     condition = sentence[opening.end() :]
-    nameable = r"\btag|\bname\b|judgement|not a fact of the catalogue"
+    nameable = "judgement|not a fact of the catalogue"
     named = next((one for one in problems if re.search("judgement|not a fact of", one.message)), problems[0])
     said = named.text.strip()
     may_be_a_name = said.isalpha() and re.search(nameable, named.message)
@@ -192,6 +194,8 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         head = re.sub(r"\s(?:that|who|which|whose)\s+$", " ", before)
         if head != before and text.startswith(("every", "at least")):
             yield _tidy(f"{head}where {text}{after}")
+        if re.search(rf"\b{RECORDS}\s+$", before, re.I) and text.startswith(("every", "at least")):
+            yield _tidy(f"{before}where {text}{after}")
         if problem.text.lower().startswith("whose ") and text.startswith(("every", "at least")):
             yield _tidy(f"{before}where {text}{after}")
         lead = text.rpartition(' "')[0]
@@ -210,7 +214,11 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         if "tagged" in text and re.match(r"\s+tagged\b", after):
             yield _tidy(f"{before}{text} and{after}")
         yield _tidy(f"{before}{text}{after}")
+        if text.startswith("in the last") and before.endswith(" since "):
+            yield _tidy(f"{before.removesuffix('since ')}{text}{after}")
         placed = re.sub(r"\s(?:in|from|at|of|with|that are|who are|which are)\s+$", " ", before)
+        if placed != before and text.startswith(("every", "at least")):
+            yield _tidy(f"{placed}where {text}{after}")
         if placed != before:  # "in California" -> tagged "California"
             yield _tidy(f"{placed}{text}{after}")
         if before.strip():
@@ -258,4 +266,9 @@ def _tidy(text: str) -> str:
     text = re.sub(r"\b([Tt]he) the\b", r"\1", text)
     text = re.sub(r"\b([Aa])n (?=message|contact)", r"\1 ", text)
     text = re.sub(r"([.!])(?:\s*[.!])+", r"\1", text)
+    text = re.sub(r"\b(that are|which are|who are) that are\b", r"\1", text)
+    text = re.sub(r"\bthat are (are|is|have|has|do|does)\b", r"that \1", text)
+    text = re.sub(r"\bthat tagged\b", "that are tagged", text)
+    text = re.sub(r"(s) that is\b", r"\1 that are", text)
+    text = re.sub(r"\b(Notify me first)[,.] \1\b", r"\1", text, flags=re.I)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!")) else ".")
