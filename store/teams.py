@@ -149,7 +149,7 @@ async def share(session: AsyncSession, user_id: UUID, team_id: UUID, workflow_id
         return
     await ask(session, "coco_team_share(:team, :workflow)", team=team_id, workflow=workflow_id)
     rule = await approvals.rule_of(session, user_id, workflow_id)
-    body = {"team": str(team_id), "workflow": str(workflow_id), "title": workflow.title}
+    body: dict[str, Any] = {"team": str(team_id), "workflow": str(workflow_id), "title": workflow.title}
     # A rule that was set while nobody of the team looked is told to them here.
     body |= {"rule": rule.model_dump(mode="json")}
     await tell(session, user_id, AuditKind.TEAM_WORKFLOW_SHARED, body)

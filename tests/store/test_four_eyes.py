@@ -338,7 +338,9 @@ async def test_a_rule_is_set_by_who_administers_and_can_be_satisfied(office: Off
 async def test_a_rule_is_set_in_ones_own_name_alone(office: Office, who: str) -> None:
     """Cal administers the workflow; but Ann's session writes nothing in Cal's name, nor Cal's of Ann's workflow."""
     caller, told = (office.ann.id, office.cal) if who == "ann" else (office.cal, office.cal)
-    row = ApprovalRuleRow(workflow_id=office.ann.workflow, version=1, user_id=office.ann.id, people=2, set_by=told)
+    row = ApprovalRuleRow(
+        workflow_id=office.ann.workflow, version=1, user_id=office.ann.id, people=2, not_requester=False, set_by=told
+    )
     with pytest.raises(ProgrammingError, match="row-level security"):
         async with office.postgres.api.user(caller) as session:
             session.add(row)
