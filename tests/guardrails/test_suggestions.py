@@ -50,3 +50,39 @@ def test_nearly_every_refusal_suggests_a_rule_that_is_accepted() -> None:
 @pytest.mark.parametrize("rule", [ANY, *(rule for _, rule in OFFERS)])
 def test_what_is_offered_is_accepted(rule: str) -> None:
     assert compile_sentence(rule).ok
+
+
+def test_what_a_suggestion_leaves_out_is_named() -> None:
+    (problem,) = compile_sentence("Auto-archive any contact older than two years with no deals.").problems
+    assert problem.suggestion == "Auto-archive any contact older than two years."
+    assert 'Left out of the suggestion: "with no deals"' in problem.message
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Archive leads with no phone and email.",  # nothing but the kind of contact would be left
+        "Archive any contact with no deals.",
+        'Archive contacts tagged "a" unless they have open deals.',
+        'Send emails to contacts tagged "a" but not too many.',
+    ],
+)
+def test_no_suggestion_leaves_out_what_holds_a_rule_back(sentence: str) -> None:
+    for problem in compile_sentence(sentence).problems:
+        assert "Left out" not in problem.message, problem
+        assert "Without" not in problem.message, problem
+
+
+@pytest.mark.parametrize(
+    ("sentence", "opening"),
+    [
+        ("Archive deals nobody seems to love.", "Archive deals "),
+        ("Create tasks for companies that look odd.", "Create tasks for companies "),
+        ("Move deals somewhere nice.", "Move deals "),
+        ("Run enrichment on companies that feel right.", "Run enrichment on companies "),
+        ("Send DMs to whoever is around.", "Send direct messages "),
+    ],
+)
+def test_an_example_has_the_same_operation_and_records(sentence: str, opening: str) -> None:
+    for problem in compile_sentence(sentence).problems:
+        assert problem.suggestion.startswith(opening), problem
