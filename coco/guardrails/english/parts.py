@@ -80,6 +80,8 @@ class Unit:
     neither: bool = False  # "neither … nor …", whose reach ends before "and" but may not before "or"
     nor: bool = False  # it is "neither … nor …" of whole conditions
     or_list: bool = False  # it names two facts joined by "or"
+    happened: bool = False  # it says that something happened, and not when ("replied", "were won")
+    dated: bool = False  # it says when something happened ("were contacted in the last 30 days")
 
 
 def capitalised(text: str) -> str:

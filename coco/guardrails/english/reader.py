@@ -125,6 +125,10 @@ class Reader:
         """Refuse a condition that could speak of another record; see grouping.py."""
         raise NotImplementedError
 
+    def _check_dates(self, before: Node, after: Node) -> None:
+        """Refuse a time that could be said of both conditions; see grouping.py."""
+        raise NotImplementedError
+
     def _joined_items(self, items: Sequence[Node]) -> list[Predicate]:
         """Items in parentheses, as conjuncts; see grouping.py."""
         raise NotImplementedError

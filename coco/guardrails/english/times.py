@@ -15,6 +15,7 @@ from ..form import (
     Moment,
     Order,
     Predicate,
+    atoms,
     conjunction,
     negation,
 )
@@ -337,6 +338,19 @@ class TimeReader(NumberReader):
             return negation(conjunction(self._excluded(lambda: [self._when_plain(fact, node)])))
         return self._when_plain(fact, node)
 
+    def _when_passed(self, fact: Fact, node: Node, kind: str) -> Predicate:
+        """ "That closed within 30 days": what has happened does not lie ahead."""
+        found = self._when(fact, node, kind.endswith("_not"))
+        if any(isinstance(atom, Ahead) for atom in atoms(found)):
+            dur = child(node, "dur")
+            raise Refused(
+                span_of(node),
+                "in the time that has passed, or in the time ahead?",
+                f"in the last {self._dur(dur).said}" if dur is not None else "",
+                fatal=True,
+            )
+        return found
+
     def _when_plain(self, fact: Fact, node: Node) -> Predicate:
         name = fact.name
         span = span_of(node)
@@ -363,6 +377,11 @@ class TimeReader(NumberReader):
             case "w_next":
                 return Ahead(fact=name, order="<=", seconds=self._seconds(dur, "<="))
             case "w_ahead":
+                if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
+                    said = self._dur(child(lengthcmp, "dur")).said
+                    raise Refused(
+                        span, f"exactly {said} ahead is never met; more than or less than?", f"in the next {said}"
+                    )
                 return self._length(name, lengthcmp, Ahead)
             case "w_in":
                 if fact.past:
