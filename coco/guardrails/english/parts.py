@@ -36,6 +36,7 @@ class Parts:
     universal_act: bool = False  # "any messages", where no record is named
     capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None
+    start_span: tuple[int, int] | None = None  # where it says when a meeting starts, not in the words of the fact
     silent_span: tuple[int, int] | None = None
     filled_span: tuple[int, int] | None = None  # "with a phone number": what it has, or what it is given?
     conditions: list[Predicate] = field(default_factory=list)

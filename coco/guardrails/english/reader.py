@@ -69,6 +69,8 @@ class Reader:
 
     def _own(self, field_name: str, span: tuple[int, int]) -> str:
         name = f"{self._entity}.{field_name}"
+        if field_name == "starts_at":
+            self.parts.start_span = span
         if self._entity == "action" and field_name in _ARGUMENTS:
             raise Refused(
                 span,

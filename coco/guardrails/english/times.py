@@ -233,10 +233,11 @@ class TimeReader(NumberReader):
             case "in_next":
                 if not any(c.operation.startswith("event.") for c in self.parts.operations):
                     raise Refused(span, "what happens then? Say it", f"closing {self._text(span)}", weak=True)
+                self.parts.start_span = span
                 return Ahead(fact="action.starts_at", order="<=", seconds=self._seconds(dur, "<="))
             case "act_len":
                 cmp = child(lengthcmp, "cmp")
-                if cmp is not None and self._order(cmp) in {"<", "<="}:
+                if lengthcmp.data == "len_le" or (cmp is not None and self._order(cmp) in {"<", "<="}):
                     raise Refused(span, "no activity for less than a length of time can be read in two ways", "")
                 return self._length(self._own("last_activity_at", span), lengthcmp)
             case "after_tv":
@@ -269,7 +270,7 @@ class TimeReader(NumberReader):
                 return self._since(fact, child(node, "date_day", "date_instant", "date_year"), True)
         lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
         cmp = child(lengthcmp, "cmp")
-        if cmp is not None and self._order(cmp) in {"<", "<="}:
+        if lengthcmp.data == "len_le" or (cmp is not None and self._order(cmp) in {"<", "<="}):
             raise Refused(
                 span_of(node),
                 "no activity for less than a length of time can be read in two ways",
