@@ -527,6 +527,13 @@ class ConditionReader(TimeReader):
                 if child(node, "WITH") is not None and not fact.past and fact.entity == self.parts.target:
                     self.parts.filled_span = span
                 return negation(Empty(fact=fact.name))
+        if fact.name == "company.employees" and not re.search(r"number|count|size", self._text(span), re.I):
+            raise Refused(
+                span,
+                "none at all, or is their number not known? Say that the number is empty, or that it is 0",
+                "whose number of employees is empty",
+                weak=True,
+            )
         return Empty(fact=fact.name)
 
     def _company_named(self, node: Node) -> Predicate:

@@ -335,6 +335,19 @@ class TimeReader(NumberReader):
     def _when(self, fact: Fact, node: Node, negated: bool) -> Predicate:
         if fact.type is not FactType.TIMESTAMP:
             raise Refused(span_of(node), f"{fact.name} is a {fact.type.value}, not a time", "")
+        if (
+            negated
+            and node.data == "w_ago"
+            and fact.name.endswith(("last_activity_at", "last_contacted_at", "last_reply_at"))
+        ):
+            lengthcmp = child(node, "lengthcmp", "len_ge")
+            said = self._dur(child(lengthcmp, "dur")).said if lengthcmp is not None else "30 days"
+            raise Refused(
+                span_of(node),
+                f"not since {said} ago, or not before? Say in which time",
+                f"in the last {said}",
+                fatal=True,
+            )
         if negated:
             return negation(conjunction(self._excluded(lambda: [self._when_plain(fact, node)])))
         return self._when_plain(fact, node)
