@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from .catalogue import Catalogue
@@ -125,7 +126,8 @@ def _atom_holds(atom: Atom, value: Value, facts: Mapping[str, Value]) -> bool:
 
 def weekly_open(weekly: Weekly | Clock, now: int) -> bool:
     """Is this instant inside the weekly window?"""
-    local = moment_of(now).astimezone(ZoneInfo(weekly.zone))
+    moment, zone = moment_of(now), ZoneInfo(weekly.zone)
+    local = (moment if moment.year < 9999 else moment - timedelta(days=7)).astimezone(zone)  # 9999-12-31 has no morrow
     return local.weekday() in weekly.days and weekly.start <= local.hour * 60 + local.minute < weekly.end
 
 
@@ -144,10 +146,16 @@ def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
             return f"{fact} is null (unknown)"
         case "past":
             now = facts.get("now")
+            if value is None:
+                return f"{fact} is null (unknown)"
+            if now is None:
+                return "now is missing" if "now" not in facts else "now is null (unknown)"
             if not isinstance(value, int) or not isinstance(now, int) or value > now:
                 return f"{fact} lies after now, so it cannot be right"
         case "some" if value == ():
             return f"{fact} is an empty list, which shows nothing"
+        case "equals" if value is None:
+            return f"{fact} is null (unknown)"
         case "equals" if value != requirement.value:
             return f"{fact} is {value}, not {requirement.value}"
     return None

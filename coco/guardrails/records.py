@@ -163,9 +163,12 @@ def _timestamp(value: object, fact: Fact) -> Value:
             raise Malformed(f"{_shown(value)} has no time zone; write it with an offset, such as 2026-11-24T10:00:00Z")
         raise Malformed(f"{_shown(value)} is no time such as 2026-11-24T10:00:00Z")
     try:
-        return microseconds(datetime.fromisoformat(text.replace("z", "Z")))
+        moment = datetime.fromisoformat(text.replace("z", "Z")).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Malformed(f"{_shown(value)} is no date that exists") from None
+    if moment.year < 1900:  # what some systems write for "no date"
+        raise Malformed(f"{_shown(value)} lies before 1900, so it cannot be right; write null where there is none")
+    return microseconds(moment)
 
 
 _Read = Callable[[object, Fact], Value]

@@ -22,6 +22,8 @@ RULE = compile_sentence('Archive contacts tagged "a" created more than 30 days a
         ),
         ("{" + GOOD + ', "deal.amount": "12000"}', "deal.amount is text"),
         ("{" + GOOD + ', "deal.amount": true}', "deal.amount is true/false"),
+        ("{" + GOOD + ', "contact.updated_at": "0001-01-01T00:00:00+14:00"}', "is no date that exists"),
+        ("{" + GOOD + ', "contact.updated_at": "0001-01-01T00:00:00Z"}', "lies before 1900"),
         ("{" + GOOD + ', "deal.amount": NaN}', "NaN is no number"),
         ("{" + GOOD + ', "deal.amount": 1e999}', "deal.amount is not a finite number"),
         ("{" + GOOD + ', "company.employees": 1.5}', "company.employees is 1.5; it must be a whole number"),

@@ -210,6 +210,9 @@ class Builder(ActReader):
                 "does this say which records are meant, or what may be done to them?",
                 'Contacts … may be tagged "old".',
             )
+        done = child(node, "BE")
+        if done is not None and re.search(r"\b(was|were|been|got|became|become)\b", self._text(span_of(done)), re.I):
+            raise Refused(span_of(done), "this tells what has been done; say what may be done", "may be", fatal=True)
         self._begin(node)
         self._np(child(node, "np"))
         opp = child(

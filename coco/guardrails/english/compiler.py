@@ -508,6 +508,14 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             "move (deals to a stage), draft, send, create a task, add a note",
             "Archive contacts …",
         )
+    if parts.start_span is not None and any(covered.operation == "event.update" for covered in parts.operations):
+        raise Refused(
+            parts.start_span,
+            "the start that the meeting has, or its new one? Only the new one is looked at; if it is meant, say the "
+            "action's start time",
+            "if the action's start time is in the next 2 days",
+            fatal=True,
+        )
     mode, wait, offline, excluded = _mode(parts, catalogue)
     if parts.new_span is not None and parts.within is None:
         created = f"{parts.target}.created_at"

@@ -69,9 +69,9 @@ class ConditionReader(TimeReader):
             case "nottrue":
                 return negation(conjunction(self._excluded(lambda: self._joined_items(children(node, "item")))))
             case "eitheror":
-                return disjunction(self._alternatives(node))
+                return disjunction(self._alternatives(node, dated=True))
             case "bothand":
-                return conjunction(self._alternatives(node))
+                return conjunction(self._alternatives(node, dated=True))
             case "neithernor":
                 return negation(disjunction(self._excluded(lambda: self._alternatives(node))))
             case "someof":
@@ -92,14 +92,18 @@ class ConditionReader(TimeReader):
             return self._recipients(node)
         raise Refused(span_of(node), "this is no condition on a record", "")
 
-    def _alternatives(self, node: Node) -> list[Predicate]:
-        """The conditions of "either … or …" and its like, each checked for whose it is."""
+    def _alternatives(self, node: Node, *, dated: bool = False) -> list[Predicate]:
+        """The conditions of "either … or …" and its like, each checked for whose it is; `dated` for when, too."""
         found: list[Predicate] = []
         foreign: str | None = None
+        before: Node | None = None
         for one in node.children:
             if isinstance(one, Tree) and one.data != "pos":
                 found.append(self._condition(one))
                 foreign = self._check_attachment(foreign, one, found[-1])
+                if dated and before is not None:
+                    self._check_dates(before, one)
+                before = one
         return found
 
     def _some_of(self, node: Node) -> Predicate:
@@ -193,7 +197,7 @@ class ConditionReader(TimeReader):
         match kind:
             case "tag_in" | "tag_out":
                 fact = self.catalogue.fact(self._own("tags", span))
-                return self._named_condition(fact, self._names(child(node, "names")), kind == "tag_in")
+                return self._named_condition(fact, self._tag_names(node), kind == "tag_in")
             case "tag_some":
                 return self._tag_some(node)
             case "tag_none":
@@ -274,7 +278,7 @@ class ConditionReader(TimeReader):
                 if not (isinstance(state, Is) and set(state.values) <= _ENDED.get(state.fact, frozenset())):
                     raise Refused(span, "since when this is so is not recorded", "", weak=True)
                 closed_at = self.catalogue.fact("deal.close_date")
-                return conjunction([state, self._when(closed_at, node.children[-1], False)])
+                return conjunction([state, self._when_passed(closed_at, node.children[-1], "")])
             case "val_is":
                 return self._any_value(children(node, "VAL"))
             case "val_not" if any(token.type == "NHAVE" for token in tokens_of(node)) and any(
@@ -315,6 +319,20 @@ class ConditionReader(TimeReader):
         }:
             return self._amount(node)
         return self._time(node)
+
+    def _tag_names(self, node: Node) -> Names:
+        """The tags of a condition, with what stands before the list: "any of the tags …", "all of the tags …"."""
+        det = child(node, "det")
+        word = str(det.children[0].value).split()[0] if det is not None else ""
+        any_of = child(node, "ANYOF") is not None or word == "any"
+        names = self._names(child(node, "names"), any_of=any_of)
+        if len(names.tokens) > 1 and (
+            (word in {"all", "each", "every"} and names.joined == "or")
+            or word == "some"
+            or (child(node, "NHAVE") is not None and word in {"all", "each", "every"})
+        ):
+            raise Refused(names.span, "all of these tags, or any of them?", fatal=True)
+        return names
 
     def _was(self, past: re.Match[str], span: tuple[int, int]) -> Refused:
         """ "That were customers": once, or still?"""
@@ -426,6 +444,10 @@ class ConditionReader(TimeReader):
                 return self._number(fact, "==", child(node, "num"))
             case "f_falls":
                 return self._falls(fact, node)
+            case "f_when" | "f_when_not" if not fact.past and (
+                child(node, "PASSED") is not None or (verb is not None and _PAST.match(self._text(span_of(verb))))
+            ):
+                return self._when_passed(fact, [c for c in node.children if isinstance(c, Tree)][-1], kind)
             case "f_when" | "f_when_not":
                 return self._when(fact, [c for c in node.children if isinstance(c, Tree)][-1], kind == "f_when_not")
         raise Refused(span, "this says nothing that can be checked", "")
@@ -482,7 +504,7 @@ class ConditionReader(TimeReader):
             case "has_num_eq":
                 return self._number(fact, "==", child(node, "num"))
             case "has_name":
-                names = self._names(child(node, "names"))
+                names = self._tag_names(node) if fact.type.is_list else self._names(child(node, "names"))
                 if fact.type is FactType.EMAIL:
                     fact = self._mail_fact(names, span)
                 return self._named_condition(fact, names, True)
@@ -515,6 +537,13 @@ class ConditionReader(TimeReader):
                 return negation(Empty(fact=fact.name))
         if fact.name in {"action.attendee_count", "action.recipient_count"}:
             return Number(fact=fact.name, order="==", value=0)
+        if fact.name == "company.employees" and not re.search(r"number|count|size", self._text(span), re.I):
+            raise Refused(
+                span,
+                "none at all, or is their number not known? Say that the number is empty, or that it is 0",
+                "whose number of employees is empty",
+                weak=True,
+            )
         return Empty(fact=fact.name)
 
     def _company_named(self, node: Node) -> Predicate:
@@ -631,6 +660,12 @@ class ConditionReader(TimeReader):
         if attend and child(node, "COUNTN").value != "action.attendee_count":
             raise Refused(span_of(node), "this is no condition on people", "", weak=True)
         people = "attendee" if attend else "recipient"
+        if child(node, "names") is None:
+            raise Refused(
+                span_of(node),
+                f"where is the {people}? Name the domain or the address",
+                f"every {people} is at acme.com",
+            )
         fact = self.catalogue.fact(f"action.{people}_domains")
         names = self._names(child(node, "names"))
         det = child(node, "det")

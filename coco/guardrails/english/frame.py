@@ -28,6 +28,9 @@ def _starting(said: str, zoned: bool) -> str:
     return f"starting {on}{plain}{'' if zoned else ' Europe/Berlin'}"
 
 
+_HALF = re.compile(r"\b0|\d\s*([:.h]|[ap]\.?m)|\bnoon\b|\bmidnight\b", re.I)  # which half of the day is said
+
+
 class FrameReader(ConditionReader):
     """What frames a rule: windows, caps, mode."""
 
@@ -398,6 +401,13 @@ class FrameReader(ConditionReader):
                 else:
                     values.append(value.value)
             start, end = values
+        if 60 <= start < 480 and start < end <= 720 and not _HALF.search(self._text(span)):
+            raise Refused(
+                span,
+                "in the morning, or in the afternoon?",
+                f"{start // 60 + 12}:00-{end // 60 + 12}:00",
+                fatal=True,
+            )
         if start >= end:
             said = (
                 f"{start // 60}:{start % 60:02}-{end // 60 + 12}:{end % 60:02}"

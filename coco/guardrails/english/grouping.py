@@ -12,6 +12,7 @@ from ..catalogue import FactType
 from ..form import (
     TRUE,
     Age,
+    Empty,
     Is,
     Moment,
     Number,
@@ -74,6 +75,11 @@ def _has_or_list(node: Node) -> bool:
     if node.data == "has_any":
         return child(node, "EITHER") is None
     return any(_has_or_list(one) for one in node.children)
+
+
+_DID_NOT = re.compile(r"(weren't|wasn't|were not|was not|haven't|hasn't|have not|has not|didn't|did not)\b", re.I)
+# conditions that say when something happened
+_DATED = frozenset({"tv", "tv_not", "updated", "act", "closed_when", "val_when", "closed_as_when", "unsub_when"})
 
 
 class GroupReader(FrameReader):
@@ -197,13 +203,18 @@ class GroupReader(FrameReader):
                 "Enrich contacts via Apollo that …",
             )
         frames = {"within", "within_bare", "weekly", "weekly_not"}
-        if then.data in frames and child(then, "ONLYIF") is None and self._tells_time(first):
+        # "not won within 30 days of creation" may be a deal that was won later
+        ended = self._happened(first) or kind in {"not_closed", "val_not", "b_none"}
+        failed = _DID_NOT.match(self._text(span_of(first)).strip(" ,"))
+        counted = self._tells_time(first) or (then.data == "within" and (ended or failed is not None))
+        if then.data in frames and child(then, "ONLYIF") is None and counted:
             said, condition = self._text(span_of(then)), self._text(span_of(first))
             raise Refused(
                 (span_of(first)[0], span_of(then)[1]),
                 f'does "{said}" say when the rule may run, or when "{condition}" is counted? Put it in a sentence '
                 "of its own",
                 f"{condition}. Only {said}",
+                fatal=not self._tells_time(first),
                 weak=True,
             )
 
@@ -357,7 +368,8 @@ class GroupReader(FrameReader):
             if ent is not None and ent.data == "e_lifecycle":
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             inner = self._condition(piece.children[-1])
-            return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span)
+            happened = self._happened(piece)
+            return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span, happened=happened)
         first = tokens_of(piece)[0]
         if intro == "that" and re.match(r"(should|must|needs?|has to|have to)\b", self._text(span_of(first)), re.I):
             raise Refused(
@@ -373,6 +385,8 @@ class GroupReader(FrameReader):
         self._introduced = False
         if only is not None:
             self._ends_with_only(only, piece, predicate)
+        if intro == "only" and intro_node is not None:
+            self._only_at(intro_node, conn, piece, predicate)
         own_verb = kind != "clause" or child(piece, "subject") is not None or self._own_verb(piece)
         return Unit(
             conn,
@@ -386,7 +400,54 @@ class GroupReader(FrameReader):
             self._is_neither(piece),
             piece.data == "neithernor",
             _has_or_list(piece),
+            self._happened(piece),
+            self._kind(piece) in _DATED,
         )
+
+    def _happened(self, piece: Node) -> bool:
+        """Does the condition say that something happened, and not when? A state ("are unsubscribed") did not happen."""
+        if piece.data == "onlyfor":
+            piece = piece.children[-1]
+        kind, said = self._kind(piece), self._text(span_of(piece)).lower()
+        if kind == "unsub":
+            return re.search(r"\b(is|are)\b", said) is None
+        if kind == "val_is":
+            values = [dict(token.value) for token in tokens_of(piece) if token.type == "VAL"]
+            return any(value.get("deal.status") in {"won", "lost"} for value in values)
+        return kind in {"closed", "closed_as"} or (kind == "tv_bare" and not self._is_negated(piece))
+
+    def _check_dates(self, before: Node, after: Node) -> None:
+        if self._happened(before) and self._kind(after) in _DATED:
+            self._one_date(span_of(before), span_of(after))
+
+    def _one_date(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """ "Replied or were contacted in the last 30 days": the time may be said of both."""
+        first, then = _bare(self._text(before)), _bare(self._text(after))
+        raise Refused(
+            (before[0], after[1]),
+            f'is the time in "{then}" also said of "{first}"? Say the time with each, or put the one without a time '
+            "last",
+            "",
+            fatal=True,
+        )
+
+    def _only_at(self, intro: Node, conn: str, piece: Node, predicate: Predicate) -> None:
+        """ "Contacts only tagged "a"" may mean: with no other tag; "only contacted in the last week", never before."""
+        begins = self.sentence[: span_of(intro)[0]].rstrip()[-1:] in {"", ".", ";", ":"}
+        if self._text(span_of(intro)).lower() != "only" or begins:
+            return
+        tags = any(atom.fact.endswith(".tags") for atom in atoms(predicate))
+        plain = isinstance(predicate, Is | Number | Empty) or (
+            isinstance(predicate, Age | Moment) and predicate.fact.endswith(".created_at")
+        )
+        if tags or (conn in {"", "and"} and not plain and piece.data == "clause"):
+            said = self._text(span_of(piece)).strip(" ,")
+            raise Refused(
+                (span_of(intro)[0], span_of(piece)[1]),
+                f'"only {said}": and nothing else besides? Say "only if" where it narrows the rule',
+                f"only if they are {said}" if said.lower().startswith("tagged") else "",
+                fatal=True,
+            )
 
     def _ends_with_only(self, only: Node, piece: Node, predicate: Predicate) -> None:
         """ "Contacts in Germany only": adds nothing where a record has one value. "Tagged "a" only" may mean: no other
@@ -575,6 +636,9 @@ class GroupReader(FrameReader):
         return " and ".join(words)
 
     def _chain(self, group: list[Unit], exception: bool) -> Predicate:
+        for before, after in pairwise(group):
+            if before.happened and after.dated and not exception and (after.conn == "or" or not after.own_aux):
+                self._one_date(before.span, after.span)
         joins = {unit.conn for unit in group[1:]}
         if "or" in joins:
             if joins != {"or"}:

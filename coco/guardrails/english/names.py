@@ -70,7 +70,8 @@ class NameReader(Reader):
             return Is(fact=facts.pop(), values=tuple(dict.fromkeys(values)))
         return disjunction(found)
 
-    def _names(self, node: Node) -> Names:
+    def _names(self, node: Node, *, any_of: bool = False) -> Names:
+        """The list; `any_of` where "any of the tags" stood before it."""
         span = span_of(node)
         tokens = [one.children[0] for one in children(node, "name")]
         joins = set()
@@ -102,7 +103,7 @@ class NameReader(Reader):
             if quant != "NEITHER" or word == "and":
                 raise Refused(span, 'write "neither … nor …"', "")
             return Names(tokens, "neither", span)
-        if quant in {"EITHER", "ANYOF"}:
+        if quant in {"EITHER", "ANYOF"} or (any_of and not quant):
             if quant == "EITHER" and word != "or":
                 raise Refused(span, '"either" needs "or"', "")
             return Names(tokens, "or", span)

@@ -36,6 +36,7 @@ class Parts:
     universal_act: bool = False  # "any messages", where no record is named
     capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None
+    start_span: tuple[int, int] | None = None  # where it says when a meeting starts, not in the words of the fact
     silent_span: tuple[int, int] | None = None
     filled_span: tuple[int, int] | None = None  # "with a phone number": what it has, or what it is given?
     conditions: list[Predicate] = field(default_factory=list)
@@ -80,6 +81,8 @@ class Unit:
     neither: bool = False  # "neither … nor …", whose reach ends before "and" but may not before "or"
     nor: bool = False  # it is "neither … nor …" of whole conditions
     or_list: bool = False  # it names two facts joined by "or"
+    happened: bool = False  # it says that something happened, and not when ("replied", "were won")
+    dated: bool = False  # it says when something happened ("were contacted in the last 30 days")
 
 
 def capitalised(text: str) -> str:

@@ -69,6 +69,8 @@ class Reader:
 
     def _own(self, field_name: str, span: tuple[int, int]) -> str:
         name = f"{self._entity}.{field_name}"
+        if field_name == "starts_at":
+            self.parts.start_span = span
         if self._entity == "action" and field_name in _ARGUMENTS:
             raise Refused(
                 span,
@@ -123,6 +125,10 @@ class Reader:
 
     def _check_attachment(self, foreign: str | None, piece: Node, predicate: Predicate) -> str | None:
         """Refuse a condition that could speak of another record; see grouping.py."""
+        raise NotImplementedError
+
+    def _check_dates(self, before: Node, after: Node) -> None:
+        """Refuse a time that could be said of both conditions; see grouping.py."""
         raise NotImplementedError
 
     def _joined_items(self, items: Sequence[Node]) -> list[Predicate]:

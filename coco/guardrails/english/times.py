@@ -15,6 +15,7 @@ from ..form import (
     Moment,
     Order,
     Predicate,
+    atoms,
     conjunction,
     negation,
 )
@@ -243,10 +244,11 @@ class TimeReader(NumberReader):
             case "in_next":
                 if not any(c.operation.startswith("event.") for c in self.parts.operations):
                     raise Refused(span, "what happens then? Say it", f"closing {self._text(span)}", weak=True)
+                self.parts.start_span = span
                 return Ahead(fact="action.starts_at", order="<=", seconds=self._seconds(dur, "<="))
             case "act_len":
                 cmp = child(lengthcmp, "cmp")
-                if cmp is not None and self._order(cmp) in {"<", "<="}:
+                if lengthcmp.data == "len_le" or (cmp is not None and self._order(cmp) in {"<", "<="}):
                     raise Refused(span, "no activity for less than a length of time can be read in two ways", "")
                 return self._length(self._own("last_activity_at", span), lengthcmp)
             case "after_tv":
@@ -279,7 +281,7 @@ class TimeReader(NumberReader):
                 return self._since(fact, child(node, "date_day", "date_instant", "date_year"), True)
         lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
         cmp = child(lengthcmp, "cmp")
-        if cmp is not None and self._order(cmp) in {"<", "<="}:
+        if lengthcmp.data == "len_le" or (cmp is not None and self._order(cmp) in {"<", "<="}):
             raise Refused(
                 span_of(node),
                 "no activity for less than a length of time can be read in two ways",
@@ -344,9 +346,35 @@ class TimeReader(NumberReader):
     def _when(self, fact: Fact, node: Node, negated: bool) -> Predicate:
         if fact.type is not FactType.TIMESTAMP:
             raise Refused(span_of(node), f"{fact.name} is a {fact.type.value}, not a time", "")
+        if (
+            negated
+            and node.data == "w_ago"
+            and fact.name.endswith(("last_activity_at", "last_contacted_at", "last_reply_at"))
+        ):
+            lengthcmp = child(node, "lengthcmp", "len_ge")
+            said = self._dur(child(lengthcmp, "dur")).said if lengthcmp is not None else "30 days"
+            raise Refused(
+                span_of(node),
+                f"not since {said} ago, or not before? Say in which time",
+                f"in the last {said}",
+                fatal=True,
+            )
         if negated:
             return negation(conjunction(self._excluded(lambda: [self._when_plain(fact, node)])))
         return self._when_plain(fact, node)
+
+    def _when_passed(self, fact: Fact, node: Node, kind: str) -> Predicate:
+        """ "That closed within 30 days": what has happened does not lie ahead."""
+        found = self._when(fact, node, kind.endswith("_not"))
+        if any(isinstance(atom, Ahead) for atom in atoms(found)):
+            dur = child(node, "dur")
+            raise Refused(
+                span_of(node),
+                "in the time that has passed, or in the time ahead?",
+                f"in the last {self._dur(dur).said}" if dur is not None else "",
+                fatal=True,
+            )
+        return found
 
     def _when_plain(self, fact: Fact, node: Node) -> Predicate:
         name = fact.name
@@ -379,6 +407,11 @@ class TimeReader(NumberReader):
             case "w_next":
                 return Ahead(fact=name, order="<=", seconds=self._seconds(dur, "<="))
             case "w_ahead":
+                if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
+                    said = self._dur(child(lengthcmp, "dur")).said
+                    raise Refused(
+                        span, f"exactly {said} ahead is never met; more than or less than?", f"in the next {said}"
+                    )
                 return self._length(name, lengthcmp, Ahead)
             case "w_in":
                 if fact.past:
