@@ -571,6 +571,8 @@ def _terminate(pid: int, start_time: int, grace: float) -> None:
     with _handle(pid, start_time) as fd:
         if fd is None:
             return
+        if grace:
+            _wait_for_handler(pid, fd, grace)
         for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, _GRACE_S)):
             if patience == 0:
                 continue
@@ -580,6 +582,24 @@ def _terminate(pid: int, start_time: int, grace: float) -> None:
             if ready:
                 return
     raise SandboxError(f"process {pid} of the sandbox does not end, not even by SIGKILL")
+
+
+def _wait_for_handler(pid: int, fd: int, seconds: float) -> None:
+    """Until the process handles SIGTERM or has ended: the kernel drops what process 1 of a sandbox has no handler for,
+    so that a stop right after the start would go unheard."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not _handles(pid, signal.SIGTERM):
+        if select.select([fd], [], [], 0.02)[0]:
+            return
+
+
+def _handles(pid: int, number: signal.Signals) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def _clear(name: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import uuid
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import launch
+from sandbox import bubblewrap_kind, launch
 from sandbox.bubblewrap_kind import BubblewrapSandbox, _clear
 from sandbox.container import SandboxError, SandboxSpec
 
@@ -49,6 +50,26 @@ async def test_a_pid_given_to_another_process_is_not_touched(manager: Bubblewrap
     finally:
         bystander.kill()
         bystander.wait()
+
+
+async def test_a_stop_right_after_its_start_is_heard(
+    manager: BubblewrapSandbox, make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while its first process has no handler yet: it is never left to the kill after the grace."""
+    sent: list[signal.Signals] = []
+    signalled = signal.pidfd_send_signal
+
+    def note(fd: int, number: signal.Signals) -> None:
+        signalled(fd, number)
+        sent.append(number)
+
+    monkeypatch.setattr(bubblewrap_kind, "_GRACE_S", 60.0)
+    monkeypatch.setattr(signal, "pidfd_send_signal", note)
+    spec = make_spec()
+    await manager.start(spec)
+    await manager.stop(spec.user_id)
+    assert sent == [signal.SIGTERM]
+    assert not await manager.alive(spec.user_id)
 
 
 @pytest.mark.parametrize(
