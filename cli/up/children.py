@@ -109,12 +109,17 @@ class Child:
         if self.process.returncode is None:
             self._signal(self.spec.stop_signal)
             try:
-                await asyncio.wait_for(self.process.wait(), GRACE_SECONDS)
+                await asyncio.wait_for(self._gone(), GRACE_SECONDS)
             except TimeoutError:
                 self._signal_group(signal.SIGKILL)
                 await self.process.wait()
         self._signal_group(signal.SIGKILL)
         await self.drained()
+
+    async def _gone(self) -> None:
+        """Until it has ended. `process.wait` would wait for whatever it started too, where that prints to its pipe."""
+        while self.process.returncode is None:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(POLL_SECONDS)
 
     async def drained(self) -> None:
         """All that it printed has been logged (what a grandchild still prints is not waited for)."""

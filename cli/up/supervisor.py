@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 from cli.errors import Fix
 from cli.up.children import Child, Register, Spec, how_it_ended
@@ -91,17 +92,14 @@ class Supervisor:
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self, *specs: Spec) -> None:
-        """Starts children side by side and waits until all are ready. Raises Fix of the first that is not."""
+        """Starts children side by side and waits until all are ready; at the end they are stopped side by side. Raises
+        Fix of the first that is not ready."""
         if not specs:
             return
         kept = [Kept(spec, LogFile(self._logs / f"{spec.name}.log"), self) for spec in specs]
-        for item in kept:
-            self.on_stop(item.spec.name, item.stop)
+        self.on_stop(", ".join(spec.name for spec in specs), lambda: _all(item.stop() for item in kept))
         self.terminal.say(f"starting {', '.join(spec.name for spec in specs)}")
-        results = await asyncio.gather(*(item.start() for item in kept), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        await _all(item.start() for item in kept)
 
     def on_stop(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
         """Has `step` run at the end, after everything that is added later."""
@@ -131,3 +129,10 @@ class Supervisor:
                 self.terminal.warn(f"stopping {what} failed: {type(error).__name__}: {error}")
         if self._end.done() and not self._end.cancelled():
             self._end.exception()  # looked at, so that nobody complains
+
+
+async def _all(several: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Until each has ended. Raises what the first of those that failed raised."""
+    for result in await asyncio.gather(*several, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
