@@ -15,6 +15,7 @@ import asyncio
 import logging
 import signal
 import socket
+from datetime import timedelta
 
 from temporalio.worker import Worker
 
@@ -77,6 +78,8 @@ async def main(settings: Settings, tuning: RunInput) -> None:
         activities=trusted.all(),
         interceptors=[GateInterceptor()],
         max_concurrent_activities=20,
+        # A run of a worker that was killed goes on elsewhere after this: half of what is usual in Python.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
