@@ -164,6 +164,18 @@ def state_dir(**env: str) -> Iterator[Up]:
 
 
 def still_running(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that still run (a psutil.Process knows its start time, so a pid that was given away is not mistaken)."""
-    _, alive = psutil.wait_procs(processes, timeout=15)
-    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    """Those that still run after a while (a psutil.Process knows its start time, so a pid that was given away is not
+    mistaken). One that has ended and that nobody has collected yet does not run."""
+    end = time.monotonic() + 15
+    while alive := [process for process in processes if _runs(process)]:
+        if time.monotonic() > end:
+            return alive
+        time.sleep(0.05)
+    return []
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

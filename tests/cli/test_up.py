@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import psutil
@@ -44,8 +45,7 @@ def test_every_part_runs_and_has_a_log(up: Up) -> None:
 
 
 def test_the_first_cards_wait_in_the_inbox(up: Up) -> None:
-    for card in up.waiting_runs().values():
-        assert {action["state"] for action in card["actions"]} == {"pending"}
+    assert all(pending(up).values())
 
 
 def test_no_secret_is_in_any_command_line_or_shown(up: Up) -> None:
@@ -99,7 +99,7 @@ def test_a_part_that_dies_is_started_again(up: Up) -> None:
 def test_ctrl_c_stops_all_it_started_and_only_that_and_the_next_start_resumes(up: Up) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
-        pending = {goal: [a["id"] for a in card["actions"]] for goal, card in up.waiting_runs().items()}
+        before = pending(up)
         family = up.family()
         assert len(family) > len(PARTS)
         assert up.end(signal.SIGINT) == 0
@@ -108,31 +108,35 @@ def test_ctrl_c_stops_all_it_started_and_only_that_and_the_next_start_resumes(up
         assert bystander.poll() is None
 
         up.start()
-        again = up.waiting_runs()
-        assert {goal: [a["id"] for a in card["actions"]] for goal, card in again.items()} == pending
+        assert pending(up) == before
         _approve_one_and_see_it_done(up)
     finally:
         bystander.kill()
         bystander.wait()
 
 
-def test_after_a_kill_nothing_stays_and_the_next_start_resumes() -> None:
-    with state_dir() as up:
-        up.start()
-        up.waiting_runs()
-        family = list(up.children().values())
-        up.end(signal.SIGKILL)
-        # At once: what the kill left may still be ending.
-        up.start()
-        assert still_running(family) == []
-        assert up.waiting_runs()
-        _approve_one_and_see_it_done(up)
+def test_after_a_kill_nothing_stays_and_the_next_start_resumes(up: Up) -> None:
+    before = pending(up)
+    family = list(up.children().values())
+    up.end(signal.SIGKILL)
+    # At once: what the kill left may still be ending.
+    up.start()
+    assert still_running(family) == []
+    assert pending(up) == before
+    _approve_one_and_see_it_done(up)
+
+
+def pending(up: Up) -> dict[str, list[str]]:
+    """The ids of the actions that wait, by the goal of their run."""
+    cards = up.waiting_runs()
+    return {goal: [a["id"] for a in card["actions"] if a["state"] == "pending"] for goal, card in cards.items()}
 
 
 def _approve_one_and_see_it_done(up: Up) -> None:
     """The run that waited over the restart goes on from where it was."""
+    before = len(_writes(up))
     card = up.waiting_runs()["Complete design partner candidates"]
-    action = card["actions"][0]
+    action = next(item for item in card["actions"] if item["state"] == "pending")
     answer = up.rest().post(f"/actions/{action['id']}/approve", json={"digest": action["digest"]})
     assert answer.status_code == 200, answer.text
 
@@ -141,5 +145,11 @@ def _approve_one_and_see_it_done(up: Up) -> None:
         return next(item["state"] for item in shown["actions"] if item["id"] == action["id"])
 
     until(lambda: state() == "done", "the approved action, done")
-    seen = httpx.get(f"http://127.0.0.1:{up.port('demo')}/_demo/requests", trust_env=False, timeout=PATIENCE).json()
-    assert len([request for request in seen if request["method"] == "PATCH"]) == 1
+    assert len(_writes(up)) == before + 1
+
+
+def _writes(up: Up) -> list[Any]:
+    """What the demo workspace was asked to change."""
+    url = f"http://127.0.0.1:{up.port('demo')}/_demo/requests"
+    seen = httpx.get(url, trust_env=False, timeout=PATIENCE).json()
+    return [request for request in seen if request["method"] == "PATCH"]

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -63,35 +64,40 @@ def _start(up: Up) -> Screen:
     return screen
 
 
-def test_the_password_is_shown_and_ctrl_c_stops_everything() -> None:
+@pytest.fixture(scope="module")
+def up() -> Iterator[Up]:
+    """One for both tests: each starts it and sees it end."""
     with state_dir() as up:
-        screen = _start(up)
-        until(lambda: (up.state / "keys" / "demo-password").read_bytes() in screen.shown, "the password")
-        family = up.family()
-        screen.press(b"\x03")
-        assert up.process is not None
-        assert up.process.wait(PATIENCE) == 0
-        up.process = None
-        assert still_running(family) == []
-        screen.close()
+        yield up
 
 
-def test_a_closed_terminal_stops_everything_in_order(sandboxes: str) -> None:
-    with state_dir() as up:
-        screen = _start(up)
-        until((up.state / "demo" / "set-up.json").exists, "the demo's account, with its sandbox")
-        family = up.family()
-        screen.close()
-        assert up.process is not None
-        code = up.process.wait(PATIENCE)
-        up.process = None
-        assert still_running(family) == []
-        assert code == 0, "it ended in order, so the sandbox was stopped too"
-        assert code != -signal.SIGHUP
-        if sandboxes == "docker":
-            named = subprocess.run(
-                ["docker", "ps", "--quiet", "--filter", f"label=coco.deployment={up.deployment}"],
-                capture_output=True,
-                text=True,
-            )
-            assert named.stdout == ""
+def test_the_password_is_shown_and_ctrl_c_stops_everything(up: Up) -> None:
+    screen = _start(up)
+    until(lambda: (up.state / "keys" / "demo-password").read_bytes() in screen.shown, "the password")
+    family = up.family()
+    screen.press(b"\x03")
+    assert up.process is not None
+    assert up.process.wait(PATIENCE) == 0
+    up.process = None
+    assert still_running(family) == []
+    screen.close()
+
+
+def test_a_closed_terminal_stops_everything_in_order(up: Up, sandboxes: str) -> None:
+    screen = _start(up)
+    until((up.state / "demo" / "set-up.json").exists, "the demo's account, with its sandbox")
+    family = up.family()
+    screen.close()
+    assert up.process is not None
+    code = up.process.wait(PATIENCE)
+    up.process = None
+    assert still_running(family) == []
+    assert code == 0, "it ended in order, so the sandbox was stopped too"
+    assert code != -signal.SIGHUP
+    if sandboxes == "docker":
+        named = subprocess.run(
+            ["docker", "ps", "--quiet", "--filter", f"label=coco.deployment={up.deployment}"],
+            capture_output=True,
+            text=True,
+        )
+        assert named.stdout == ""
