@@ -283,7 +283,6 @@ def _remove_sandboxes(settings: Settings) -> None:
         kind = await detect(
             settings.sandbox, deployment=settings.deployment, state_dir=settings.state_dir / "sandboxes"
         )
-        for running in await kind.list():
-            await kind.stop(running.user_id, kill=True)
+        await asyncio.gather(*(kind.stop(running.user_id, kill=True) for running in await kind.list()))
 
     asyncio.run(remove())
