@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -63,7 +65,7 @@ DESCRIPTION = (
 )
 
 
-def make_parts(settings: Settings, database: Database, master: MasterKey) -> Parts:
+def make_parts(settings: Settings, database: Database, master: MasterKey, passwords: Passwords | None = None) -> Parts:
     """What the app works with; `database` is connected as the API's role."""
     return Parts(
         settings=settings,
@@ -71,7 +73,7 @@ def make_parts(settings: Settings, database: Database, master: MasterKey) -> Par
         master=master,
         origins=Origins(settings.public_url, settings.public_port),
         tokens=Tokens(master, audience=PUBLIC, access_seconds=settings.access_minutes * 60),
-        passwords=Passwords(),
+        passwords=passwords or Passwords(),
         throttle=Throttle(),
         hub=Hub(database.dsn),
         waker=Waker(settings, database),
@@ -83,6 +85,52 @@ async def openapi(request: Request) -> JSONResponse:
     """The description of the REST API. No closure: FastAPI keeps endpoints for good, and with one the whole app."""
     app: FastAPI = request.app
     return JSONResponse(app.openapi())
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route, by precedence. Made once in a process, since that takes a second: what an app works with comes with
+    each request, so that its routes hold none of it."""
+    routes = APIRouter()
+    rest = APIRouter(prefix="/api/v1", responses=ERRORS)
+    for module in (account, audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
+        rest.include_router(module.router)
+    for router in (
+        digests_router,
+        reverting_router,
+        proposals_router,
+        model_routes_router,
+        voice_router,
+        team_calls.router,
+        team_budget_calls.router,
+        away_calls.router,
+        approval_calls.router,
+    ):
+        rest.include_router(router)
+    routes.include_router(rest)
+    routes.include_router(feed.router)
+    routes.include_router(schedules.hooks)
+
+    routes.add_api_route("/api/v1/openapi.json", openapi, include_in_schema=False)
+
+    for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
+        routes.include_router(pages.router)
+    for pages in (
+        record_pages,
+        credit_pages,
+        account_page,
+        team_pages,
+        team_budget_pages,
+        away_pages,
+        approval_pages,
+        proposing_pages,
+        writing_pages,
+    ):
+        routes.include_router(pages.router)
+    # Last: `/connections/{connection_id}` would take the addresses of others for its own.
+    routes.include_router(integrations.router)
+    routes.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    return tuple(routes.routes)
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -107,44 +155,7 @@ def create_app(parts: Parts) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.parts = parts
-    rest = APIRouter(prefix="/api/v1", responses=ERRORS)
-    for module in (account, audit, auth, connections, workflows, runs, actions, credits, guardrails, schedules):
-        rest.include_router(module.router)
-    for router in (
-        digests_router,
-        reverting_router,
-        proposals_router,
-        model_routes_router,
-        voice_router,
-        team_calls.router,
-        team_budget_calls.router,
-        away_calls.router,
-        approval_calls.router,
-    ):
-        rest.include_router(router)
-    app.include_router(rest)
-    app.include_router(feed.router)
-    app.include_router(schedules.hooks)
-
-    app.add_api_route("/api/v1/openapi.json", openapi, include_in_schema=False)
-
-    for pages in (feed_pages, sign_in, inbox, edit, set_up, workflow_page, guardrail_pages, trusting, starting):
-        app.include_router(pages.router)
-    for pages in (
-        record_pages,
-        credit_pages,
-        account_page,
-        team_pages,
-        team_budget_pages,
-        away_pages,
-        approval_pages,
-        proposing_pages,
-        writing_pages,
-    ):
-        app.include_router(pages.router)
-    # Last: `/connections/{connection_id}` would take the addresses of others for its own.
-    app.include_router(integrations.router)
-    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    app.router.routes.extend(_routes())
 
     async def answer(request: Request, error: Exception) -> Response:
         programs = request.url.path.startswith(("/api/", "/hooks/")) and request.url.path != "/api/docs"

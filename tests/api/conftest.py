@@ -23,8 +23,7 @@ from tests.conftest import Postgres
 
 @pytest.fixture
 async def parts(postgres: Postgres) -> Parts:
-    made = make_parts(Settings(public_url=BASE), postgres.database(Role.API), postgres.master)
-    made.passwords = Passwords(QUICK)
+    made = make_parts(Settings(public_url=BASE), postgres.database(Role.API), postgres.master, Passwords(QUICK))
     made.sealing_wait_seconds = 0.0
     made.check_wait_seconds = 0.0
     return made

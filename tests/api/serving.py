@@ -47,8 +47,7 @@ def serve(postgres: Postgres, **changed: object) -> Iterator[Served]:
 
     async def run() -> None:
         database = Database(postgres.dsn(Role.API))
-        parts = make_parts(settings, database, postgres.master)
-        parts.passwords = Passwords(QUICK)
+        parts = make_parts(settings, database, postgres.master, Passwords(QUICK))
         parts.sealing_wait_seconds = 2.0
         running: uvicorn.Server = server(Shell(create_app(parts), parts.origins), "127.0.0.1", port)
         told.update(parts=parts, server=running, loop=asyncio.get_running_loop())

@@ -99,8 +99,7 @@ async def test_behind_https_cookies_are_secure_and_pinned_to_the_host(ada: Perso
     from tests.api.serving import QUICK
 
     origin = "https://coco.example.com"
-    made = make_parts(Settings(public_url=origin), postgres.database(Role.API), postgres.master)
-    made.passwords = Passwords(QUICK)
+    made = make_parts(Settings(public_url=origin), postgres.database(Role.API), postgres.master, Passwords(QUICK))
     transport = httpx.ASGITransport(Shell(create_app(made), made.origins), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=origin) as client:
         page = await client.get("/login")

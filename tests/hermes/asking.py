@@ -62,8 +62,7 @@ class Desk:
 
 @asynccontextmanager
 async def a_desk(postgres: Postgres, temporal: TemporalServer, folder: Path) -> AsyncIterator[Desk]:
-    parts = make_parts(Settings(public_url=BASE), postgres.api, postgres.master)
-    parts.passwords = Passwords(QUICK)
+    parts = make_parts(Settings(public_url=BASE), postgres.api, postgres.master, Passwords(QUICK))
     parts.check_wait_seconds = 40.0
     app = create_app(parts)
     transport = httpx.ASGITransport(Shell(app, parts.origins), raise_app_exceptions=False)

@@ -134,8 +134,7 @@ class Desk:
 async def desk(
     module_postgres: Postgres, temporal: TemporalServer, short_dir: Path, operator: None, provider: OAuth
 ) -> AsyncIterator[Desk]:
-    parts = make_parts(Settings(public_url=BASE), module_postgres.api, module_postgres.master)
-    parts.passwords = Passwords(QUICK)
+    parts = make_parts(Settings(public_url=BASE), module_postgres.api, module_postgres.master, Passwords(QUICK))
     parts.check_wait_seconds = 40.0
     transport = httpx.ASGITransport(Shell(create_app(parts), parts.origins), raise_app_exceptions=False)
     async with (
