@@ -22,7 +22,7 @@ from psycopg import sql
 from coco.keys import MasterKey
 from store.database import Database
 from store.migrate import migrate
-from store.roles import Role, ensure_login_roles, role_dsn
+from store.roles import Role, ensure_login_roles, login_name, role_dsn
 from tests.temporal_server import TemporalServer
 
 TEMPLATE = "coco_template"
@@ -92,6 +92,7 @@ class Cluster:
             connection.execute("SELECT pg_reload_conf()")
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
         migrate(self.dsn(TEMPLATE), self.master)
+        self._spare: dict[str, Spare] = {}
 
     def dsn(self, database: str) -> str:
         return str(self._server.get_uri(database=database))
@@ -123,8 +124,84 @@ class Cluster:
         with psycopg.connect(self._owner, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def take(self) -> str:
+        """A database as `create` makes it: one that was given back, where there is one."""
+        for dsn, spare in self._spare.items():
+            if spare.free:
+                spare.free = False
+                return dsn
+        dsn = self.create()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            self._spare[dsn] = Spare(shape(connection))
+        return dsn
+
+    def give_back(self, dsn: str) -> None:
+        """Empties a database for the next test, or removes it where a test changed more than rows."""
+        spare = self._spare[dsn]
+        spare.used += 1
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            if spare.used < MOST_USES and shape(connection) == spare.shape:
+                connection.execute(EMPTY)
+                spare.free = True
+        if not spare.free:
+            del self._spare[dsn]
+            self.drop(dsn)
+
     def stop(self) -> None:
         self._server.cleanup()
+
+
+@dataclass
+class Spare:
+    """A database that tests use one after the other; `shape` is what all but its rows look like."""
+
+    shape: str
+    used: int = 0
+    free: bool = False
+
+
+# A row that is gone still takes its place until somebody vacuums, which nobody does here.
+MOST_USES = 40
+
+# What may change besides rows: definitions, privileges, login roles, settings. `xmin` is who wrote the entry last;
+# emptying a table or analysing it leaves it as it is.
+_DEFINED = " UNION ALL ".join(
+    f"SELECT '{catalog}' AS of, count(*) AS many, max(xmin::text::bigint) AS last FROM {catalog}"
+    for catalog in (
+        "pg_class", "pg_attribute", "pg_attrdef", "pg_constraint", "pg_proc", "pg_trigger", "pg_policy", "pg_type",
+        "pg_namespace", "pg_default_acl", "pg_event_trigger", "pg_extension",
+    )
+)  # fmt: skip
+_SERVER_WIDE = (
+    "SELECT 'role', count(*), max(xmin::text::bigint) FROM pg_authid WHERE rolname = ANY(%s) "
+    "UNION ALL SELECT 'database', count(*), max(xmin::text::bigint) FROM pg_database "
+    "WHERE datname = current_database() "
+    "UNION ALL SELECT 'setting', count(*), max(xmin::text::bigint) FROM pg_db_role_setting "
+    "UNION ALL SELECT 'migration', count(*), max(xmin::text::bigint) FROM alembic_version"
+)
+EMPTY = """
+DO $$ DECLARE one text; filled boolean; BEGIN
+  SET session_replication_role = replica;
+  FOR one IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+             WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE 'SELECT EXISTS (SELECT FROM ' || one || ')' INTO filled;
+    IF filled THEN EXECUTE 'DELETE FROM ' || one; END IF;
+  END LOOP;
+  FOR one IN SELECT format('%I.%I', schemaname, sequencename) FROM pg_sequences WHERE last_value IS NOT NULL LOOP
+    EXECUTE 'SELECT setval(' || quote_literal(one) || ', 1, false)';
+  END LOOP;
+END $$
+"""
+
+
+def shape(connection: psycopg.Connection) -> str:
+    """What a database is like but for its rows."""
+    logins = [login_name(role, connection.info.dbname) for role in Role]
+    return str(connection.execute(f"{_DEFINED} UNION ALL {_SERVER_WIDE}", (logins,)).fetchall())
 
 
 @dataclass
@@ -175,12 +252,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @asynccontextmanager
 async def fresh(cluster: Cluster) -> AsyncIterator[Postgres]:
-    postgres = Postgres(cluster.create(), MasterKey(cluster.master))
+    postgres = Postgres(cluster.take(), MasterKey(cluster.master))
     try:
         yield postgres
     finally:
         await postgres.close()
-        cluster.drop(postgres.owner)
+        cluster.give_back(postgres.owner)
 
 
 @pytest.fixture
