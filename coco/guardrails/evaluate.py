@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from .calendars import falls
 from .catalogue import Catalogue
 from .form import (
     Age,
@@ -14,6 +15,7 @@ from .form import (
     And,
     AtLeast,
     Atom,
+    Calendar,
     Clock,
     Count,
     Empty,
@@ -115,9 +117,11 @@ def _atom_holds(atom: Atom, value: Value, facts: Mapping[str, Value]) -> bool:
             return compare(value, order, microseconds(at))
         case Clock(), int():
             return weekly_open(atom, value)
-        case ((Age() | Ahead()), int()):
+        case ((Age() | Ahead() | Calendar()), int()):
             now = facts["now"]
             if isinstance(now, int):
+                if isinstance(atom, Calendar):
+                    return falls(atom, value, now)
                 if isinstance(atom, Age):
                     return compare(now - value, atom.order, atom.seconds * SECOND)
                 return value >= now and compare(value - now, atom.order, atom.seconds * SECOND)

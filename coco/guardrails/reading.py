@@ -16,6 +16,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Calendar,
     Clock,
     Count,
     Covered,
@@ -128,6 +129,10 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
                 if declared.past
                 else f"{_noun(fact, catalogue)} is {when}"
             )
+        case Calendar(fact=fact):
+            declared = catalogue.fact(fact)
+            who = f"{_subject(fact)} {declared.happened}" if declared.past else f"{_noun(fact, catalogue)} is"
+            return f"{who} {calendar_text(predicate)}"
         case Clock(fact=fact):
             return f"{_noun(fact, catalogue)} falls {weekly_text(predicate)}"
         case Truth(fact=fact):
@@ -241,6 +246,27 @@ def weekly_text(weekly: Weekly | Clock) -> str:
         "" if (weekly.start, weekly.end) == (0, 1440) else f" between {_clock(weekly.start)} and {_clock(weekly.end)}"
     )
     return f"{hours.strip()} {weekly.zone}" if len(weekly.days) == 7 and hours else f"on {days}{hours} {weekly.zone}"
+
+
+_DAY = {-1: "yesterday", 0: "today", 1: "tomorrow"}
+
+
+def calendar_text(calendar: Calendar) -> str:
+    """ "this month UTC", "since yesterday Europe/Berlin": what the grammar reads back."""
+
+    def named(offset: int) -> str:
+        if calendar.unit == "day":
+            return _DAY[offset]
+        return f"{ {-1: 'last', 0: 'this', 1: 'next'}[offset] } {calendar.unit}"
+
+    first, last = calendar.first, calendar.last
+    if first is not None and first == last:
+        return f"{named(first)} {calendar.zone}"
+    if first is not None:
+        return f"since {named(first)} {calendar.zone}"
+    if last == 1:
+        return f"before the end of {named(1)} {calendar.zone}"
+    return f"before {named((last or 0) + 1)} {calendar.zone}"
 
 
 def _operation_text(covered: Covered, spell: Spelling, catalogue: Catalogue, target: str) -> str:

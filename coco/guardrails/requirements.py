@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .catalogue import Catalogue
-from .form import Age, Ahead, Empty, Form, Moment, Number, Predicate, Share, atoms, full_predicate
+from .form import Age, Ahead, Calendar, Empty, Form, Moment, Number, Predicate, Share, atoms, full_predicate
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def requirements(predicate: Predicate, catalogue: Catalogue) -> tuple[Requiremen
             found[Requirement("present", atom.fact)] = None
             continue
         found[Requirement("known", atom.fact)] = None
-        if isinstance(atom, Age | Ahead | Moment):
+        if isinstance(atom, Age | Ahead | Moment | Calendar):
             found[Requirement("known", "now")] = None
             if catalogue.fact(atom.fact).past:
                 found[Requirement("past", atom.fact)] = None

@@ -12,6 +12,7 @@ from coco.guardrails.form import (
     Age,
     Ahead,
     AtLeast,
+    Calendar,
     Count,
     Covered,
     Empty,
@@ -80,6 +81,14 @@ ATOMS: st.SearchStrategy[Predicate] = st.one_of(
         order=ORDERS,
         at=st.sampled_from([NOW, datetime(2026, 1, 1, tzinfo=UTC)]),
     ),
+    st.builds(
+        Calendar,
+        fact=st.sampled_from(["contact.created_at", "deal.close_date"]),
+        unit=st.sampled_from(["day", "week", "month", "quarter", "year"]),
+        first=st.sampled_from([-1, 0, 1]),
+        last=st.just(1) | st.none(),
+        zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Auckland"]),
+    ),
     st.builds(Truth, fact=st.just("contact.unsubscribed")),
     st.builds(Empty, fact=st.sampled_from(["contact.owner", "contact.tags", "contact.email"])),
     st.builds(Count, fact=st.just("email.bounced"), order=ORDERS, number=st.integers(0, 2)),
@@ -131,7 +140,7 @@ def _times() -> st.SearchStrategy[Any]:
     offsets = [0, 1, -1]
     return st.builds(
         lambda length, micro, sign: (NOW - sign * timedelta(seconds=length, microseconds=micro)).isoformat(),
-        st.sampled_from([0, *LENGTHS]),
+        st.sampled_from([0, *LENGTHS, 22 * 3600, 400 * 86_400]),
         st.sampled_from(offsets),
         st.sampled_from([1, 1, 1, -1]),
     )

@@ -22,6 +22,7 @@ from ..form import (
     Empty,
     Form,
     Limits,
+    Calendar,
     Moment,
     Not,
     Or,
@@ -647,6 +648,8 @@ def _since_then(atom: Atom) -> bool:
     match atom:
         case Age(order="<" | "<=") | Moment(order=">" | ">="):
             return True
+        case Calendar(first=first):
+            return first is not None
     return False
 
 

@@ -144,6 +144,17 @@ _LONG_DATE = re.compile(
 )
 _MONTH_YEAR = re.compile(rf"({_MONTH})\b\.?,?\s+(\d{{4}})\b", re.I)
 _EDGE = re.compile(rf"(?:the\s+)?(start|beginning|end)\s+of\s+(?:({_MONTH})\s+)?(\d{{4}})\b", re.I)
+_UNIT_NAMES = r"(?:calendar\s+)?(week|month|quarter|year)"
+_CALENDAR = re.compile(
+    rf"(?:(so far|earlier|later)\s+)?(?:(today|yesterday|tomorrow)|"
+    rf"(this|the current|the present|last|the previous|previous|next|the coming)\s+{_UNIT_NAMES})\b(?!'|-)",
+    re.I,
+)
+_CALENDAR_EDGE = re.compile(
+    rf"(?:the\s+)?(end|start|beginning)\s+of\s+(?:(the|this|the current|last|next)\s+)?(?:(day)|{_UNIT_NAMES})\b(?!'|-)",
+    re.I,
+)
+_OFFSETS = {"yesterday": -1, "last": -1, "the previous": -1, "previous": -1, "tomorrow": 1, "next": 1, "the coming": 1}
 _SLASH_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
 _CLOCK = r"(\d{1,2})(?::(\d\d))?\s?(am|pm|a\.m\.|p\.m\.)?"
 _TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
@@ -414,6 +425,7 @@ class Lexer:
             self._address,
             self._zone,
             self._date,
+            self._calendar,
             self._business_days,
             self._money,
             self._duration_range,
@@ -543,6 +555,19 @@ class Lexer:
                     continue
             hint = " or ".join(dict.fromkeys(readings)) or "2026-03-01"
             raise Refused((at, match.end()), "a date in this order can be read in two ways; write year-month-day", hint)
+        return []
+
+    def _calendar(self, text: str, at: int) -> list[Token]:
+        """ "today", "last month", "the end of the quarter": (unit, offset from the present one, part)."""
+        if match := _CALENDAR.match(text, at):
+            part, day, which, unit = (group.lower() if group else "" for group in match.groups())
+            which = " ".join(which.split())
+            value = (unit or "day", _OFFSETS.get(day or which, 0), "" if part == "so far" else part)
+            return [_token("CAL", value, *match.span())]
+        if match := _CALENDAR_EDGE.match(text, at):
+            edge, which, day, unit = (group.lower() if group else "" for group in match.groups())
+            value = (unit or day, _OFFSETS.get(" ".join(which.split()), 0), "end" if edge == "end" else "start")
+            return [_token("CALEDGE", value, *match.span())]
         return []
 
     def _business_days(self, text: str, at: int) -> list[Token]:

@@ -11,6 +11,7 @@ from ..form import (
     Age,
     Ahead,
     And,
+    Calendar,
     Empty,
     Moment,
     Order,
@@ -20,12 +21,12 @@ from ..form import (
     negation,
 )
 from .lexer import Length
-from .numbers import NumberReader
+from .calendar import CalendarReader
 from .parts import Node, child, children, span_of
 from .problems import Refused
 
 
-class TimeReader(NumberReader):
+class TimeReader(CalendarReader):
     """Lengths of time, dates, and how long ago something happened."""
 
     def _dur(self, node: Node) -> Length:
@@ -132,15 +133,19 @@ class TimeReader(NumberReader):
                 )
             case "no_act":
                 return self._silence(
-                    self._own("last_activity_at", span), child(node, "sil_len", "sil_last", "sil_since")
+                    self._own("last_activity_at", span), child(node, "sil_len", "sil_last", "sil_since", "sil_cal")
                 )
             case "not_tv":
                 whom = child(node, "ENT")
                 if whom is not None and whom.value != self._entity:
                     raise Refused(span_of(whom), f"this speaks of a {whom.value}, the rule of a {self._entity}", "")
-                return self._silence(self._own(self._tv(node), span), child(node, "sil_len", "sil_last", "sil_since"))
+                return self._silence(
+                    self._own(self._tv(node), span), child(node, "sil_len", "sil_last", "sil_since", "sil_cal")
+                )
             case "not_updated":
-                return self._silence(self._own("updated_at", span), child(node, "sil_len", "sil_last", "sil_since"))
+                return self._silence(
+                    self._own("updated_at", span), child(node, "sil_len", "sil_last", "sil_since", "sil_cal")
+                )
             case "never_tv":
                 field_name = self._tv(node)
                 if field_name != "last_reply_at" and field_name != "last_contacted_at":
@@ -148,7 +153,7 @@ class TimeReader(NumberReader):
                 return Empty(fact=self._own(field_name, span))
             case "not_opp":
                 said = self._text(span_of(child(node, "OPP")))
-                rest = self._text(span_of(child(node, "sil_len", "sil_last", "sil_since")))
+                rest = self._text(span_of(child(node, "sil_len", "sil_last", "sil_since", "sil_cal")))
                 raise Refused(
                     span,
                     f"when a record was last {said} is not recorded; when it was last updated, contacted or active is",
@@ -163,8 +168,10 @@ class TimeReader(NumberReader):
                     span, "activity in what time? Say how long", f"{self._text(span)} in the last 90 days", weak=True
                 )
             case "act":
-                inner = child(node, "pres_last", "pres_since")
+                inner = child(node, "pres_last", "pres_since", "pres_cal")
                 fact = self._own("last_activity_at", span)
+                if inner.data == "pres_cal":
+                    return self._calendar_presence(fact, inner)
                 if inner.data == "pres_since":
                     return self._since(fact, child(inner, "date_day", "date_instant", "date_year"), False)
                 return self._age(fact, "<=", child(inner, "dur"))
@@ -240,7 +247,7 @@ class TimeReader(NumberReader):
                 last = self._own("last_reply_at", span)
                 if kind == "no_reply_ever":
                     return Empty(fact=last)
-                return self._silence(last, child(node, "sil_len", "sil_last", "sil_since"))
+                return self._silence(last, child(node, "sil_len", "sil_last", "sil_since", "sil_cal"))
             case "in_next":
                 if not any(c.operation.startswith("event.") for c in self.parts.operations):
                     raise Refused(span, "what happens then? Say it", f"closing {self._text(span)}", weak=True)
@@ -275,6 +282,8 @@ class TimeReader(NumberReader):
     def _silence(self, fact: str, node: Node) -> Predicate:
         """ "No activity in 90 days": the last one is more than 90 days ago."""
         match str(node.data):
+            case "sil_cal":
+                return self._calendar_silence(fact, node)
             case "sil_last":
                 return self._age(fact, ">", child(node, "dur"))
             case "sil_since":
@@ -359,6 +368,8 @@ class TimeReader(NumberReader):
                 f"in the last {said}",
                 fatal=True,
             )
+        if node.data in {"w_cal", "w_cal_side", "w_cal_edge"}:
+            return self._calendar_when(fact, node, negated)
         if negated:
             return negation(conjunction(self._excluded(lambda: [self._when_plain(fact, node)])))
         return self._when_plain(fact, node)
