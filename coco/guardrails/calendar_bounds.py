@@ -1,7 +1,7 @@
 """Calendar conditions for the solver: when the days, weeks, months, quarters and years around `now` begin.
 
-Where they begin, seen from `now`, depends on what `now` is. The solver is first asked with nothing but what is true at any
-time: that answer is sound when it is "no record". A record is then looked for at moments spread over the calendar.
+Where they begin, seen from `now`, depends on what `now` is. The solver is first asked with nothing but what is true at
+any time: that answer is sound when it is "no record". A record is then looked for at moments spread over the calendar.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 from .calendars import begins, ordinal
@@ -78,7 +79,7 @@ class Bounds:
             shortest, longest = _LENGTHS[unit]
             found += [self.edge(unit, zone, 0) <= 0, self.edge(unit, zone, 1) > 0]
             ordered = sorted(offsets)
-            for one, other in zip(ordered, ordered[1:], strict=False):
+            for one, other in pairwise(ordered):
                 gap = self.edge(unit, zone, other) - self.edge(unit, zone, one)
                 found += [gap >= shortest * (other - one), gap <= longest * (other - one)]
             for fine, coarse in _INSIDE:

@@ -11,7 +11,6 @@ from ..form import (
     Age,
     Ahead,
     And,
-    Calendar,
     Empty,
     Moment,
     Order,
@@ -20,8 +19,8 @@ from ..form import (
     conjunction,
     negation,
 )
-from .lexer import Length
 from .calendar import CalendarReader
+from .lexer import Length
 from .parts import Node, child, children, span_of
 from .problems import Refused
 
