@@ -102,8 +102,8 @@ class Clock(_Node):
 
 
 class Calendar(_Node):
-    """A timestamp fact falls in the day, week (from Monday), month, quarter or year of `now`, counted in `zone`, moved by
-    `first` to `last` of them: 0 is this one, -1 the one before, 1 the next. None is no limit on that side."""
+    """A timestamp fact falls in the day, week (from Monday), month, quarter or year of `now`, counted in `zone`, moved
+    by `first` to `last` of them: 0 is this one, -1 the one before, 1 the next. None is no limit on that side."""
 
     kind: Literal["calendar"] = "calendar"
     fact: str

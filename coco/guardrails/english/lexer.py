@@ -151,7 +151,8 @@ _CALENDAR = re.compile(
     re.I,
 )
 _CALENDAR_EDGE = re.compile(
-    rf"(?:the\s+)?(end|start|beginning)\s+of\s+(?:(the|this|the current|last|next)\s+)?(?:(day)|{_UNIT_NAMES})\b(?!'|-)",
+    r"(?:the\s+)?(end|start|beginning)\s+of\s+(?:(the|this|the current|last|next)\s+)?"
+    rf"(?:(day)|{_UNIT_NAMES})\b(?!'|-)",
     re.I,
 )
 _OFFSETS = {"yesterday": -1, "last": -1, "the previous": -1, "previous": -1, "tomorrow": 1, "next": 1, "the coming": 1}

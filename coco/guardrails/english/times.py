@@ -24,6 +24,8 @@ from .lexer import Length
 from .parts import Node, child, children, span_of
 from .problems import Refused
 
+_SILENCES = ("sil_len", "sil_last", "sil_since", "sil_cal")
+
 
 class TimeReader(CalendarReader):
     """Lengths of time, dates, and how long ago something happened."""
@@ -131,20 +133,14 @@ class TimeReader(CalendarReader):
                     conjunction(self._excluded(lambda: [self._length(self._own("last_activity_at", span), lengthcmp)]))
                 )
             case "no_act":
-                return self._silence(
-                    self._own("last_activity_at", span), child(node, "sil_len", "sil_last", "sil_since", "sil_cal")
-                )
+                return self._silence(self._own("last_activity_at", span), child(node, *_SILENCES))
             case "not_tv":
                 whom = child(node, "ENT")
                 if whom is not None and whom.value != self._entity:
                     raise Refused(span_of(whom), f"this speaks of a {whom.value}, the rule of a {self._entity}", "")
-                return self._silence(
-                    self._own(self._tv(node), span), child(node, "sil_len", "sil_last", "sil_since", "sil_cal")
-                )
+                return self._silence(self._own(self._tv(node), span), child(node, *_SILENCES))
             case "not_updated":
-                return self._silence(
-                    self._own("updated_at", span), child(node, "sil_len", "sil_last", "sil_since", "sil_cal")
-                )
+                return self._silence(self._own("updated_at", span), child(node, *_SILENCES))
             case "never_tv":
                 field_name = self._tv(node)
                 if field_name != "last_reply_at" and field_name != "last_contacted_at":
@@ -152,7 +148,7 @@ class TimeReader(CalendarReader):
                 return Empty(fact=self._own(field_name, span))
             case "not_opp":
                 said = self._text(span_of(child(node, "OPP")))
-                rest = self._text(span_of(child(node, "sil_len", "sil_last", "sil_since", "sil_cal")))
+                rest = self._text(span_of(child(node, *_SILENCES)))
                 raise Refused(
                     span,
                     f"when a record was last {said} is not recorded; when it was last updated, contacted or active is",
@@ -246,7 +242,7 @@ class TimeReader(CalendarReader):
                 last = self._own("last_reply_at", span)
                 if kind == "no_reply_ever":
                     return Empty(fact=last)
-                return self._silence(last, child(node, "sil_len", "sil_last", "sil_since", "sil_cal"))
+                return self._silence(last, child(node, *_SILENCES))
             case "in_next":
                 if not any(c.operation.startswith("event.") for c in self.parts.operations):
                     raise Refused(span, "what happens then? Say it", f"closing {self._text(span)}", weak=True)
