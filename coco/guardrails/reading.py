@@ -262,11 +262,11 @@ def calendar_text(calendar: Calendar) -> str:
     first, last = calendar.first, calendar.last
     if first is not None and first == last:
         return f"{named(first)} {calendar.zone}"
-    if first is not None:
-        return f"since {named(first)} {calendar.zone}"
     if last == 1:
         return f"before the end of {named(1)} {calendar.zone}"
-    return f"before {named((last or 0) + 1)} {calendar.zone}"
+    side, offset = ("since", first) if first is not None else ("before", (last or 0) + 1)
+    start = "the start of " if offset < 0 and calendar.unit != "day" else ""
+    return f"{side} {start}{named(offset)} {calendar.zone}"
 
 
 def _operation_text(covered: Covered, spell: Spelling, catalogue: Catalogue, target: str) -> str:

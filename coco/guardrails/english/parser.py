@@ -58,7 +58,9 @@ class _Once:
 
 
 class _LookaheadEarley(EarleyParser):
-    """lark's Earley parser with one token of lookahead in the predictor, which predicts each rule once at each place."""
+    """lark's Earley parser, with one token of lookahead in the predictor and each rule predicted once at each place."""
+
+    predictions: Any
 
     _types: list[str]
 
