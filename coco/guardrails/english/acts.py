@@ -99,7 +99,8 @@ class ActReader(GroupReader):
 
     def _act(self, node: Node, posts: Sequence[Node] = ()) -> None:
         span = span_of(node)
-        verb = self._text(span_of(node.children[0])).lower()
+        first = tokens_of(node.children[0])[0]
+        verb = first.value if first.type == "MAKEV" else self._text(span_of(first)).lower()
         lemma = _LEMMAS.get(verb, verb)
         obj = child(node, "OBJ", "DRAFT", "ACTIONS", "ENT", "EMAILOBJ")
         noun = {"DRAFT": "draft", "EMAILOBJ": "message"}.get(obj.type, str(obj.value))
@@ -202,7 +203,7 @@ class ActReader(GroupReader):
 
     def _post(self, node: Node) -> None:
         first = node.children[0]
-        if first.type == "MAKEV" and self._text(span_of(first)).lower() not in {"post", "posting", "share", "sharing"}:
+        if first.type == "MAKEV" and first.value not in {"post", "posting", "share", "sharing"}:
             raise Refused(span_of(first), "post or send?", "Post to the channel …", weak=True)
         if first.type == "SEND" and child(node, "mailobj") is None:
             raise Refused(span_of(first), "send what? Name the message", "Send a message to …", weak=True)
@@ -375,7 +376,9 @@ class ActReader(GroupReader):
         det = child(node, "DET")
         if det is not None and child(node, "EXC", "NOT") is not None and det.value != "the":
             raise Refused(span_of(node), "this is no list of fields", "", weak=3)
-        if child(node, "NCHANGES", "EXC", "NOT") is not None:
+        if node.data == "c_not" and self._text(span_of(child(node, "TV"))).lower() not in {"changed", "touched"}:
+            raise Refused(span_of(node), "which fields may not change?", "", weak=3)
+        if node.data in {"c_leave", "c_not"} or child(node, "NCHANGES", "EXC", "NOT") is not None:
             if not all(c.operation.endswith((".update", ".enrich")) for c in self.parts.operations):
                 raise Refused(
                     span_of(node), "the rule updates nothing, so this exception would say nothing", "", weak=True

@@ -39,7 +39,8 @@ def disjunction_of_values(found: list[Predicate], span: tuple[int, int]) -> Pred
 
 
 PEOPLE = frozenset({"people", "persons", "folks", "individuals"})  # told by their addresses, as "anyone" is
-_MAKES_DRAFTS = frozenset({"create", "creating", "make", "making"})
+_SHALL = ("should", "must", "have to", "has to", "need")
+_MAKES_DRAFTS = frozenset({"create", "creating", "make", "making", "queue", "queue up"})
 _POSTS = frozenset({"post", "posting", "share", "sharing", "announce", "announcing"})
 
 
@@ -61,6 +62,7 @@ class Builder(ActReader):
             "rest": self._rest,
             "x_fields": self._never_fields,
             "x_leave": self._leave,
+            "x_held": self._held,
             "x_records": self._never_records,
             "x_bare": self._never_bare,
             "x_bad": self._never_bad,
@@ -118,6 +120,8 @@ class Builder(ActReader):
             self._np(child(lead, "np"))
             if lead.data == "lead_born":
                 self._born(lead)
+        elif lead is not None and alone and not any(t.type in {"ENT", "ENTLC", "ENTPOSS"} for t in tokens_of(lead)):
+            self._target_of_the_act(alone, children(node, "item"))
         elif lead is not None:
             self._target_from(lead)
             self.parts.met = True
@@ -152,6 +156,8 @@ class Builder(ActReader):
                 else "there is nothing here that takes a target"
             )
             raise Refused(span_of(destination), why, "", weak=True)
+        if (freely := child(child(node, "go"), "RUNNOW")) is not None:  # "may, without approval, …"
+            self.parts.modes.setdefault("run", span_of(freely))
         ahead = child(node, "ahead")
         if ahead is not None:  # "At most 20 a day, archive …"
             self._items([Tree("item", list(ahead.children))])
@@ -204,7 +210,10 @@ class Builder(ActReader):
             raise Refused(span_of(np), "to whom is checked by address", "Send emails to …", weak=True)
 
     def _passive(self, node: Node) -> None:
-        if child(node, "p_tag_name") is not None and child(node, "BE") is not None:
+        deontic = child(node, "BE") is not None and self._text(span_of(child(node, "BE"))).lower().startswith(_SHALL)
+        if deontic and self.parts.operations:
+            raise Refused(span_of(node), "this could say which records are meant, or be a second rule", "", weak=True)
+        if child(node, "p_tag_name") is not None and child(node, "BE") is not None and not deontic:
             raise Refused(
                 span_of(node),
                 "does this say which records are meant, or what may be done to them?",
@@ -392,11 +401,22 @@ class Builder(ActReader):
     def _leave(self, node: Node) -> None:
         """ "Leave customers alone"."""
         np = child(node, "np")
-        if self._entity_of(np) != self.parts.target:
+        those = child(np, "e_those")
+        anything = those is not None and those.children[0].value not in PERSONS
+        if not anything and self._entity_of(np) != self.parts.target:
             raise Refused(span_of(np), f"the rule is about {self._plural}", "")
+        if anything:
+            found = self._excluded(lambda: self._joined_items(children(node, "item")))
+            self.parts.conditions.append(negation(conjunction(found)))
+            return
         found = self._excluded(lambda: [*self._premodifier_conditions(np), *self._joined_items(children(node, "item"))])
         if not found:
             raise Refused(span_of(np), f"that leaves out every {self.parts.target}", "")
+        self.parts.conditions.append(negation(conjunction(found)))
+
+    def _held(self, node: Node) -> None:
+        """What holds where this is so: an exception."""
+        found = self._excluded(lambda: self._joined_items(children(node, "item")))
         self.parts.conditions.append(negation(conjunction(found)))
 
     def _never_bare(self, node: Node) -> None:
@@ -670,7 +690,7 @@ class Builder(ActReader):
 
     def _alone(self, one: Node, destination: Node | None) -> None:
         if one.data == "a_draft_made":
-            if self._text(span_of(child(one, "MAKEV"))).lower() not in _MAKES_DRAFTS:
+            if child(one, "MAKEV").value not in _MAKES_DRAFTS:
                 raise Refused(span_of(one), "what is done with the draft?", "Draft follow-ups for …", weak=True)
             self._np_caps(one)
             self._cover(("email.draft",), one, None, destination)
@@ -750,7 +770,10 @@ class Builder(ActReader):
                 "v_setto": ("to what? A rule can move deals to a stage", 'Move {} to "closed lost"'),
                 "v_make": ("what is made, or where is it posted?", "Post a message to the channel … for {} …"),
                 "v_add": ("add to what? A list, a sequence, or a tag", 'Add {} to the list "…"'),
-                "v_remove": ("remove from what? A list or a tag; to put them away, archive", "Archive {} …"),
+                "v_remove": (
+                    "remove from what? Say that it is a list, a sequence or a tag; to put them away, archive",
+                    'Remove {} from the sequence "…"',
+                ),
             }
             why, example = hints[kind]
             if kind in {"v_close", "v_setto"} and not self.sentence[: span[0]].strip():

@@ -25,6 +25,7 @@ from ..form import (
     Limits,
     Moment,
     Not,
+    Only,
     Or,
     Predicate,
     Window,
@@ -35,10 +36,12 @@ from ..form import (
 from ..reading import clause_text, reading
 from ..sanity import finding
 from .build import Builder
+from .forbidden import told_apart
 from .frame import DEFAULT_WAIT_HOURS
 from .lexer import Lexer
+from .orders import Words, other_orders
 from .parser import NoParse, parse
-from .parts import Parts, plural, span_of
+from .parts import Parts, capitalised, plural, span_of
 from .problems import Problem, Refused
 from .suggest import RECORDS, spliced
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
@@ -103,7 +106,7 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     problem = compiled.problems[0]
     start, end = problem.span
     if (start, end) == (0, len(compiled.sentence)) or re.search(
-        r"\b(draft\w*|next|upcoming|planned|hard|soft|last)\b|\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
+        r"\b(draft\w*|next|upcoming|planned|hard|soft|last)\b|\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|else|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
         problem.text.lower(),
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
@@ -130,17 +133,19 @@ def _compile(sentence: str, catalogue: Catalogue, *, explained: bool = True) -> 
     if not refusals and not any(token.type not in {"STOP", "COMMA", "COLON"} for token in tokens):
         refusals = [Refused((0, len(sentence)), "there is no rule here", 'Archive contacts tagged "old".')]
     parsed: list[list[Any]] = []
-    for statement in _statements(tokens):
+    words = Words(sentence, _lexer(catalogue).meaning)
+    statements = told_apart(list(_statements(tokens)), words)
+    for statement in statements:
         if any(token.type == "PROBLEM" for token in statement):
             continue
         try:
-            parsed.append(parse(statement))
+            parsed.append(_parsed(statement, words))
         except NoParse as problem:
             refusals.append(_unparsed(statement, problem, sentence, explained))
     if refusals:
         return _refused(sentence, refusals, catalogue)
     if not any(str(tree.children[0].data) in GRANTS for trees in parsed for tree in trees) and all(
-        statement[0].type in {"EXC", "NEVERDO", "NOT", "NOSEND"} for statement in _statements(tokens)
+        statement[0].type in {"EXC", "NEVERDO", "NOT", "NOSEND", "LEAVEV", "HELD"} for statement in statements
     ):
         return _refused(sentence, [_only_forbids(sentence, tokens, catalogue)], catalogue)
     try:
@@ -152,6 +157,29 @@ def _compile(sentence: str, catalogue: Catalogue, *, explained: bool = True) -> 
         return _refused(sentence, [_contradiction(form, fact, sentence, catalogue)], catalogue)
     warnings = (f"This rule covers every {form.target}.",) if found == "everything" else ()
     return Compiled(sentence, form, reading(form, catalogue), (), notes, warnings)
+
+
+_NEEDS_ANOTHER = frozenset({"OTHER", "ELSEW", "OTHERWISE", "BIGGER", "SMALLER"})
+
+
+def _parsed(statement: list[Token], words: Words) -> list[Any]:
+    """The derivations of a statement, in another order of its words where the grammar has none for it as it stands."""
+    other = other_orders(statement, words)
+    if other is not None and other[1]:
+        try:
+            return parse(other[0])
+        except NoParse:
+            pass
+    try:
+        return parse(statement)
+    except NoParse:
+        if other is None:
+            raise
+        try:
+            return parse(other[0])
+        except NoParse:
+            pass
+        raise
 
 
 def _contradiction(form: Form, fact: str, sentence: str, catalogue: Catalogue) -> Refused:
@@ -268,7 +296,16 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
     if tokens[0].type in {"NEVERDO", "LIMITTO"} and (caps := _only_caps(sentence)) is not None:
         return caps
     if problem.index < len(tokens):
-        token = tokens[problem.index]
+        token = next((one for one in tokens[problem.index :] if one.end_pos != one.start_pos), tokens[problem.index])
+        if token.type in _NEEDS_ANOTHER:
+            said = sentence[slice(*span_of(token))]
+            without = re.sub(r"\s+", " ", f"{sentence[: token.start_pos]}{sentence[token.end_pos :]}").strip()
+            return Refused(
+                span_of(token),
+                f'"{said}" than which? Say before it what must not be done, or leave it out: what no rule covers waits '
+                "for you anyway",
+                capitalised(without) if compile_sentence_plainly(capitalised(without)) else "",
+            )
         span = (token.start_pos or 0, token.end_pos or 0)
         said = sentence[span[0] : span[1]]
         before = (
@@ -516,6 +553,14 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             "action's start time",
             "if the action's start time is in the next 2 days",
             fatal=True,
+        )
+    if parts.other_fields_span is not None and not any(
+        isinstance(one, Only) and one.fact == "action.fields" for one in _conjuncts(conjunction(parts.conditions))
+    ):
+        raise Refused(
+            parts.other_fields_span,
+            "which fields may change, then? Name them: an update of single fields changes no other",
+            f"Update the job title of {plural(parts.target)} …",
         )
     mode, wait, offline, excluded = _mode(parts, catalogue)
     if parts.new_span is not None and parts.within is None:

@@ -422,6 +422,9 @@ class FrameReader(ConditionReader):
         parts = self.parts
         if kind in {"auto", "ask_else"}:
             return  # "… automatically", "ask me otherwise": what a rule is for, and what the gate does anyway
+        if kind == "other_fields":
+            parts.other_fields_span = span
+            return
         if kind == "ask":
             dur = child(node, "DUR", "dur")
             wait = f" and wait {self._text(span_of(dur))}" if dur is not None else ""

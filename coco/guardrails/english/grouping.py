@@ -108,7 +108,7 @@ class GroupReader(FrameReader):
             if unit is not None:
                 foreign = self._check_attachment(foreign, self._piece(item), unit.predicate)
             if unit is None:
-                if self._piece(item).data != "l_per" and not self._is_connector(item):
+                if self._piece(item).data not in {"l_per", "auto"} and not self._is_connector(item):
                     framed = span_of(item)
                     comma = self._conn(child(item, "conn")) == "comma"
                     window = self._piece(item).data in {"within", "within_bare"}
@@ -351,7 +351,7 @@ class GroupReader(FrameReader):
             self._check_system(piece, connector)
             self._set_connector(connector)
             return None
-        if kind in {"c_only", "c_some", "c_except"}:
+        if kind in {"c_only", "c_some", "c_except", "c_leave", "c_not"}:
             return Unit(conn, intro, self._field_condition(piece), False, True, False, span)
         if kind in EXCEPTIONS:
             if intro and intro != "that":

@@ -17,6 +17,7 @@ from lark import Token
 
 from ..countries import DISPLAY
 from ..regions import STATE_CODES, area_of
+from .filler import filler_end
 from .problems import Refused
 from .unquoted import UnquotedNames
 from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
@@ -280,6 +281,10 @@ class Lexer:
         self._vague = {words_of(phrase): entry for phrase, entry in VAGUE.items()}
         self._unquoted = UnquotedNames(vocabulary, frozenset(self._vague))
 
+    def meaning(self, phrase: str) -> tuple[str, object] | None:
+        """The token that a phrase is, and its value."""
+        return self._vocabulary.phrases.get(words_of(phrase))
+
     def tokens(self, sentence: str) -> tuple[list[Token], list[Refused]]:
         if len(sentence) > MAX_CHARACTERS:
             return [], [
@@ -335,6 +340,8 @@ class Lexer:
             return please.end()
         if at and (yet := _YET.match(text, at)) is not None and re.search(r"(n't|\bnot?|without)\b", text[:at], re.I):
             return yet.end()
+        if (filler := filler_end(text, at)) is not None:
+            return filler
         match = _NOW.match(text, at)
         if match is None or (at and text[at - 1].isalnum()):
             return None

@@ -38,6 +38,7 @@ class Parts:
     new_span: tuple[int, int] | None = None
     start_span: tuple[int, int] | None = None  # where it says when a meeting starts, not in the words of the fact
     silent_span: tuple[int, int] | None = None
+    other_fields_span: tuple[int, int] | None = None  # "leave every other field alone"
     filled_span: tuple[int, int] | None = None  # "with a phone number": what it has, or what it is given?
     conditions: list[Predicate] = field(default_factory=list)
     within: Within | None = None
@@ -119,7 +120,8 @@ def children(node: Node, *names: str) -> list[Any]:
     ]
 
 
-MODE_KINDS = {"auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait", "ask_else"}
+MODE_KINDS = {"auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait", "ask_else",
+              "other_fields"}  # fmt: skip
 PERSONS = {"anyone", "anybody", "everyone", "everybody", "whoever", "whomever", "any person"}
 UNIVERSAL = {
     "any",

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..catalogue import Catalogue
 from ..countries import DISPLAY
+from .permissions import by_itself, forbidding, permitting, permitting_doing
 
 Entry = tuple[str, object]
 
@@ -115,6 +116,10 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
         put_all(texts, "OBJ", noun)
     for kind, texts in PHRASES.items():
         put_all(texts, kind, None)
+    for kind, made in (
+        ("NEVERDO", forbidding()), ("PERM", permitting()), ("PERMGER", permitting_doing()), ("AUTO", by_itself()),
+    ):  # fmt: skip
+        put_all(made, kind)
     _facts(catalogue, put)
     for fact, names in COUNTS.items():
         put_all(names.split("|"), "COUNTN", fact)
