@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from lark import Token, Tree
@@ -37,6 +38,7 @@ SPEAKS_OF = {
 }  # fmt: skip
 
 
+_WRITTEN = frozenset({"changed", "touched"})
 # systems that do some operations only
 _DOES = {
     "slack": ("message.",), "zoominfo": (".enrich",), "google_calendar": ("event.",),
@@ -376,7 +378,10 @@ class ActReader(GroupReader):
         det = child(node, "DET")
         if det is not None and child(node, "EXC", "NOT") is not None and det.value != "the":
             raise Refused(span_of(node), "this is no list of fields", "", weak=3)
-        if node.data == "c_not" and self._text(span_of(child(node, "TV"))).lower() not in {"changed", "touched"}:
+        past = node.data == "c_not" and re.search(
+            r"\b(was|were|been)|n't been", self._text(span_of(child(node, "NBE")))
+        )
+        if past or (node.data == "c_not" and self._text(span_of(child(node, "TV"))).lower() not in _WRITTEN):
             raise Refused(span_of(node), "which fields may not change?", "", weak=3)
         if node.data in {"c_leave", "c_not"} or child(node, "NCHANGES", "EXC", "NOT") is not None:
             if not all(c.operation.endswith((".update", ".enrich")) for c in self.parts.operations):

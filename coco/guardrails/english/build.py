@@ -63,6 +63,7 @@ class Builder(ActReader):
             "x_fields": self._never_fields,
             "x_leave": self._leave,
             "x_held": self._held,
+            "x_target": self._never_there,
             "x_records": self._never_records,
             "x_bare": self._never_bare,
             "x_bad": self._never_bad,
@@ -413,6 +414,19 @@ class Builder(ActReader):
         if not found:
             raise Refused(span_of(np), f"that leaves out every {self.parts.target}", "")
         self.parts.conditions.append(negation(conjunction(found)))
+
+    def _never_there(self, node: Node) -> None:
+        """ "Never move anything to Closed Won": nothing that the rule covers may go there; what it leaves out waits."""
+        name = child(node, "name").children[0]
+        said = {self._folded(name) if name.type == "QUOTED" else self._text(span_of(name)).lower()}
+        if isinstance(name.value, tuple):
+            said |= {str(value) for _, value in name.value}
+        for covered in self.parts.operations:
+            if any(value.casefold() in said for _, value in covered.arguments):
+                raise Refused(
+                    span_of(name),
+                    f"a contradiction: the sentence both permits {self._text(span_of(name))} and forbids it",
+                )
 
     def _held(self, node: Node) -> None:
         """What holds where this is so: an exception."""

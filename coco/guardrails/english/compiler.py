@@ -297,6 +297,13 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
         return caps
     if problem.index < len(tokens):
         token = next((one for one in tokens[problem.index :] if one.end_pos != one.start_pos), tokens[problem.index])
+        if token.type in {"MOVESTO", "INTERNALTO"}:
+            said = sentence[slice(*span_of(token))]
+            return Refused(
+                span_of(token),
+                f'"{said}": to another stage, or to a new owner? Say "may be moved to" or "may be assigned to"',
+                "may be moved to the stage …",
+            )
         if token.type in _NEEDS_ANOTHER:
             said = sentence[slice(*span_of(token))]
             without = re.sub(r"\s+", " ", f"{sentence[: token.start_pos]}{sentence[token.end_pos :]}").strip()

@@ -155,7 +155,8 @@ class ConditionReader(TimeReader):
                         f"a {entity}",
                         fatal=True,
                     )
-                if not again and not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
+                same = entity == self.parts.target and det is not None and det.children[0].value == "the"
+                if not again and not same and not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
                         f"this names {self._text(span_of(first))} beside {self._plural}, so the condition "

@@ -12,6 +12,8 @@ from lark import Token
 from .orders import Tokens, Words, implied, like
 
 _SENT = frozenset({"EMAILOBJ", "EMAILN", "REPLYW", "CONTENTN"})
+_ANYTHING = (["THOSE"], ["ENT"], ["DET", "ENT"], ["DET", "ACTIONS"])
+_PINNED = frozenset({"QUOTED", "VAL", "CLOSED"})
 _PERSONS = frozenset({"everyone else", "everybody else", "anyone else", "anybody else", "whoever else"})
 _APPROVAL = ("need", "needs", "require", "requires", "wait for", "waits for")
 _TOUCH = ("touch", "hands off", "leave alone", "but leave alone")
@@ -122,7 +124,9 @@ def _forbids(part: Tokens, words: Words, others: list[Tokens]) -> list[Tokens] |
         if at is not None and single and at + 3 == len(part) - 1 and part[at + 1].type in {"GT", "GE"}:
             return [[like(first, "HELD", "held"), *_recipients(part[at:])]]
     if first.type in {"NEVERDO", "NOT"} and len(part) > 2 and _takes_target(part[1]):
-        end = next((i for i in range(4, len(part)) if _target_only(part[i:], part[1])), None)
+        end = next((i for i in range(3, len(part)) if _target_only(part[i:], part[1])), None)
+        if end is not None and [one.type for one in part[2:end]] in _ANYTHING and part[-1].type in _PINNED:
+            return [[like(part[0], "NOTTO", "never to"), part[-1]]]
         if end is not None and any(one.type in {"ENT", "ENTLC", "THOSE"} for one in part[2:end]):
             return [_left_alone(part[2:end])]
     return None

@@ -526,7 +526,9 @@ class GroupReader(FrameReader):
                 return True
             if token.type == "NOACT" and first == "no":
                 return True
-            if token.type == "UNSUB" and first in {"unsubscribes", "opts", "unsubscribe"}:
+            if token.type == "UNSUB" and first in {
+                "unsubscribes", "opts", "unsubscribe", "has", "have",
+            }:  # fmt: skip
                 return True
             if token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"} and first in _VERBS:
                 return True

@@ -141,6 +141,10 @@ def _made(tokens: Tokens, words: Words) -> Tokens | None:
             continue
         if noun.type == "DRAFT" and words.said(noun) not in {"draft", "drafts"}:
             continue
+        if noun.type == "DRAFT" and lemma == "create":  # "drafts may be created for …"
+            at = _object_at(subject) or 0
+            made = like(noun, "DRAFTOBJ", "create drafts")
+            return [*before, *subject[:at], made, *subject[at + 1 :], *adverb, *tokens[after:]]
         verb = _verb(tokens[after - 1], noun, lemma)
         if verb is None:
             continue
@@ -155,7 +159,7 @@ def _fine(tokens: Tokens, words: Words) -> Tokens | None:
         return None
     lead = _split_lead(tokens[:index], lambda one: _doing(one, words) is not None)
     if lead is None:
-        return None
+        return _of_these(tokens, index, words)
     before, subject = lead
     doing = _doing(subject, words) or []
     rest = tokens[index + 1 :]
@@ -166,6 +170,22 @@ def _fine(tokens: Tokens, words: Words) -> Tokens | None:
     if not records and before and len(doing) == 1 and doing[0].type == "OPV":
         doing = [*doing, implied(tokens[index], "PRON", "it")]
     return [*before, *doing, *rest]
+
+
+def _of_these(tokens: Tokens, index: int, words: Words) -> Tokens | None:
+    """ "Deals: changing the close date is fine if …"."""
+    colon = next((i for i, token in enumerate(tokens[:index]) if token.type == "COLON"), None)
+    if not colon or not any(token.type in {"ENT", "ENTLC"} for token in tokens[:colon]):
+        return None
+    doing = _doing(tokens[colon + 1 : index], words)
+    if doing is None or any(token.type in _RECORDS for token in doing):
+        return None
+    fields = len(doing) > 1 and all(one.type in {"DET", "FACT", "EMAILN", "AND", "OR", "COMMA"} for one in doing[1:])
+    if fields and doing[0].type in {"SETV", "OPV", "FILLV"}:
+        return [*doing, like(tokens[colon], "FOR", "for"), *tokens[:colon], *tokens[index + 1 :]]
+    if len(doing) == 1 and doing[0].type == "OPV":
+        return [*doing, *tokens[:colon], *tokens[index + 1 :]]
+    return None
 
 
 def _doing_allowed(tokens: Tokens, words: Words) -> Tokens | None:
@@ -300,14 +320,24 @@ def _its_fields(tokens: Tokens, words: Words) -> Tokens | None:
     return None
 
 
+def _given(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Contacts tagged … may be given to "Ann"": assigned."""
+    for index in range(1, len(tokens) - 2):
+        if (
+            tokens[index].type == "MODAL"
+            and words.said(tokens[index + 1]) == "given"
+            and tokens[index + 2].type == "TO"
+        ):
+            given = like(tokens[index + 1], "OPP", words.value("assigned"))
+            return [*tokens[: index + 1], given, *tokens[index + 2 :]]
+    return None
+
+
 def _goes(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Deals may move to "Qualified" if …": they may be moved there. "Contacts may go to "Ann"": to a new owner."""
     for index, token in enumerate(tokens):
         if index == 0 or index + 1 >= len(tokens):
             continue
-        if token.type == "MODAL" and words.said(tokens[index + 1]) == "given":
-            given = like(tokens[index + 1], "OPP", words.value("assigned"))
-            return [*tokens[: index + 1], given, *tokens[index + 2 :]]
         straight = token.type == "INTERNALTO" and words.said(token) in {"go to", "goes to"}
         if token.type != "MOVESTO" and not straight:
             continue
@@ -353,13 +383,10 @@ def _after_colon(tokens: Tokens, words: Words) -> Tokens | None:
     while start < len(tokens) - 1 and tokens[start].type in {"AUTO", "PERM"}:
         start += 1
     verb, after = tokens[start], tokens[start + 1] if start + 1 < len(tokens) else None
+    if verb.type == "QUEUE":
+        return None
     if not any(token.type in {"ENT", "ENTLC"} for token in tokens[:colon]):
         return None
-    if verb.type == "QUEUE" and _only_drafts(verb, words):
-        return [
-            like(verb, "DRAFT", "draft"), implied(verb, "EMAILOBJ", "messages"), implied(verb, "FOR", "for"),
-            *tokens[:colon], *tokens[start + 1 :],
-        ]  # fmt: skip
     bare = after is None or after.type in {
         "QUOTED",
         "TO",
@@ -375,6 +402,18 @@ def _after_colon(tokens: Tokens, words: Words) -> Tokens | None:
     if verb.type in {"OPV", "TAGN", "MOVE"} and bare:
         return [*tokens[: start + 1], implied(after or verb, "PRON", "them"), *tokens[start + 1 :]]
     return None
+
+
+def _colon_drafts(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Contacts in France: drafts only"."""
+    colon = next((i for i, token in enumerate(tokens) if token.type == "COLON"), None)
+    if not colon or colon + 1 >= len(tokens) or tokens[colon + 1].type != "QUEUE":
+        return None
+    queue = tokens[colon + 1]
+    if not _only_drafts(queue, words) or not any(token.type in {"ENT", "ENTLC"} for token in tokens[:colon]):
+        return None
+    whom = tokens[:colon] if tokens[0].type == "FOR" else [implied(queue, "FOR", "for"), *tokens[:colon]]
+    return [like(queue, "DRAFT", "draft"), implied(queue, "EMAILOBJ", "messages"), *whom, *tokens[colon + 2 :]]
 
 
 def _only_drafts(token: Token, words: Words) -> bool:
@@ -500,8 +539,8 @@ def _any_field(tokens: Tokens, words: Words) -> Tokens | None:
 
 _FRAME = frozenset({
     "DAY", "WEEKDAYS", "WEEKENDS", "TIME", "TIMERANGE", "ZONE", "ON", "AND", "COMMA", "LE", "LT", "NUM", "PERDAY",
-    "PERHOUR", "PERWEEK", "PERMONTH", "PERRUN", "ADAY", "AWEEK", "AMONTH", "AHOUR", "AUTO", "RUNNOW", "PREP", "BETWEEN", "OFTHE",
-    "UNTIL", "ONLYIF", "ACTIONS", "LPAR", "RPAR", "TO",
+    "PERHOUR", "PERWEEK", "PERMONTH", "PERRUN", "ADAY", "AWEEK", "AMONTH", "AHOUR", "AUTO", "RUNNOW", "PREP", "OFTHE",
+    "BETWEEN", "UNTIL", "ONLYIF", "ACTIONS", "LPAR", "RPAR", "TO",
 })  # fmt: skip
 
 
@@ -551,8 +590,9 @@ def _send_bare(tokens: Tokens, words: Words) -> Tokens | None:
 
 
 _RULES: tuple[Callable[[Tokens, Words], Tokens | None], ...] = (
-    _made, _fine, _doing_allowed, _gets, _goes, _stages, _after_colon, _drafts_of, _added_to, _fields_changed,
+    _made, _fine, _doing_allowed, _gets, _given, _goes, _stages, _after_colon, _colon_drafts,
+    _drafts_of, _added_to, _fields_changed,
     _mailed, _in_sequence, _verb_last, _its_fields, _have_fields, _gotten, _any_field, _send_bare, _frame_first,
     _verbless,
 )  # fmt: skip
-_SURE = frozenset({_made, _fields_changed, _drafts_of, _mailed, _in_sequence})
+_SURE = frozenset({_made, _given, _colon_drafts, _fields_changed, _drafts_of, _mailed, _in_sequence})
