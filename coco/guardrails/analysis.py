@@ -174,6 +174,8 @@ class _World:
             case FactType.NUMBER:
                 low = -(10**12) if declared.minimum is None else declared.minimum
                 return [self.number(fact) >= low, self.number(fact) <= 10**12]
+            case FactType.TIMESTAMP if fact == "now":
+                return [self.age(fact) == 0]
             case FactType.TIMESTAMP:
                 century = 30 * 366 * 86_400 * SECOND
                 return [self.age(fact) >= -century, self.age(fact) <= century]
@@ -208,8 +210,14 @@ class _World:
 
     def _weekly(self, weekly: Weekly) -> Any:
         minute = self.zones[weekly.zone]
+        start, end = weekly.start, weekly.end
+        stretches = [(start, end)] if start < end else [(start, 1440), (0, end)]
         return z3.Or(
-            *[z3.And(minute >= day * 1440 + weekly.start, minute < day * 1440 + weekly.end) for day in weekly.days]
+            *[
+                z3.And(minute >= day * 1440 + begins, minute < day * 1440 + ends)
+                for day in weekly.days
+                for begins, ends in stretches
+            ]
         )
 
     def _need(self, need: Requirement) -> Any:

@@ -138,7 +138,10 @@ def _clock(weekly: Weekly | Clock, at: str) -> str:
     zone = _text(weekly.zone)
     days = ", ".join(str((day + 1) % 7) for day in weekly.days)
     minute = f"{at}.getHours({zone}) * 60 + {at}.getMinutes({zone})"
-    return f"{at}.getDayOfWeek({zone}) in [{days}] && {minute} >= {weekly.start} && {minute} < {weekly.end}"
+    hours = f"{minute} >= {weekly.start} && {minute} < {weekly.end}"
+    if weekly.start >= weekly.end:
+        hours = f"({minute} >= {weekly.start} || {minute} < {weekly.end})"
+    return f"{at}.getDayOfWeek({zone}) in [{days}] && {hours}"
 
 
 def _ordinal(unit: Unit, at: str, zone: str) -> str:

@@ -132,7 +132,10 @@ def weekly_open(weekly: Weekly | Clock, now: int) -> bool:
     """Is this instant inside the weekly window?"""
     moment, zone = moment_of(now), ZoneInfo(weekly.zone)
     local = (moment if moment.year < 9999 else moment - timedelta(days=7)).astimezone(zone)  # 9999-12-31 has no morrow
-    return local.weekday() in weekly.days and weekly.start <= local.hour * 60 + local.minute < weekly.end
+    minute = local.hour * 60 + local.minute
+    if weekly.start < weekly.end:
+        return local.weekday() in weekly.days and weekly.start <= minute < weekly.end
+    return local.weekday() in weekly.days and (minute >= weekly.start or minute < weekly.end)
 
 
 def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:

@@ -91,7 +91,7 @@ class Moment(_Node):
 
 class Clock(_Node):
     """A timestamp fact falls on these days (0 is Monday), from `start` (inclusive) to `end` (exclusive), minutes of the
-    day in `zone`."""
+    day in `zone`. Where `start` is not before `end`: at or after `start`, or before `end`."""
 
     kind: Literal["clock"] = "clock"
     fact: str
@@ -202,7 +202,8 @@ class Within(_Node):
 
 
 class Weekly(_Node):
-    """Only on these days (0 is Monday), from `start` (inclusive) to `end` (exclusive), minutes of the day in `zone`."""
+    """Only on these days (0 is Monday), from `start` (inclusive) to `end` (exclusive), minutes of the day in `zone`.
+    Where `start` is not before `end`: at or after `start`, or before `end`, of the same days."""
 
     days: tuple[int, ...] = Field(min_length=1)
     start: int = Field(ge=0, lt=1440)

@@ -124,6 +124,8 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
         case Moment(fact=fact, order=order, at=at):
             when = f"{_BEFORE[order]} {at.strftime('%Y-%m-%d %H:%M')} UTC"
             declared = catalogue.fact(fact)
+            if fact == "now":
+                return f"now is {when}"
             return (
                 f"{_subject(fact)} {declared.happened} {when}"
                 if declared.past
@@ -242,6 +244,8 @@ def weekly_text(weekly: Weekly | Clock) -> str:
         days = "weekends"
     else:
         days = _listed([DAY_NAMES[day] for day in weekly.days], "and")
+    if weekly.start >= weekly.end and len(weekly.days) < 7:  # all hours of these days but some
+        return f"on {days} except between {_clock(weekly.end)} and {_clock(weekly.start)} {weekly.zone}"
     hours = (
         "" if (weekly.start, weekly.end) == (0, 1440) else f" between {_clock(weekly.start)} and {_clock(weekly.end)}"
     )

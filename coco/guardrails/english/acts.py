@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from lark import Token, Tree
 
 from ..catalogue import FactType
-from ..form import Covered, Empty, Has, Number, Only, Predicate, conjunction, disjunction, negation
+from ..form import Covered, Empty, Has, Number, Only, Order, Predicate, conjunction, disjunction, negation
 from ..records import Malformed, fold
 from .grouping import GroupReader
-from .parts import UNIVERSAL, Node, child, children, plural, span_of, tokens_of
+from .lexer import Length
+from .parts import LENGTHS, UNIVERSAL, Node, child, children, plural, span_of, tokens_of
 from .problems import Refused
 
 _LEMMAS = {
@@ -120,13 +121,21 @@ class ActReader(GroupReader):
         previous, self._subject = self._subject, "action"
         try:
             if (dur := child(node, "DUR")) is not None:
-                conditions.append(self._minutes("==", dur))
-            for one in children(node, "p_long"):
-                conditions.append(self._lasting(child(one, *_LENGTHS)))
+                or_less = child(node, "p_or_less") is not None
+                if or_less and not re.search(r"less|short|under|below", self._text(span_of(child(node, "p_or_less")))):
+                    raise Refused(span_of(child(node, "p_or_less")), "or shorter?", "or shorter", weak=True)
+                conditions.append(self._minutes("<=" if or_less else "==", dur.value, span_of(dur)))
+            elif (lone := child(node, "p_or_less")) is not None:
+                raise Refused(span_of(lone), "than how long?", "of at most 30 minutes", weak=True)
+            for one in children(node, "p_longer"):
+                if child(one, "lengthcmp") is not None and child(child(one, "lengthcmp"), "cmp") is None:
+                    raise Refused(span_of(one), "how long is it? Say so", f"of {self._text(span_of(one))}", weak=True)
+            for one in children(node, "p_long", "p_longer"):
+                conditions.append(self._lasting(child(one, *LENGTHS)))
             for one in posts:
                 piece = one.children[0]
-                if isinstance(piece, Token) or piece.data in _LENGTHS:
-                    conditions.append(self._lasting(child(one, *_LENGTHS)))
+                if isinstance(piece, Token) or piece.data in LENGTHS:
+                    conditions.append(self._lasting(child(one, *LENGTHS)))
                 else:
                     if piece.data == "clause" and (system := self._connector_in(piece)) is not None:
                         self._set_connector(system)
@@ -167,9 +176,9 @@ class ActReader(GroupReader):
         self._np_caps(destination)
         self._cover(("event.create",), node, None, None)
         if (dur := child(destination, "DUR")) is not None:
-            self.parts.conditions.append(self._minutes("==", dur))
+            self.parts.conditions.append(self._minutes("==", dur.value, span_of(dur)))
         for one in children(destination, "p_long"):
-            self.parts.conditions.append(self._lasting(child(one, *_LENGTHS)))
+            self.parts.conditions.append(self._lasting(child(one, *LENGTHS)))
 
     def _must_be_of_the_action(self, piece: Node) -> None:
         """ "Schedule meetings in Germany": whose country? What follows the object speaks of the event itself."""
@@ -182,26 +191,24 @@ class ActReader(GroupReader):
         except Malformed as problem:
             raise Refused(span_of(token), f"this name {problem}") from None
 
-    def _minutes(self, order: str, dur: Token) -> Predicate:
-        found = dur.value
+    def _minutes(self, order: Order, found: Length, span: tuple[int, int]) -> Predicate:
         if found.shortest != found.longest or found.shortest > 14 * 86_400:
-            raise Refused(span_of(dur), "how many minutes, hours or days does the event last?", "30 minutes")
+            raise Refused(span, "how many minutes, hours or days does the event last?", "30 minutes")
         return Number(fact="action.duration_minutes", order=order, value=found.shortest / 60)
 
     def _lasting(self, node: Node) -> Predicate:
         """How long an event lasts; a bare length is exact."""
-        durs = [one.children[0] for one in children(node, "dur")]
-        match str(node.data):
-            case "lengthcmp":
-                cmp = child(node, "cmp")
-                return self._minutes(self._order(cmp) if cmp is not None else "==", durs[0])
-            case "len_ge":
-                return self._minutes(">=", durs[0])
-            case "len_le":
-                return self._minutes("<=", durs[0])
-            case "len_between":
-                return conjunction([self._minutes(">=", durs[0]), self._minutes("<=", durs[1])])
-        raise Refused(span_of(node), "write both ends with their unit", "between 15 minutes and 60 minutes")
+        span, kind = span_of(node), str(node.data)
+        if kind in {"lengthcmp", "len_ge", "len_le"}:
+            cmp, dur = child(node, "cmp"), self._dur(child(node, "dur"))
+            exact: Order = {"lengthcmp": "==", "len_ge": ">=", "len_le": "<="}[kind]  # type: ignore[assignment]
+            return self._minutes(self._order(cmp) if cmp is not None else exact, dur, span)
+        orders = [self._order(one) for one in children(node, "cmp")] or [">=", "<="]
+        if {one[0] for one in orders} != {"<", ">"}:
+            raise Refused(span, "write the range from its start", "between 15 minutes and 60 minutes")
+        return conjunction(
+            [self._minutes(order, found, span) for order, (found, _) in zip(orders, self._ends(node), strict=True)]
+        )
 
     def _post(self, node: Node) -> None:
         first = node.children[0]
@@ -458,6 +465,3 @@ class ActReader(GroupReader):
                     )
                 if isinstance(atom, Empty) and atom.fact.startswith("action."):
                     raise Refused((0, len(self.sentence)), f"{atom.fact} cannot be empty here", "")
-
-
-_LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")

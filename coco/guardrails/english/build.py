@@ -48,17 +48,19 @@ class Builder(ActReader):
     """Builds the parts of one sentence, statement by statement. Raises Refused."""
 
     _reached = False  # the destination was used by an operation
-    _before: dict[int, str] = {}  # the type of the token before the one that begins here
 
     def statement(self, start: Node) -> None:
         node = start.children[0]
         tokens = sorted(tokens_of(node), key=lambda token: token.start_pos or 0)
-        self._before = {after.start_pos or 0: before.type for before, after in pairwise(tokens)}
+        self._before = {after.start_pos or 0: before for before, after in pairwise(tokens)}
+        self._forbids = tokens[0].type in {"NEVERDO", "NOT", "EXC", "NOSEND"}
+        self._excepted = next((token.start_pos for token in tokens if token.type == "EXC"), None)
         {
             "grant": self._grant,
             "passive": self._passive,
             "p_get": self._get,
             "gerund": self._gerund,
+            "g_capped": self._gerund_capped,
             "rest": self._rest,
             "x_fields": self._never_fields,
             "x_leave": self._leave,
@@ -100,6 +102,14 @@ class Builder(ActReader):
             )
 
     def _grant(self, node: Node) -> None:
+        verbs = child(node, "verbs")
+        if self.parts.operations and verbs is not None and child(verbs, "v_drafts") is not None:
+            raise Refused(span_of(verbs), "this is said of the rule before it", "", weak=True)
+        ahead = child(node, "ahead")
+        if self.parts.operations and ahead is not None and child(ahead, "note") is not None:
+            raise Refused(
+                span_of(ahead), "this is said of the rule before it", "", weak=True
+            )  # "before you archive it"
         self._begin(node)
         lead = child(node, "lead_if", "lead_for", "lead_exc", "lead_born")
         system = child(node, "lead_system")
@@ -117,6 +127,10 @@ class Builder(ActReader):
             raise Refused(span_of(child(node, "np")), "which field is set? Say it first", "", weak=2)
         if child(node, "np"):
             self._np(child(node, "np"))
+            first = child(lead, "np") if lead is not None and lead.data in {"lead_for", "lead_born"} else None
+            if first is not None:  # "Open deals: archive deals that …" says both of them
+                self._same_entity(first)
+                self._premodifiers(first, self.parts.target or "contact")
         elif lead is not None and lead.data in {"lead_for", "lead_born"}:
             self._np(child(lead, "np"))
             if lead.data == "lead_born":
@@ -128,7 +142,6 @@ class Builder(ActReader):
             self.parts.met = True
         else:
             self._target_of_the_act(alone, children(node, "item"))
-        verbs = child(node, "verbs")
         self._no_addressees(node, verbs)
         if lead is not None:
             before = self.parts.target
@@ -142,6 +155,11 @@ class Builder(ActReader):
         items = children(node, "item")
         if alone and lead is None and self.parts.met and not any(one.data == "a_set" for one in alone):
             self._named_too_early(items)
+        if alone and alone[0].data == "a_bare" and items and self._piece(items[0]).data in {"clause", "factclause"}:
+            said = self._text(span_of(alone[0]))
+            raise Refused(span_of(alone[0]), "done to which records? Say it right after", f"{said} them", weak=2)
+        if alone and alone[0].data == "a_bare" and items and self._piece(items[0]).data == "d_bare":
+            raise Refused(span_of(items[0]), "to it, or with it?", f"to {self._text(span_of(items[0])).strip()}")
         rest, destination = self._split_destination(items)
         if verbs is not None:
             for verb in verbs.children:
@@ -159,7 +177,6 @@ class Builder(ActReader):
             raise Refused(span_of(destination), why, "", weak=True)
         if (freely := child(child(node, "go"), "RUNNOW")) is not None:  # "may, without approval, …"
             self.parts.modes.setdefault("run", span_of(freely))
-        ahead = child(node, "ahead")
         if ahead is not None:  # "At most 20 a day, archive …"
             self._items([Tree("item", list(ahead.children))])
         self._conditions(lead_units)
@@ -322,6 +339,22 @@ class Builder(ActReader):
         rest, destination = self._split_destination(children(node, "item"))
         self._cover(verb.children[0].value, verb, None, destination)
         self.parts.operation_span = span_of(verb)
+        self._conditions(self._items(rest))
+
+    def _gerund_capped(self, node: Node) -> None:
+        """ "Spend at most 200 credits a month on enriching contacts tagged …"."""
+        self._begin(node)
+        np, noun = child(node, "np"), child(node, "ENT")
+        if np is not None:
+            self._np(np)
+        else:
+            self._set_target(noun.value, span_of(noun))
+        verb = child(node, "gverb")
+        rest, destination = self._split_destination(children(node, "item"))
+        self._cover(verb.children[0].value, verb, None, destination)
+        self.parts.operation_span = span_of(verb)
+        cap = next(one for one in node.children if isinstance(one, Tree) and str(one.data).startswith("l_"))
+        self._conditions(self._items([Tree("item", [cap])]))
         self._conditions(self._items(rest))
 
     def _rest(self, node: Node) -> None:
@@ -659,8 +692,13 @@ class Builder(ActReader):
                     span_of(verb), "send it, or draft it?", f"Send {self._text(span_of(verb)).lower()} to …", weak=True
                 )
             names = ("email.send",)
+        elif kind in {"v_drafts", "v_queue"}:
+            self._drafts(verb)
+            names = ("email.draft",)
         elif kind == "v_only_draft":
-            if not self._text(span_of(child(verb, "QUEUE"))).lower().endswith("draft"):
+            if child(verb, "COLON", "COMMA") is not None:
+                self.parts.modes.setdefault("draft_only", span_of(verb))
+            elif not self._text(span_of(child(verb, "QUEUE"))).lower().endswith("draft"):
                 raise Refused(span_of(verb), "draft what?", "Draft follow-ups for …", weak=True)
             names = ("email.draft",)
         elif kind == "v_draft":
@@ -670,6 +708,13 @@ class Builder(ActReader):
         else:
             names = ("email.send",)
         self._cover(names, verb, argument, destination)
+
+    def _drafts(self, node: Node) -> None:
+        """ "Drafts only", "queue follow-up drafts for me": writing them is what is meant."""
+        word = child(node, "QUEUE")
+        said = self._text(span_of(word)).lower() if word is not None else ""
+        if child(node, "DRAFT") is None and not re.search(r"\bdrafts?\b", said):
+            raise Refused(span_of(node), "what is drafted?", "Draft follow-ups for …", weak=True)
 
     def _target_of_the_act(self, alone: list[Node], items: list[Node]) -> None:
         """ "Post to #deals when a deal is won" is about deals; "Send messages only on weekdays" names no record."""
@@ -733,6 +778,11 @@ class Builder(ActReader):
             self._hook(one.children[0])
         elif one.data == "a_move":
             self._cover(("deal.move_stage",), one, None, destination)
+        elif one.data == "a_drafts":
+            self._drafts(one)
+            self._cover(("email.draft",), one, None, destination)
+        elif one.data == "a_bare":
+            self._cover(one.children[0].value, one, None, destination)
         elif isinstance(one.children[0], Tree):
             self._verb(one.children[0], destination)
         else:
@@ -849,6 +899,7 @@ class Builder(ActReader):
                     span_of(node),
                     f"say which {fact.field}: a rule that left it open would cover any",
                     f"{self._text(span_of(node))} … {examples.get(operation.argument, '')}".strip(),
+                    weak=True,
                 )
             arguments = ((operation.argument, self._value(argument, fact)),)
         covered = Covered(operation=name, arguments=arguments)
@@ -886,7 +937,8 @@ class Builder(ActReader):
 
     def _after_a_noun(self, destination: Node) -> bool:
         """Could the name before which no word stands belong to the word before it ("with the job title "CTO"")?"""
-        return self._before.get(span_of(destination)[0]) not in {
+        before = self._before.get(span_of(destination)[0])
+        return (before.type if before is not None else None) not in {
             "VAL", "DUR", "CONNECTOR", "ENT", "ENTLC", "PRON", "MONEY", "PCT", "AGO", "NUM", "DATE", "COUNTN", "UNSUB",
         }  # fmt: skip
 

@@ -42,7 +42,9 @@ from .lexer import Lexer
 from .orders import Words, other_orders
 from .parser import NoParse, parse
 from .parts import Parts, capitalised, plural, span_of
+from .periods import NOW
 from .problems import Problem, Refused
+from .shorthand import Written
 from .suggest import RECORDS, spliced
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
@@ -69,7 +71,7 @@ def _lexer(catalogue: Catalogue) -> Lexer:
     return Lexer(build_vocabulary(catalogue))
 
 
-GRANTS = frozenset({"grant", "passive", "gerund", "p_get"})  # statements that permit something
+GRANTS = frozenset({"grant", "passive", "gerund", "g_capped", "p_get"})  # statements that permit something
 OPERATIONS_SAID = (
     "enrich, archive, update, delete, tag, assign, move (deals to a stage), draft, send, create a task, add a note"
 )
@@ -127,6 +129,20 @@ def _accepted(sentence: str, catalogue: Catalogue) -> bool:
 
 
 def _compile(sentence: str, catalogue: Catalogue, *, explained: bool = True) -> Compiled:
+    """Read a sentence, its shorthand written out."""
+    written = Written(sentence)
+    if written.text == sentence:
+        return _compile_written(sentence, catalogue, explained=explained)
+    compiled = _compile_written(written.text, catalogue, explained=explained)
+    problems = tuple(
+        replace(problem, span=span, text=sentence[slice(*span)])
+        for problem in compiled.problems
+        for span in [written.back(problem.span)]
+    )
+    return replace(compiled, sentence=sentence, problems=problems)
+
+
+def _compile_written(sentence: str, catalogue: Catalogue, *, explained: bool) -> Compiled:
     """Without `explained`, a problem may not say what could have stood in its place, which takes long to find out: for
     sentences whose problems nobody reads."""
     tokens, refusals = _lexer(catalogue).tokens(sentence)
@@ -349,12 +365,13 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
                 return Refused(span_of(slack), "which channel, or to whom? Name it", 'the Slack channel "deals"')
         if token.type in {"DATE", "INSTANT"} and before_type in {"UNTIL", "SINCE", "BEFORE", "AFTERD", "OFTHE"}:
             at = tokens[problem.index - 1].start_pos or 0
-            without = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :]}"
+            said = sentence[at : span[1]]
+            apart = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :].rstrip(' .')}. Only {said}."
             return Refused(
                 (at, span[1]),
-                f'"{sentence[at : span[1]]}" says when the rule begins or ends, which no sentence can: its lease does. '
-                "To speak of the records, say what happened then: created, updated, last contacted, …",
-                without if compile_sentence_plainly(without) else "",
+                f'"{said}": does the rule begin or end then? Put that in a sentence of its own. Or did something '
+                "happen to the records? Say what: created, updated, last contacted, …",
+                apart if compile_sentence_plainly(apart) else "",
             )
         if (unmodelled := _of_other_records(tokens, problem.index, sentence)) is not None:
             return unmodelled
@@ -620,10 +637,16 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             f'"that have …"; for the latter, name the fields: "enrich the phone number of {plural(parts.target)} …"',
             re.sub(r"^(who are |that are )?with\b", "that have", said),
         )
-    unconditional = predicate == conjunction([]) and parts.within is None
+    unconditional = all(atom.fact == NOW for atom in atoms(predicate)) and parts.within is None
     if parts.target == "action":
         pinned = any(covered.arguments for covered in parts.operations)
-        framed = parts.weekly_span is not None or parts.actions or parts.credits or parts.credits_per_action is not None
+        framed = (
+            parts.dated
+            or parts.weekly_span is not None
+            or parts.actions
+            or parts.credits
+            or parts.credits_per_action is not None
+        )
         if unconditional and not (pinned or framed or parts.universal_act):
             raise Refused(
                 parts.operation_span,
@@ -731,6 +754,11 @@ def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, 
     said = parts.modes
     draft = "draft_only" in said
     notify = "notify_first" in said
+    if "stop" in said and not notify and not draft and kinds != {"draft"}:
+        # it can only be stopped by who was told of it: the narrower reading
+        parts.notes.append("To stop it you must be told first: read as notify me first, and wait.")
+        said.setdefault("notify_first", said["stop"])
+        notify = True
     if "wait" in said and not notify:
         raise Refused(
             said["wait"],
@@ -738,7 +766,7 @@ def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, 
             "Notify me first and wait 24 hours.",
         )
     if "stop" in said and not notify:
-        raise Refused(said["stop"], "to stop it you must be told first; say so", "Notify me first.")
+        raise Refused(said["stop"], "drafts run nothing, so there is nothing to stop", "Queue drafts for review.")
     if "offline" in said and not notify:
         raise Refused(said["offline"], "this only matters where you are notified first; say so", "Notify me first.")
     if draft and notify:

@@ -6,10 +6,12 @@ import re
 
 from lark import Token, Tree
 
-from ..catalogue import FactType
+from ..catalogue import Fact, FactType
 from ..form import (
     Age,
+    Ahead,
     AtLeast,
+    Calendar,
     Count,
     Empty,
     Has,
@@ -19,11 +21,12 @@ from ..form import (
     Predicate,
     Share,
     Truth,
+    atoms,
     conjunction,
     disjunction,
     negation,
 )
-from .parts import UNIVERSAL, Names, Node, child, children, span_of, tokens_of
+from .parts import LENGTHS, UNIVERSAL, Names, Node, child, children, span_of, tokens_of
 from .problems import Refused
 from .times import TimeReader
 
@@ -53,7 +56,6 @@ _EVENTS = frozenset(
     | {"tv_falls", "is_new", "after_tv"}
 )
 _MISSING = frozenset({"missing", "is missing", "are missing"})
-_LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
 
 
 class ConditionReader(TimeReader):
@@ -82,6 +84,8 @@ class ConditionReader(TimeReader):
                 return self._value_condition(child(node, "VAL"), "company")
             case "companies":
                 return self._companies(node)
+            case "now_is":
+                return self._now_is(node)
         if kind.startswith("b_"):
             return self._bounce(node)
         if kind == "f_either_missing":
@@ -91,6 +95,50 @@ class ConditionReader(TimeReader):
         if kind.startswith("r_"):
             return self._recipients(node)
         raise Refused(span_of(node), "this is no condition on a record", "")
+
+    def _bare_fact(self, node: Node, fact: Fact) -> Predicate:
+        """ "Stage "Lost"" in the telegraph style, where nothing could be set to it."""
+        span, names = span_of(node), self._names(child(node, "names"))
+        said = self._text(span)
+        given = any(
+            covered.operation.endswith((".update", ".create", ".assign", ".move_stage"))
+            for covered in self.parts.operations
+        )
+        if given or (fact.type is FactType.NAMES and not self._leading_or_listed(span)):
+            raise Refused(
+                span,
+                f'"{said}": which {self.parts.target or "record"}s, or what they are given? For the former, say '
+                '"whose" or "tagged"',
+                f"tagged {self._text(names.span)}"
+                if fact.type is FactType.NAMES
+                else f"whose {said.replace(' ', ' is ', 1)}",
+                weak=True,
+            )
+        if fact.type is FactType.NAMES:
+            return Has(fact=fact.name, values=(self._value(names.tokens[0], fact),), least=1)
+        if fact.type not in {FactType.NAME, FactType.COUNTRY, FactType.DOMAIN}:
+            raise Refused(span, f"{fact.name} is a {fact.type.value}, not a name", "", weak=True)
+        return self._named_condition(fact, names, True)
+
+    def _leading_or_listed(self, span: tuple[int, int]) -> bool:
+        """Does it stand before the operation, or in what follows a colon?"""
+        before = self.sentence[: span[0]].rstrip()
+        return not self.parts.operations or (before.endswith(":") and before.count(":") == 1)
+
+    def _old(self, fact: str, lengthcmp: Node) -> Predicate:
+        """ "Whose last reply is more than 5 days old"."""
+        if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
+            said = self._text(span_of(lengthcmp))
+            raise Refused(span_of(lengthcmp), "more than, at least, or less than this old?", f"at least {said}")
+        return self._length(fact, lengthcmp)
+
+    def _now_is(self, node: Node) -> Predicate:
+        """ "Now is before 2027-01-01 00:00 UTC": what the reading says."""
+        found = self._when(self.catalogue.fact("now"), node.children[-1], False)
+        if any(isinstance(atom, Age | Ahead | Calendar) for atom in atoms(found)):
+            raise Refused(span_of(node), "the moment of the check is compared with dates only", "", weak=True)
+        self.parts.dated = True
+        return conjunction([found])
 
     def _alternatives(self, node: Node, *, dated: bool = False) -> list[Predicate]:
         """The conditions of "either … or …" and its like, each checked for whose it is; `dated` for when, too."""
@@ -362,6 +410,8 @@ class ConditionReader(TimeReader):
             if (past := _PAST.match(self._text(rest))) is not None:
                 raise self._was(past, rest)
         match kind:
+            case "f_bare":
+                return self._bare_fact(node, fact)
             case "f_is" | "f_is_not":
                 names = self._names(child(node, "names"))
                 if fact.type is FactType.EMAIL:
@@ -428,9 +478,11 @@ class ConditionReader(TimeReader):
                     raise Refused(span, f"{fact.name} is a {fact.type.value}, not a number", "")
                 return Number(fact=fact.name, order="==", value=0)
             case "f_long":
-                if fact.name != "action.duration_minutes":
+                if fact.type is FactType.TIMESTAMP and fact.past:  # "last activity > 90 days": so long ago
+                    return self._old(fact.name, child(node, *LENGTHS))
+                if fact.name != "action.duration_minutes" or child(node, "OLD") is not None:
                     raise Refused(span, f"{fact.name} is no length of time", "", weak=True)
-                return self._lasting(child(node, "lengthcmp", "len_ge", "len_le", "len_between"))
+                return self._lasting(child(node, *LENGTHS))
             case "f_passed":
                 if fact.type is not FactType.TIMESTAMP or fact.past:
                     raise Refused(span, f"{fact.name} does not lie ahead", "")
@@ -612,7 +664,7 @@ class ConditionReader(TimeReader):
                     condition,
                     self._length(
                         entered,
-                        child(long, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range"),
+                        child(long, *LENGTHS),
                     ),
                 ]
             )
@@ -631,7 +683,7 @@ class ConditionReader(TimeReader):
         if note not in self.parts.notes:
             self.parts.notes.append(note)
         if node.data == "prep_spent":
-            return conjunction([condition, self._length(entered.name, child(node, *_LENGTHS))])
+            return conjunction([condition, self._length(entered.name, child(node, *LENGTHS))])
         return conjunction([condition, self._when(entered, node.children[-1], False)])
 
     def _companies(self, node: Node) -> Predicate:

@@ -23,7 +23,7 @@ from ..form import (
     negation,
 )
 from .frame import FrameReader
-from .parts import MODE_KINDS, Node, Unit, capitalised, child, span_of, tokens_of
+from .parts import MODE_KINDS, PERIODS, Node, Unit, capitalised, child, span_of, tokens_of
 from .problems import Refused
 
 
@@ -42,7 +42,7 @@ _NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"})
 _MAYBE_NEGATIVE = frozenset({"NPREP", "LE", "GE", "WLE", "WGE"})  # "not in", "not over": where the text says "not"
 _VERBS = frozenset("was were is are has have had goes comes arrives signs falls".split())  # noqa: SIM905
 EXCEPTIONS = frozenset({"exception", "exc_names", "exc_list", "exc_ones"})
-_MAY_BE_LIMITED = frozenset({"ns", "off_no", "off_ok", "ask_else", "note", "note_wait", "stop"})
+_MAY_BE_LIMITED = frozenset({"ns", "off_no", "off_ok", "ask_else", "note", "note_wait", "note_after", "stop"})
 _GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand"})
 
 
@@ -112,7 +112,12 @@ class GroupReader(FrameReader):
                     framed = span_of(item)
                     comma = self._conn(child(item, "conn")) == "comma"
                     window = self._piece(item).data in {"within", "within_bare"}
-                    limits = self._piece(item).data not in {*MODE_KINDS, "weekly_not"}  # "never on Mondays, unless …"
+                    limits = self._piece(item).data not in {
+                        *MODE_KINDS,
+                        *PERIODS,
+                        "weekly_not",
+                        "outside",
+                    }  # "never on Mondays, unless …"
                     parenthetic = not self._excluding and (window or (comma and limits))
                     needs_comma = not window
                 continue
@@ -202,7 +207,7 @@ class GroupReader(FrameReader):
                 "for the former, put it next to the operation",
                 "Enrich contacts via Apollo that …",
             )
-        frames = {"within", "within_bare", "weekly", "weekly_not"}
+        frames = {"within", "within_bare", "weekly", "weekly_not", "outside", *PERIODS}
         # "not won within 30 days of creation" may be a deal that was won later
         ended = self._happened(first) or kind in {"not_closed", "val_not", "b_none"}
         failed = _DID_NOT.match(self._text(span_of(first)).strip(" ,"))
@@ -214,7 +219,7 @@ class GroupReader(FrameReader):
                 f'does "{said}" say when the rule may run, or when "{condition}" is counted? Put it in a sentence '
                 "of its own",
                 f"{condition}. Only {said}",
-                fatal=not self._tells_time(first),
+                fatal=not self._tells_time(first) and then.data not in PERIODS,
                 weak=True,
             )
 
@@ -312,7 +317,14 @@ class GroupReader(FrameReader):
             "l_noper": self._limit_noper,
             "l_each": self._limit_each,
             "weekly_zone": self._weekly_zone,
+            "weekly_vague": self._weekly_vague,
+            "outside": self._outside,
+            **dict.fromkeys(PERIODS, self._period),
             "l_per": self._limit_per,
+            "l_free": self._limit_free,
+            "l_period": self._limit_period,
+            "l_period_credits": self._limit_period,
+            "l_dear": self._limit_dear,
         }
         if kind in frame or kind in MODE_KINDS:
             if conn == "or":
@@ -324,9 +336,11 @@ class GroupReader(FrameReader):
             allowed = {"", "only"}
             if kind == "weekly":
                 allowed |= {"if"}
-            elif kind == "l_credits_action":
-                allowed |= {"if", "that"}
+            elif kind in {"l_credits_action", "l_free"}:
+                allowed |= {"if", "that", "where"}
             elif kind == "l_credits" and child(piece, "SPEND") is not None and self._per(piece) == "action":
+                allowed |= {"if", "where"}
+            elif kind in {"l_credits", "l_count"} and self._says_never_more(piece):
                 allowed |= {"if"}
             if intro not in allowed:
                 said, tail = self._text(span_of(piece)), self.sentence[span[1] :].strip()

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from lark import Token
 
 from ..countries import DISPLAY
 from ..regions import STATE_CODES, area_of
+from .dates import date_at
 from .filler import filler_end
 from .problems import Refused
 from .unquoted import UnquotedNames
 from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
+from .zones import zone_at
 
 MAX_CHARACTERS = 2_000
 
@@ -86,18 +85,28 @@ _UNITS = {
     "quarter": 0,
     "year": 0,
     "yr": 0,
+    "y": 0,
 }
-_MONTHS_IN = {"month": 1, "mo": 1, "quarter": 3, "year": 12, "yr": 12}
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-_SCALE = r"(?:\s?(?:k|m|mn|million|thousand|mio)\b)?"
-_SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6}
-_UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?|mo|quarters?|years?|yrs?)"
+_MONTHS_IN = {"month": 1, "mo": 1, "quarter": 3, "year": 12, "yr": 12, "y": 12}
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d\d)?|\d{1,3}\.\d{3},\d\d|\d+(?:\.\d+)?)"
+_SCALE = r"(?:\s?(?:k|m|mm|mn|million|millions|thousand|grand|mio|bn|billion)\b)?"
+_SCALES = {
+    "k": 1e3, "thousand": 1e3, "grand": 1e3, "m": 1e6, "mm": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6,
+    "millions": 1e6,
+    "bn": 1e9, "billion": 1e9,
+}  # fmt: skip
+_UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?|mo|quarters?|years?|yrs?|y)"
 _WORD_NUMBER = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _DURATION = re.compile(
     rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b|half(?=[ -]hour\b))(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b"
     r"(?:'s?(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
     re.I,
 )
+_AND_A_HALF = re.compile(
+    rf"(?:(an?|one)\s+{_UNIT}\s+and\s+a\s+half|({_NUMBER}|{_WORD_NUMBER})\s+and\s+a\s+half\s+{_UNIT})\b", re.I
+)
+_OR_MORE_OF = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(or\s+more|or\s+fewer|or\s+less|plus)\s+{_UNIT}\b", re.I)
+_IN_OTHER_WORDS = re.compile(rf"\s*\(\s*(?:i\.?e\.?,?\s+|=\s*)?({_NUMBER})\s*-?\s*{_UNIT}\s*\)", re.I)
 _RANGE_OF_TIME = re.compile(rf"(\d+)\s?-\s?(\d+)\s+{_UNIT}\b", re.I)
 _BUSINESS = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(business|working|work|calendar week)[\s-]days?\b", re.I)
 _MONEY_BEFORE = re.compile(
@@ -106,6 +115,12 @@ _MONEY_BEFORE = re.compile(
 _MONEY_AFTER = re.compile(
     rf"({_NUMBER})({_SCALE})\s?(USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD|US dollars|dollars|"
     r"euros?|pounds|swiss francs|yen|bucks|€|£|\$)(?!\w)",
+    re.I,
+)
+_SIGN = r"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)"
+_RANGE_OF_MONEY = re.compile(
+    rf"{_SIGN}?\s?({_NUMBER})({_SCALE})\s?-\s?{_SIGN}?\s?({_NUMBER})({_SCALE})\s?"
+    r"((?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD|dollars|euros?|pounds)\b|[€£$](?!\w))?(?![\w.]*\d)",
     re.I,
 )
 _CURRENCY = {
@@ -134,17 +149,6 @@ _COUNTED = re.compile(
     rf"({_NUMBER})\s?-\s?({_NUMBER})(?=\s+(?:employees|people|staff|attendees|guests|points|recipients)\b)", re.I
 )
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}\b")
-_MONTH_NAMES = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
-    name.lower(): i for i, name in enumerate(calendar.month_abbr) if name
-}
-_MONTH = "|".join(sorted(_MONTH_NAMES, key=len, reverse=True))
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?\s?(UTC|Z)\b)?(?![\d-])")
-_LONG_DATE = re.compile(
-    rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?,?(?:\s+(\d{{4}}))?(?!\w)|({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?!\w)",
-    re.I,
-)
-_MONTH_YEAR = re.compile(rf"({_MONTH})\b\.?,?\s+(\d{{4}})\b", re.I)
-_EDGE = re.compile(rf"(?:the\s+)?(start|beginning|end)\s+of\s+(?:({_MONTH})\s+)?(\d{{4}})\b", re.I)
 _UNIT_NAMES = r"(?:calendar\s+)?(week|month|quarter|year)"
 _CALENDAR = re.compile(
     rf"(?:(so far|earlier|later)\s+)?(?:(today|yesterday|tomorrow)|"
@@ -157,35 +161,13 @@ _CALENDAR_EDGE = re.compile(
     re.I,
 )
 _OFFSETS = {"yesterday": -1, "last": -1, "the previous": -1, "previous": -1, "tomorrow": 1, "next": 1, "the coming": 1}
-_SLASH_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
-_CLOCK = r"(\d{1,2})(?::(\d\d))?\s?(am|pm|a\.m\.|p\.m\.)?"
-_TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
-_TIME = re.compile(r"(\d{1,2}):(\d\d)\s?(am|pm|a\.m\.|p\.m\.)?(?!\w)|(\d{1,2})\s?(am|pm|a\.m\.|p\.m\.)(?!\w)", re.I)
-_ZONE = re.compile(r"(?:[A-Z][A-Za-z]+/)+[A-Z][A-Za-z_-]+|\bUTC\b|\bGMT\b")
-_CITY_TIME = re.compile(r"((?:[A-Z][a-z]+\s)+)time\b")
-_US_ZONES = {
-    "Eastern": "America/New_York", "Central": "America/Chicago", "Mountain": "America/Denver",
-    "Pacific": "America/Los_Angeles",
-}  # fmt: skip
-_US_TIME = re.compile(r"(Eastern|Central|Mountain|Pacific)\b( time\b)?")
-_ABBREVIATED = {
-    "CET": "Europe/Berlin",
-    "CEST": "Europe/Berlin",
-    "EST": "America/New_York",
-    "EDT": "America/New_York",
-    "ET": "America/New_York",
-    "PST": "America/Los_Angeles",
-    "PDT": "America/Los_Angeles",
-    "PT": "America/Los_Angeles",
-    "CST": "America/Chicago",
-    "CDT": "America/Chicago",
-    "MST": "America/Denver",
-    "BST": "Europe/London",
-    "IST": "Asia/Kolkata",
-    "JST": "Asia/Tokyo",
-    "AEST": "Australia/Sydney",
-}
-_SHORT_ZONE = re.compile(rf"(?:{'|'.join(_ABBREVIATED)})\b")
+_HALF_SAID = r"am|pm|a\.m\.|p\.m\.|in the morning|in the afternoon|in the evening"
+_CLOCK = rf"(\d{{1,2}})(?::(\d\d))?\s?({_HALF_SAID}|h\b)?"
+_TIME_RANGE = re.compile(rf"{_CLOCK}\s?(?:-to)?-\s?{_CLOCK}(?![\w%])", re.I)
+_TIME = re.compile(
+    rf"(\d{{1,2}}):(\d\d)\s?({_HALF_SAID}|h\b)?(?!\w)|(\d{{1,2}})\s?({_HALF_SAID})(?!\w)|(noon|midday|midnight)\b",
+    re.I,
+)
 _WITH_COMMA = frozenset({"OFFLINEOK", "ASKELSE"})  # phrases in which a comma may stand
 _REPLIES = re.compile(
     r"(who|that|which|contact|lead|customer|deal|person|someone|somebody|anyone|they|it|he|she)\s+"
@@ -236,9 +218,9 @@ def length(number: float, unit: str, said: str, span: tuple[int, int]) -> Length
                 span, f'"{said}" is not a usable length of time; use between 1 minute and 100 years', "30 days"
             )
         return Length(seconds, seconds, said)
-    if number != int(number) or not 1 <= number * months <= 1200:
+    if number * months != int(number * months) or not 1 <= number * months <= 1200:
         raise Refused(span, f'"{said}" has no exact length; write it in days', "90 days")
-    count = int(number) * months
+    count = int(number * months)
     years, rest = divmod(count, 12)
     short = {0: 0, 1: 28, 2: 59, 3: 89, 4: 120, 5: 150, 6: 181, 7: 212, 8: 242, 9: 273, 10: 303, 11: 334}
     long = {0: 0, 1: 31, 2: 62, 3: 92, 4: 123, 5: 153, 6: 184, 7: 215, 8: 245, 9: 276, 10: 306, 11: 337}
@@ -250,12 +232,6 @@ def length(number: float, unit: str, said: str, span: tuple[int, int]) -> Length
     )
 
 
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    """Every time zone's name: these are looked up on disk, a file each."""
-    return frozenset(available_timezones())
-
-
 def words_of(phrase: str) -> tuple[str, ...]:
     """The lexer's words of a phrase, lower case."""
     return tuple(match.group().lower() for match in _WORD.finditer(phrase.translate(_SAME_LENGTH)))
@@ -264,13 +240,25 @@ def words_of(phrase: str) -> tuple[str, ...]:
 def clock(hour: str, minute: str | None, half: str | None, span: tuple[int, int]) -> int:
     """Minutes of the day. Raises Refused for a time that no clock shows."""
     hours, minutes = int(hour), int(minute or 0)
-    if half:
+    if half and half.lower() != "h":
         if not 1 <= hours <= 12:
             raise Refused(span, f"{hours} {half} is no time of day", "9:00")
-        hours = hours % 12 + (12 if half.lower().startswith("p") else 0)
+        hours = hours % 12 + (12 if half.lower().startswith(("p", "in the a", "in the e")) else 0)
     if minutes > 59 or hours * 60 + minutes > 24 * 60:
         raise Refused(span, "this is no time of day; write times from 0:00 to 24:00", "9:00")
     return hours * 60 + minutes
+
+
+def same_half(start: int, end: int, start_said: bool, end_said: bool) -> tuple[int, int]:
+    """Both ends where one of them says its half of the day: "2-4pm" is in the afternoon, "9am-5" ends in it. Of two
+    readings, the shorter stretch."""
+    if start_said == end_said or not ((start <= 720 and end <= 720) or start_said or end_said):
+        return start, end
+    if end_said and start < 720:
+        start = min((start, start + 720), key=lambda one: (end - one) % 1440 or 1440)
+    elif start_said and end <= 720:
+        end = min((end, (end + 720) % 1440), key=lambda one: (one - start) % 1440 or 1440)
+    return start, end
 
 
 class Lexer:
@@ -435,6 +423,7 @@ class Lexer:
             self._date,
             self._calendar,
             self._business_days,
+            self._money_range,
             self._money,
             self._duration_range,
             self._duration,
@@ -478,92 +467,14 @@ class Lexer:
         return []
 
     def _zone(self, text: str, at: int) -> list[Token]:
-        if match := _ZONE.match(text, at):
-            name = match.group()
-            span = (at, match.end())
-            if name in {"UTC", "GMT"}:
-                end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
-                return [_token("ZONE", "UTC", at, end)]
-            try:
-                ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError):
-                near = get_close_matches(name, _zones(), n=1)
-                raise Refused(span, f"{name} is no time zone", near[0] if near else "Europe/Berlin") from None
-            end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
-            return [_token("ZONE", name, at, end)]
-        if (match := _US_TIME.match(text, at)) and re.search(r"(\d|[ap]\.?m\.?)$", text[:at].rstrip().lower()):
-            return [_token("ZONE", _US_ZONES[match.group(1)], at, match.end())]
-        if (match := _US_TIME.match(text, at)) and match.group(2):
-            return [_token("ZONE", _US_ZONES[match.group(1)], at, match.end())]
-        if match := _CITY_TIME.match(text, at):
-            city = "_".join(match.group(1).split())
-            zones = [zone for zone in _zones() if zone.endswith("/" + city) and zone.count("/") == 1]
-            if len(zones) == 1:
-                return [_token("ZONE", zones[0], at, match.end())]
-        if match := _SHORT_ZONE.match(text, at):
-            short = match.group()
-            raise Refused(
-                match.span(), f"{short} does not say what happens in summer; name the zone", _ABBREVIATED[short]
-            )
-        return []
+        found = zone_at(text, at)
+        return [_token("ZONE", found[0], at, found[1])] if found is not None else []
 
     def _date(self, text: str, at: int) -> list[Token]:
-        if match := _ISO.match(text, at):
-            span = (at, match.end())
-            year, month, day = (int(match.group(i)) for i in (1, 2, 3))
-            start = _a_date(year, month, day, span)
-            if match.group(4):
-                try:
-                    moment = datetime(
-                        year, month, day, int(match.group(4)), int(match.group(5)), int(match.group(6) or 0), tzinfo=UTC
-                    )
-                except ValueError:
-                    raise Refused(span, "this is no time of day", start.isoformat()) from None
-                return [_token("INSTANT", moment, at, match.end())]
-            return [_token("DATE", (start, start + timedelta(days=1)), at, match.end())]
-        if match := _EDGE.match(text, at):
-            year, span = int(match.group(3)), match.span()
-            month = _MONTH_NAMES[match.group(2).lower()] if match.group(2) else 1
-            first = _a_date(year, month, 1, span)
-            if match.group(1).lower() == "end":
-                later = first + timedelta(days=32) if match.group(2) else first + timedelta(days=370)
-                first = later.replace(day=1) - timedelta(days=1) if match.group(2) else date(year, 12, 31)
-            return [_token("DATE", (first, first + timedelta(days=1)), at, match.end())]
-        if match := _MONTH_YEAR.match(text, at):
-            month = _MONTH_NAMES[match.group(1).lower()]
-            first = _a_date(int(match.group(2)), month, 1, (at, match.end()))
-            return [_token("DATE", (first, (first + timedelta(days=32)).replace(day=1)), at, match.end())]
-        if match := _LONG_DATE.match(text, at):
-            span = (at, match.end())
-            number, name, year_text = (
-                (match.group(1), match.group(2), match.group(3))
-                if match.group(1)
-                else (match.group(5), match.group(4), match.group(6))
-            )
-            if int(number) > 31 or (year_text is None and name.lower() in {"may", "mar", "march"}):
-                return []  # "80 may be archived": a verb, not a month
-            if year_text is None:
-                raise Refused(
-                    span, "which year? A rule outlives the year it was written in", f"{match.group().rstrip(' ,')} 2026"
-                )
-            day_found = _a_date(int(year_text), _MONTH_NAMES[name.lower()], int(number), span)
-            return [_token("DATE", (day_found, day_found + timedelta(days=1)), at, match.end())]
-        if match := _SLASH_DATE.match(text, at):
-            parts = [int(part) for part in re.split(r"[/.]", match.group())]
-            readings = []
-            for year, month, day in (
-                (parts[2], parts[1], parts[0]),
-                (parts[2], parts[0], parts[1]),
-                (parts[0], parts[1], parts[2]),
-            ):
-                try:
-                    if year >= 1900:
-                        readings.append(date(year, month, day).isoformat())
-                except ValueError:
-                    continue
-            hint = " or ".join(dict.fromkeys(readings)) or "2026-03-01"
-            raise Refused((at, match.end()), "a date in this order can be read in two ways; write year-month-day", hint)
-        return []
+        found = date_at(text, at)
+        if found is None:
+            return []
+        return [_token("INSTANT" if isinstance(found[0], datetime) else "DATE", found[0], at, found[1])]
 
     def _calendar(self, text: str, at: int) -> list[Token]:
         """ "today", "last month", "the end of the quarter": (unit, offset from the present one, part)."""
@@ -586,6 +497,27 @@ class Lexer:
                 f"{match.group(1)} days",
             )
         return []
+
+    def _money_range(self, text: str, at: int) -> list[Token]:
+        """ "$5,000-$10,000", "5-10k EUR": between the two."""
+        match = _RANGE_OF_MONEY.match(text, at)
+        if match is None:
+            return []
+        before, low, low_scale, again, high, high_scale, after = match.groups()
+        if not (before or after) or (again and not before) or (before and after):
+            return []
+        code = _CURRENCY.get((before or after).lower(), (before or after).upper())
+        if again and _CURRENCY.get(again.lower(), again.upper()) != code:
+            return []
+        least = _amount(low, low_scale or high_scale, match.span(), match.group())  # the narrower of "$5-10k"
+        most = _amount(high, high_scale, match.span(), match.group())
+        at_high = match.start(5)
+        return [
+            _token("BETWEEN", "between", at, at),
+            _token("MONEY", (least, code), at, match.end(2)),
+            _token("AND", "and", match.end(2), at_high),
+            _token("MONEY", (most, code), at_high, match.end()),
+        ]
 
     def _money(self, text: str, at: int) -> list[Token]:
         if match := _MONEY_BEFORE.match(text, at):
@@ -618,13 +550,23 @@ class Lexer:
     def _duration(self, text: str, at: int) -> list[Token]:
         if match := re.compile(r"half a year\b|half[ -]year\b", re.I).match(text, at):
             return [_token("DUR", length(6, "month", match.group(), match.span()), *match.span())]
+        if match := _AND_A_HALF.match(text, at):
+            number, unit = ("1", match.group(2)) if match.group(1) else (match.group(3), match.group(4))
+            count = float(NUMBER_WORDS.get(number.lower(), 0)) or float(number.replace(",", ""))
+            return [_token("DUR", length(count + 0.5, unit, match.group(), match.span()), *match.span())]
+        if match := _OR_MORE_OF.match(text, at):
+            number, word, unit = match.groups()
+            count = float(NUMBER_WORDS.get(number.lower(), 0)) or float(number.replace(",", ""))
+            value = length(count, unit, f"{number} {unit}", match.span())
+            kind = "POSTGE" if word.lower().endswith(("more", "plus")) else "POSTLE"
+            return [_token("DUR", value, at, match.end()), _token(kind, word, match.end(), match.end())]
         match = _DURATION.match(text, at)
         if match is None:
             return []
         number, plus, unit = match.groups()
         lowered = number.lower()
         if lowered in {"a", "an"} and not plus:
-            if unit.lower() in {"h", "d", "w", "mo", "min"}:
+            if unit.lower() in {"h", "d", "w", "mo", "min", "y"}:
                 return []
             kind = {"hour": "AHOUR", "day": "ADAY", "week": "AWEEK", "month": "AMONTH"}.get(unit.lower(), "DUR")
             count = 1.0
@@ -639,8 +581,16 @@ class Lexer:
         if text[match.end() : match.end() + 4].lower() == " old" and kind != "DUR":
             kind = "DUR"
         value = length(count, unit, re.sub(r"'s?$", "", match.group()), span)
-        more = [_token("POSTGE", "+", match.end(), match.end())] if plus else []
-        return [_token(kind, value, at, match.end()), *more]
+        end = match.end()
+        if not plus and (again := _IN_OTHER_WORDS.match(text, end)) is not None:  # "three weeks (21 days)"
+            other = length(
+                float(again.group(1).replace(",", "")), again.group(2), again.group().strip(" ()"), again.span()
+            )
+            if not value.shortest <= other.shortest <= other.longest <= value.longest:
+                raise Refused((at, again.end()), "these are two different lengths of time; give one", value.said)
+            kind, value, end = "DUR", other, again.end()
+        more = [_token("POSTGE", "+", end, end)] if plus else []
+        return [_token(kind, value, at, end), *more]
 
     def _percent(self, text: str, at: int) -> list[Token]:
         if match := _PERCENT.match(text, at):
@@ -660,16 +610,14 @@ class Lexer:
             h1, m1, p1, h2, m2, p2 = match.groups()
             if not (m1 or p1 or m2 or p2) and max(int(h1), int(h2)) > 24:
                 return []
-            return [
-                _token(
-                    "TIMERANGE",
-                    (clock(h1, m1, p1, span), clock(h2, m2, p2, span), bool(p1 or p2 or m1)),
-                    at,
-                    match.end(),
-                )
-            ]
+            start, end = clock(h1, m1, p1, span), clock(h2, m2, p2, span)
+            halves = [half is not None and half.lower() != "h" for half in (p1, p2)]
+            start, end = same_half(start, end, halves[0], halves[1])
+            return [_token("TIMERANGE", (start, end, bool(p1 or p2 or m1)), at, match.end())]
         if match := _TIME.match(text, at):
             span = (at, match.end())
+            if match.group(6):
+                return [_token("TIME", 0 if match.group(6).lower() == "midnight" else 720, at, match.end())]
             minutes = clock(match.group(1) or match.group(4), match.group(2), match.group(3) or match.group(5), span)
             return [_token("TIME", minutes, at, match.end())]
         return []
@@ -1004,25 +952,16 @@ def _plus(text: str, at: int) -> list[Token]:
 
 
 def _amount(number: str, scale: str, span: tuple[int, int], said: str = "") -> float:
-    if re.fullmatch(r"\d{1,3}\.\d{3}", number) and not scale.strip():
+    """The number that is written; `said` is what it stands in where that is an amount of money."""
+    if re.fullmatch(r"\d{1,3}\.\d{3}", number) and not scale.strip() and not said:
         raise Refused(
             span,
             f"is {number} a thousand or a fraction? Write thousands with a comma or without separator",
-            (said or number).replace(number, number.replace(".", ",")),
+            number.replace(".", ","),
         )
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+(,\d\d)?", number) and not scale.strip():  # no money has three decimals
+        number = number.replace(".", "").replace(",", ".")
     value = float(number.replace(",", "")) * _SCALES.get(scale.strip().lower(), 1)
     if value > 1e15:
         raise Refused(span, "this number is too large", "1,000,000")
     return value
-
-
-def _a_date(year: int, month: int, day: int, span: tuple[int, int]) -> date:
-    try:
-        found = date(year, month, day)
-    except ValueError:
-        last = calendar.monthrange(year, month)[1] if 1 <= month <= 12 and year >= 1 else 0
-        hint = f"{year:04}-{month:02}-{last:02}" if last else "2026-03-01"
-        raise Refused(span, "there is no such date", hint) from None
-    if not 1970 <= year <= 2200:
-        raise Refused(span, "dates must lie between 1970 and 2200", "2026-03-01")
-    return found

@@ -43,7 +43,10 @@ class Parts:
     conditions: list[Predicate] = field(default_factory=list)
     within: Within | None = None
     weekly_days: tuple[int, ...] = tuple(range(7))
-    weekly_hours: tuple[int, int] = (0, 1440)
+    weekly_minutes: set[int] = field(default_factory=lambda: set(range(1440)))
+    overnight: tuple[int, int] | None = None  # hours that run past midnight
+    dated: bool = False  # it says from when or until when the rule runs
+    business: bool = False  # "business hours", with the hours that they are
     weekly_zones: set[str] = field(default_factory=set)
     weekly_span: tuple[int, int] | None = None
     zone_span: tuple[int, int] | None = None  # a zone in a place of its own
@@ -120,8 +123,15 @@ def children(node: Node, *names: str) -> list[Any]:
     ]
 
 
-MODE_KINDS = {"auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait", "ask_else",
-              "other_fields"}  # fmt: skip
+MODE_KINDS = {
+    "auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait", "note_after",
+    "ask_else", "other_fields",
+}  # fmt: skip
+LENGTHS = (
+    "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range", "len_range_n", "len_range_u",
+    "len_to",
+)  # fmt: skip
+PERIODS = frozenset({"until_date", "from_date", "from_until", "before_date", "not_before", "not_after"})
 PERSONS = {"anyone", "anybody", "everyone", "everybody", "whoever", "whomever", "any person"}
 UNIVERSAL = {
     "any",

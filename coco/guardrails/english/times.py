@@ -6,6 +6,8 @@ import re
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+from lark import Token
+
 from ..catalogue import Fact, FactType
 from ..form import (
     Age,
@@ -20,10 +22,11 @@ from ..form import (
     negation,
 )
 from .calendar import CalendarReader
-from .lexer import Length
-from .parts import Node, child, children, span_of
+from .lexer import Length, length
+from .parts import LENGTHS, Node, child, children, span_of
 from .problems import Refused
 
+_IN_IT = re.compile(r"(in|during|throughout) (?!.*\b(start|beginning|end) of\b)", re.I)
 _SILENCES = ("sil_len", "sil_last", "sil_since", "sil_cal")
 
 
@@ -35,21 +38,7 @@ class TimeReader(CalendarReader):
 
     def _seconds(self, node: Node, order: Order) -> int:
         """Seconds for a comparison: months are as long (for "older") or as short (for "newer") as they can be."""
-        found = self._dur(node)
-        seconds = found.longest if order in {">", ">="} else found.shortest
-        if found.longest != found.shortest:
-            if order == "==" or self._excluding:
-                raise Refused(
-                    span_of(node),
-                    f'"{found.said}" has no exact length, which matters here; write it in days',
-                    f"{found.longest // 86_400} days",
-                )
-            days = seconds // 86_400
-            side = "longest" if order in {">", ">="} else "shortest"
-            note = f'"{found.said}" is read as {days} days, the {side} it can be.'
-            if note not in self.parts.notes:
-                self.parts.notes.append(note)
-        return seconds
+        return self._in_seconds(self._dur(node), order, span_of(node))
 
     def _age(self, fact: str, order: Order, dur: Node) -> Predicate:
         return Age(fact=fact, order=order, seconds=self._seconds(dur, order))
@@ -61,19 +50,23 @@ class TimeReader(CalendarReader):
                 order: Order = ">="
             case "len_le":
                 order = "<="
-            case "len_range":
+            case "len_range" | "len_range_n" | "len_range_u":
                 first, second = children(node, "cmp")
-                low, high = children(node, "dur")
+                (low, low_node), (high, high_node) = self._ends(node)
                 orders = (self._order(first), self._order(second))
+                if orders[0] in {"<", "<="} and orders[1] in {">", ">="}:  # "less than 30 but more than 10 days"
+                    orders = (orders[1], orders[0])
+                    (low, low_node), (high, high_node) = (high, high_node), (low, low_node)
                 if orders[0] not in {">", ">="} or orders[1] not in {"<", "<="}:
                     raise Refused(span_of(node), "write the range from its start", "between 30 days and 60 days")
-                a, b = self._seconds(low, orders[0]), self._seconds(high, orders[1])
+                a = self._in_seconds(low, orders[0], span_of(low_node))
+                b = self._in_seconds(high, orders[1], span_of(high_node))
                 if a >= b:
                     raise Refused(span_of(node), "the range is empty", "between 30 days and 60 days")
                 return conjunction(
                     [make(fact=fact, order=orders[0], seconds=a), make(fact=fact, order=orders[1], seconds=b)]
                 )
-            case "len_between" | "len_between_n":
+            case "len_between" | "len_between_n" | "len_to":
                 return self._length_between(fact, node, make)
             case _:
                 cmp = child(node, "cmp")
@@ -87,27 +80,51 @@ class TimeReader(CalendarReader):
             )
         return make(fact=fact, order=order, seconds=self._seconds(child(node, "dur"), order))
 
-    def _length_between(self, fact: str, node: Node, make: type[Age] | type[Ahead]) -> Predicate:
-        durs = children(node, "dur")
-        if node.data == "len_between_n":
-            number, unit = child(node, "NUM"), self._dur(durs[0])
-            if unit.shortest != unit.longest:
-                raise Refused(span_of(node), "write both ends with their unit", "between 30 days and 60 days")
-            from .lexer import _UNITS
+    def _shared(self, number: Token, dur: Node) -> Length:
+        """The number in "between 30 and 60 days": in the unit of the other."""
+        said = self._dur(dur).said
+        unit = re.search(r"[^\W\d_]+$", said)
+        span = (number.start_pos or 0, number.end_pos or 0)
+        if unit is None:
+            raise Refused(span, "write both ends with their unit", "between 30 days and 60 days")
+        return length(float(number.value), unit.group(), f"{number.value:g} {unit.group()}", span)
 
-            word = unit.said.split()[-1].lower().rstrip("s")
-            low = round(number.value * _UNITS.get(word, 0))
-        else:
-            low = self._seconds(durs[0], ">=")
-        high = self._seconds(durs[-1], "<=")
-        if not 0 < low < high:
+    def _ends(self, node: Node) -> list[tuple[Length, Node | Token]]:
+        """Two lengths of which one may leave its unit to the other."""
+        durs = children(node, "dur")
+        if len(durs) == 2:
+            return [(self._dur(one), one) for one in durs]
+        number = child(node, "NUM")
+        lone = (self._shared(number, durs[0]), number)
+        full = (self._dur(durs[0]), durs[0])
+        return [full, lone] if node.data == "len_range_u" else [lone, full]
+
+    def _in_seconds(self, found: Length, order: Order, span: tuple[int, int]) -> int:
+        seconds = found.longest if order in {">", ">="} else found.shortest
+        if found.longest != found.shortest:
+            if order == "==" or self._excluding:
+                raise Refused(
+                    span,
+                    f'"{found.said}" has no exact length, which matters here; write it in days',
+                    f"{found.longest // 86_400} days",
+                )
+            side = "longest" if order in {">", ">="} else "shortest"
+            note = f'"{found.said}" is read as {seconds // 86_400} days, the {side} it can be.'
+            if note not in self.parts.notes:
+                self.parts.notes.append(note)
+        return seconds
+
+    def _length_between(self, fact: str, node: Node, make: type[Age] | type[Ahead]) -> Predicate:
+        (low, first), (high, second) = self._ends(node)
+        least, most = self._in_seconds(low, ">=", span_of(first)), self._in_seconds(high, "<=", span_of(second))
+        if not 0 < least < most:
             raise Refused(span_of(node), "the range is empty, or one end has no unit", "between 30 days and 60 days")
-        return conjunction([make(fact=fact, order=">=", seconds=low), make(fact=fact, order="<=", seconds=high)])
+        return conjunction([make(fact=fact, order=">=", seconds=least), make(fact=fact, order="<=", seconds=most)])
 
     def _time(self, node: Node) -> Predicate:
         kind = str(node.data)
         span = span_of(node)
-        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+        lengthcmp = child(node, *LENGTHS)
         dur = child(node, "dur")
         match kind:
             case "silent":
@@ -283,7 +300,7 @@ class TimeReader(CalendarReader):
                 return self._age(fact, ">", child(node, "dur"))
             case "sil_since":
                 return self._since(fact, child(node, "date_day", "date_instant", "date_year"), True)
-        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+        lengthcmp = child(node, *LENGTHS)
         cmp = child(lengthcmp, "cmp")
         if lengthcmp.data == "len_le" or (cmp is not None and self._order(cmp) in {"<", "<="}):
             raise Refused(
@@ -348,6 +365,10 @@ class TimeReader(CalendarReader):
         return Moment(fact=fact, order=">=", at=start)
 
     def _when(self, fact: Fact, node: Node, negated: bool) -> Predicate:
+        if node.data == "w_cmp" and child(node, "date_year") is not None:
+            year = child(child(node, "date_year"), "NUM").value
+            if fact.type is not FactType.TIMESTAMP or not 1970 <= year <= 2200:
+                raise Refused(span_of(node), "compared with what?", "", weak=2)  # "score > 5"
         if fact.type is not FactType.TIMESTAMP:
             raise Refused(span_of(node), f"{fact.name} is a {fact.type.value}, not a time", "")
         if (
@@ -382,12 +403,27 @@ class TimeReader(CalendarReader):
             )
         return found
 
+    def _when_compared(self, fact: Fact, node: Node, date: Node) -> Predicate:
+        """ "Created no earlier than 15 March 2026", "created < 2024"."""
+        said = self._text(span_of(child(node, "cmp"))).strip().lower()
+        start, end = self._instants(date)
+        day = end != start
+        if said in {"<", "earlier than"}:
+            return Moment(fact=fact.name, order="<", at=start)
+        if said in {">=", "≥", "no earlier than", "not earlier than"}:
+            return Moment(fact=fact.name, order=">=", at=start)
+        if said == ">":
+            return Moment(fact=fact.name, order=">=" if day else ">", at=end)
+        if said in {"<=", "≤", "up to", "upto", "no later than"} and (end - start).days <= 1:
+            return Moment(fact=fact.name, order="<" if day else "<=", at=end)
+        raise Refused(span_of(node), "before, after, since or on this date?", "before 2026-03-01", weak=True)
+
     def _when_plain(self, fact: Fact, node: Node) -> Predicate:
         name = fact.name
         span = span_of(node)
         kind = str(node.data)
         dur = child(node, "dur")
-        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+        lengthcmp = child(node, *LENGTHS)
         dates = children(node, "date_day", "date_instant", "date_year")
         if fact.past and kind in {"w_next", "w_ahead"}:
             raise Refused(span, f"{name} always lies in the past", "")
@@ -435,18 +471,29 @@ class TimeReader(CalendarReader):
                     )
                 start, end = self._instants(dates[0])
                 return Moment(fact=name, order=">=" if end != start else ">", at=end)
+            case "w_cmp":
+                return self._when_compared(fact, node, dates[0])
+            case "w_ago_or":
+                order: Order = ">=" if child(node, "POSTGE") is not None else "<="
+                found = self._age(name, order, dur)
+                if not fact.past and order == "<=":
+                    return conjunction([Age(fact=name, order=">", seconds=0), found])
+                return found
             case "w_since":
                 return Moment(fact=name, order=">=", at=self._instants(dates[0])[0])
             case "w_until":
                 start, end = self._instants(dates[0])
                 return Moment(fact=name, order="<" if end != start else "<=", at=end)
-            case "w_in_date" if not self._text(span).lower().startswith("in ") or " of " in self._text(span):
+            case "w_in_date" if not _IN_IT.match(self._text(span)):
                 raise Refused(span, "since this date, or on it?", f"since {self._text(span_of(dates[0]))}")
             case "w_on" | "w_in_date":
                 start, end = self._instants(dates[0])
                 return conjunction([Moment(fact=name, order=">=", at=start), Moment(fact=name, order="<", at=end)])
             case "w_between" | "w_range":
                 start, end = self._instants(dates[0])[0], self._instants(dates[1])[1]
+                word = child(node, "PREP", "OFTHE")
+                if kind == "w_between" and word is not None and self._text(span_of(word)).lower() != "from":
+                    raise Refused(span, "from this date, or after it?", "between 2026-03-01 and 2026-03-31", weak=True)
                 if kind == "w_range":
                     first = child(node, "OFTHE", "AFTERD", "SINCE")
                     if first.type == "OFTHE" and str(first.value) != "after":
