@@ -720,7 +720,7 @@ class Builder(ActReader):
         """ "Post to #deals when a deal is won" is about deals; "Send messages only on weekdays" names no record."""
         named = self._records_of(items)
         for one in alone:
-            if one.data in {"a_pron", "a_move"} or (named is None and one.data in {"a_add_tag", "a_remove_tag"}):
+            if one.data in {"a_pron", "a_move", "a_bare"} or (named is None and one.data in {"a_add_tag", "a_remove_tag"}):
                 pron = child(one, "pron") or one
                 said = self._text(span_of(pron))
                 raise Refused(
