@@ -254,6 +254,8 @@ _ASSIGN = _forms(
     ("reassign", "reassigning", "reassigned"), ("hand over", "handing over", "handed over"),
     ("hand off", "handing off", "handed off"), ("transfer", "transferring", "transferred"), ("give", "giving", "given"),
     ("set the owner of", "setting the owner of", ""), ("change the owner of", "changing the owner of", ""),
+    ("pass", "passing", ""), ("pass on", "passing on", "passed on"), ("hand", "handing", "handed"),
+    ("allocate", "allocating", "allocated"),
     ("transfer ownership of", "transferring ownership of", ""), ("route", "routing", "routed"),
 )  # fmt: skip
 _TAG = _forms("tag", "tagging", "tagged", ("label", "labeling", "labeled"), ("label", "labelling", "labelled"))

@@ -263,7 +263,11 @@ class Builder(ActReader):
             self._cover(opp.children[0].value, opp, None, destination)
         elif opp.data in {"p_added", "p_removed"}:
             wanted = "added" if opp.data == "p_added" else "removed"
-            if self._text(span_of(opp)).lower() not in {wanted, "taken off"} or destination is None:
+            said = self._text(span_of(opp)).lower()
+            put = (
+                {"put", "placed"} if opp.data == "p_added" else {"taken off", "taken", "taken out", "pulled", "dropped"}
+            )
+            if said not in {wanted, *put} or destination is None:
                 raise Refused(
                     span_of(opp), f"{wanted} where? Name the list", f'{wanted} to the list "Webinar"', weak=True
                 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lark import Token
 
-from .orders import Tokens, Words, implied, like
+from .orders import MAILED, Tokens, Words, implied, like
 
 _SENT = frozenset({"EMAILOBJ", "EMAILN", "REPLYW", "CONTENTN"})
 _ANYTHING = (["THOSE"], ["ENT"], ["DET", "ENT"], ["DET", "ACTIONS"])
@@ -22,18 +22,24 @@ _TOUCH = ("touch", "hands off", "leave alone", "but leave alone")
 def told_apart(statements: list[Tokens], words: Words) -> list[Tokens]:
     """The statements with those that forbid as exceptions, and without what only says that the rest waits."""
     parts = [_unasked(part, words) for statement in statements for part in _split(statement, words)]
-    found: list[Tokens] = []
-    forbade: Tokens | None = None
+    others = {token.type for part in parts for token in part} & {"OTHER", "ELSEW", "OTHERWISE"}
+    read: list[tuple[Tokens, list[Tokens] | None]] = []
     for index, part in enumerate(parts):
-        if (exceptions := _forbids(part, words, [one for i, one in enumerate(parts) if i != index])) is not None:
+        rest = [one for i, one in enumerate(parts) if i != index]
+        read.append((part, _forbids(part, words, rest, bool(others))))
+    forbade = next((part for part, exceptions in read if exceptions or (exceptions is None and _plainly(part))), None)
+    found: list[Tokens] = []
+    for part, exceptions in read:
+        if exceptions is not None:
             found.extend(exceptions)
-            forbade = part if exceptions else forbade
-            continue
-        part = _apart_from(part, words, forbade)
-        found.append(_nothing_else(part, words))
-        if part and (part[0].type in {"NEVERDO", "EXC"} or (part[0].type == "NOT" and len(part) > 1)):
-            forbade = part
+        else:
+            found.append(_nothing_else(_apart_from(part, words, forbade), words))
     return found
+
+
+def _plainly(part: Tokens) -> bool:
+    """Does it forbid in words that the grammar has?"""
+    return part[0].type in {"NEVERDO", "EXC"} or (part[0].type == "NOT" and len(part) > 1)
 
 
 def _unasked(part: Tokens, words: Words) -> Tokens:
@@ -91,10 +97,14 @@ def _holds(token: Token, words: Words) -> bool:
     return token.type == "HOLDS" or (token.type == "ASKFIRST" and words.said(token).startswith(_APPROVAL))
 
 
-def _forbids(part: Tokens, words: Words, others: list[Tokens]) -> list[Tokens] | None:
-    """The exceptions that a statement says, none where it adds nothing; None where it forbids nothing."""
-    if len(part) > 1 and _holds(part[-1], words):
-        return _held(part[:-1], words, others)
+def _forbids(part: Tokens, words: Words, others: list[Tokens], apart: bool) -> list[Tokens] | None:
+    """The exceptions that a statement says, none where it adds nothing; None where it forbids nothing. `apart`: the
+    sentence speaks of the others, so that what it forbids of some is an exception to whatever it permits."""
+    held = next((index for index, token in enumerate(part) if index and _holds(token, words)), None)
+    if held is not None and (held + 1 == len(part) or part[held + 1].type in {"IF", "EXC", "WHERE", "ONLYIF"}):
+        return _held([*part[:held], *part[held + 1 :]], words, others)
+    if part[0].type == "NOTHINGELSE" and len(part) <= 4 and any(one.type == "MODAL" for one in part[1:]):
+        return []
     if len(part) == 1 and part[0].type in {"BIGGER", "SMALLER"}:
         return None
     if (condition := _conditional(part, words)) is not None:
@@ -109,9 +119,15 @@ def _forbids(part: Tokens, words: Words, others: list[Tokens]) -> list[Tokens] |
         done, rest = part[index + 1], [one for one in part[index + 2 :] if one.type not in {"AUTO", "RUNNOW"}]
         if done.type not in {"OPP", "UPDATED", "TV", "SETW", "MADE", "SEND", "MOVE", "REMOVE", "TAGGED"}:
             return None
-        if rest and not _target_only(rest):
+        tail = rest if rest and rest[0].type in {"IF", "EXC", "WHERE", "ONLYIF"} else []
+        if rest and not tail and not _target_only(rest):
             return None
-        return [_left_alone(one) for one in _each(part[:index])]
+        mailed = words.said(done) in MAILED
+        update = words.value("update") if done.type == "UPDATED" else done.value
+        if not apart and (not rest or tail) and (mailed or done.type in {"OPP", "UPDATED"}):
+            verb = like(done, "EMAILN", "email") if mailed else like(done, "OPV", update)
+            return [[like(token, "NEVERDO", "never"), verb, *one, *tail] for one in _each(part[:index])]
+        return [_left_alone([*one, *tail]) for one in _each(part[:index])]
     first = part[0]
     if first.type == "NEVERDO" and len(part) > 2 and part[1].type == "TOUCH":
         part = [like(first, "EXC", "never touch"), *part[2:]]
@@ -129,6 +145,9 @@ def _forbids(part: Tokens, words: Words, others: list[Tokens]) -> list[Tokens] |
             return [[like(part[0], "NOTTO", "never to"), part[-1]]]
         if end is not None and any(one.type in {"ENT", "ENTLC", "THOSE"} for one in part[2:end]):
             return [_left_alone(part[2:end])]
+    if apart and first.type in {"NEVERDO", "NOT"} and len(part) > 2 and part[1].type in {"OPV", "EMAILN", "MAILINGV"}:
+        if part[2].type in {"ENT", "ENTLC", "THOSE", "DET", "VAL"}:
+            return [_left_alone(part[2:])]
     return None
 
 

@@ -53,6 +53,8 @@ _ACTIONS_NOUN = {
     "update": "update", "updates": "update", "change": "update", "changes": "update", "enrichments": "enrich",
     "enrichment": "enrich", "archivals": "archive", "edits": "update", "edit": "update",
 }  # fmt: skip
+_WRITTEN = frozenset({"updated", "changed", "edited", "filled in", "filled"})
+MAILED = frozenset({"emailed", "e-mailed", "mailed", "messaged", "written to"})
 _DEONTIC = ("should", "must", "have to", "has to", "need", "needs")
 
 
@@ -94,6 +96,13 @@ def _split_lead(tokens: Tokens, fits: Callable[[Tokens], bool]) -> tuple[Tokens,
             if tokens[index].type == "COMMA" and framed and fits(tokens[index + 1 :]):
                 return tokens[: index + 1], tokens[index + 1 :]
     return None
+
+
+def _names_records(tokens: Tokens) -> bool:
+    """Could records be named here?"""
+    if tokens and tokens[0].type == "ONLYIF":
+        tokens = tokens[1:]
+    return bool(tokens) and tokens[0].type in {*_DETS, *_RECORDS, "VAL", "CLOSED", "PRON", "UNSUB", "NOOWNER"}
 
 
 def _object_at(tokens: Tokens) -> int | None:
@@ -250,9 +259,7 @@ def _gets(tokens: Tokens, words: Words) -> Tokens | None:
         if end < len(tokens) and tokens[end].type == "TV":  # "a task due within 2 days"
             while end < len(tokens) and tokens[end].type not in _BOUNDS:
                 end += 1
-        lead = _split_lead(
-            tokens[:index], lambda one: bool(one) and one[0].type in {*_DETS, *_RECORDS, "VAL", "CLOSED", "PRON"}
-        )
+        lead = _split_lead(tokens[:index], _names_records)
         if lead is None:
             return None
         before, subject = lead
@@ -270,11 +277,9 @@ def _mailed(tokens: Tokens, words: Words) -> Tokens | None:
     for index, token in enumerate(tokens):
         if token.type != "MODAL" or not index or index + 1 >= len(tokens):
             continue
-        if words.said(tokens[index + 1]) not in {"emailed", "e-mailed", "mailed", "messaged", "written to"}:
+        if words.said(tokens[index + 1]) not in MAILED:
             continue
-        lead = _split_lead(
-            tokens[:index], lambda one: bool(one) and one[0].type in {*_DETS, *_RECORDS, "VAL", "CLOSED", "PRON"}
-        )
+        lead = _split_lead(tokens[:index], _names_records)
         if lead is None:
             return None
         before, subject = lead
@@ -292,6 +297,8 @@ def _in_sequence(tokens: Tokens, words: Words) -> Tokens | None:
     for index in range(len(tokens) - 1, 0, -1):
         after = tokens[index + 1].type if index + 1 < len(tokens) else ""
         into = tokens[index - 1].type in {"PREP", "TO", "MOVETO"}
+        known = words.meaning(str(tokens[index].value))
+        into = into and (known is None or known[0] != "VAL")
         if tokens[index].type == "QUOTED" and into and after not in {"FACT", "LISTW", "OR", "AND", "TAGN", "CHANNELW"}:
             return [*tokens[:index], implied(tokens[index], "SEQW", "sequence"), *tokens[index:]]
     return None
@@ -476,7 +483,7 @@ def _have_fields(tokens: Tokens, words: Words) -> Tokens | None:
     for index, token in enumerate(tokens):
         if token.type != "PERMGET" or not words.said(token).endswith("have") or index + 3 >= len(tokens):
             continue
-        done = next((i for i in range(index + 1, len(tokens)) if _PASSIVE.get(words.said(tokens[i])) == "update"), None)
+        done = next((i for i in range(index + 1, len(tokens)) if words.said(tokens[i]) in _WRITTEN), None)
         if done is None or tokens[index + 1].type not in {"POSS", "DET"}:
             return None
         fields = tokens[index + 2 : done]
@@ -488,10 +495,61 @@ def _have_fields(tokens: Tokens, words: Words) -> Tokens | None:
                 *tokens[done + 1 :],
             ]
         if all(one.type in {"FACT", "EMAILN", "COMMA", "AND", "OR", "FIELDW"} for one in fields):
-            verb = like(tokens[done], "OPV", words.value("update"))
+            filled = words.said(tokens[done]) in {"filled in", "filled"}
+            verb = (
+                like(tokens[done], "FILLV", "fill in") if filled else like(tokens[done], "OPV", words.value("update"))
+            )
             return [verb, *fields, like(token, "FOR", "for"), *tokens[:index], *tokens[done + 1 :]]
         return None
     return None
+
+
+def _gets_tag(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Contacts in Germany get the tag "de"", "may be given the tag "de"": the tag is added to them."""
+    for index in range(1, len(tokens) - 2):
+        token, after = tokens[index], index + 1
+        given = token.type == "MODAL" and words.said(tokens[after]) == "given"
+        if given:
+            after += 1
+        elif not (token.type == "PERMGET" and not words.said(token).endswith((" have", " sent"))) and not (
+            words.said(token) in {"get", "gets"} or (token.type == "MODAL" and words.said(token).endswith(" get"))
+        ):
+            continue
+        end = after + 1 if tokens[after].type == "DET" else after
+        if end + 1 >= len(tokens) or [one.type for one in tokens[end : end + 2]] != ["TAGN", "QUOTED"]:
+            continue
+        lead = _split_lead(tokens[:index], _names_records)
+        if lead is None:
+            return None
+        before, subject = lead
+        add, to = like(token, "ADD", "add"), like(token, "TO", "to")
+        return [*before, add, *tokens[after : end + 2], to, *subject, *tokens[end + 2 :]]
+    return None
+
+
+def _off_list(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "May be taken off the list "x"": removed from it."""
+    for index in range(1, len(tokens) - 2):
+        if (
+            tokens[index].type == "MODAL"
+            and words.said(tokens[index + 1]) == "taken off"
+            and (tokens[index + 2].type != "OFFW")
+        ):
+            off = implied(tokens[index + 2], "OFFW", "off")
+            return [*tokens[: index + 2], off, *tokens[index + 2 :]]
+    return None
+
+
+def _noted(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Leave a note on deals …", "write a note": add one."""
+    start = 0
+    while start < len(tokens) - 1 and tokens[start].type in {"PERM", "AUTO"}:
+        start += 1
+    at = _object_at(tokens[start + 1 :])
+    leaves = tokens[start].type == "LEAVEV" or words.said(tokens[start]) in {"write", "writing"}
+    if not leaves or at is None or tokens[start + 1 + at].type != "OBJ" or tokens[start + 1 + at].value != "note":
+        return None
+    return [*tokens[:start], like(tokens[start], "MAKEV", "add"), *tokens[start + 1 :]]
 
 
 def _gotten(tokens: Tokens, words: Words) -> Tokens | None:
@@ -590,9 +648,8 @@ def _send_bare(tokens: Tokens, words: Words) -> Tokens | None:
 
 
 _RULES: tuple[Callable[[Tokens, Words], Tokens | None], ...] = (
-    _made, _fine, _doing_allowed, _gets, _given, _goes, _stages, _after_colon, _colon_drafts,
-    _drafts_of, _added_to, _fields_changed,
-    _mailed, _in_sequence, _verb_last, _its_fields, _have_fields, _gotten, _any_field, _send_bare, _frame_first,
-    _verbless,
+    _made, _fine, _doing_allowed, _gets, _given, _goes, _stages, _after_colon, _colon_drafts, _drafts_of, _added_to,
+    _fields_changed, _mailed, _in_sequence, _verb_last, _its_fields, _gets_tag, _off_list, _noted, _have_fields,
+    _gotten, _any_field, _send_bare, _frame_first, _verbless,
 )  # fmt: skip
 _SURE = frozenset({_made, _given, _colon_drafts, _fields_changed, _drafts_of, _mailed, _in_sequence})
