@@ -234,6 +234,30 @@ class _World:
                 return self.nonempty(need.fact)
             case "equals":
                 return self._is(need.fact, (need.value,))
+            case "alone" if need.fact in self.facts:
+                return z3.Or(z3.Not(self.known(need.fact)), self.number(need.fact) <= 1)
+            case "theirs" if need.fact in self.facts and need.value in self.facts:
+                return self._theirs(need.fact, need.value)
+            case "alone" | "theirs":  # no rule speaks of it, so no witness has it
+                return z3.BoolVal(True)
+
+    def _theirs(self, people: str, own: str) -> Any:
+        """Everyone in the list is the one address, where both are known."""
+        same = [
+            z3.Implies(
+                self.entry(people, address),
+                self.choice(own) == self.names[own].index(address) if address in self.names[own] else z3.BoolVal(False),
+            )
+            for address in self.names[people]
+        ]
+        same.append(z3.Implies(self.other(people), self.choice(own) == -1))
+        nobody = z3.Not(self.nonempty(people))
+        return z3.Or(
+            z3.Not(self.known(people)),
+            nobody,
+            z3.Not(self.present(own)),
+            z3.And(z3.Not(self.null(own)), *same),
+        )
 
     def _predicate(self, predicate: Predicate) -> Any:
         match predicate:

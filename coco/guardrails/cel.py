@@ -126,6 +126,12 @@ def cel_guard(requirement: Requirement) -> str:
             return f"size({fact}) > 0"
         case "equals":
             return f"{fact} == {_text(requirement.value)}"
+        case "alone":
+            return f"(!has({fact}) || {fact} <= 1.0)"
+        case "theirs":
+            own = requirement.value
+            same = f"(has({own}) ? {fact}.all(v, v == {own}) : !({_text(own)} in empty))"
+            return f"(!has({fact}) || size({fact}) == 0 || {same})"
 
 
 def cel_weekly(weekly: Weekly) -> str:

@@ -145,6 +145,8 @@ def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
         prefix = f"{fact}."
         known = any(value is not None and name.startswith(prefix) for name, value in facts.items())
         return None if known else f"the record has no facts of a {fact}"
+    if requirement.kind in {"alone", "theirs"}:
+        return _not_theirs(requirement, facts)
     if fact not in facts:
         return f"{fact} is missing"
     value = facts[fact]
@@ -166,6 +168,22 @@ def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
         case "equals" if value != requirement.value:
             return f"{fact} is {value}, not {requirement.value}"
     return None
+
+
+def _not_theirs(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
+    """Why what is sent does not go to the record's contact alone, or None."""
+    given, people = facts.get(requirement.fact), "invited" if "attendee" in requirement.fact else "written to"
+    if requirement.kind == "alone":
+        if isinstance(given, float) and given > 1:
+            return f"{requirement.fact} is {given:g}: the record says nothing of the others that are {people}"
+        return None
+    if not given or requirement.value not in facts:
+        return None
+    own = facts[requirement.value]
+    strangers = [str(one) for one in given if one != own] if isinstance(given, tuple) else []
+    if not strangers:
+        return None
+    return f"{strangers[0]} is {people}, and is not {requirement.value}, so the record says nothing of them"
 
 
 def _shown(value: Value, fact: str, catalogue: Catalogue) -> object:

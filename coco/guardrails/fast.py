@@ -92,6 +92,12 @@ def _requirement(need: Requirement) -> Test:
             return lambda facts: bool(facts[fact])
         case "equals":
             return lambda facts: bool(facts[fact] == wanted)
+        case "alone":
+            return lambda facts: not (facts.get(fact) or 0) > 1
+        case "theirs":
+            return lambda facts: (
+                not facts.get(fact) or wanted not in facts or all(one == facts[wanted] for one in facts[fact])
+            )
 
 
 def _test(predicate: Predicate) -> Test:
@@ -270,7 +276,7 @@ class Columns:
     def _requirement(self, need: Requirement) -> int:
         fact = need.fact
         match need.kind:
-            case "record":
+            case "record" | "theirs":
                 test = _requirement(need)
                 return self._mask([test(record.facts) for record in self._records])
             case "present":
@@ -283,6 +289,8 @@ class Columns:
                 return self._mask([bool(value) for value in self._column(fact)])
             case "equals":
                 return self._mask([value == need.value for value in self._column(fact)])
+            case "alone":
+                return self._mask([not (value or 0) > 1 for value in self._column(fact)])
 
     def _predicate(self, predicate: Predicate) -> int:
         match predicate:

@@ -194,6 +194,13 @@ class Builder(ActReader):
                 and child(item, "i_if", "i_only", "i_where") is None
             ):
                 said = self._text(span_of(piece))
+                before, after = self.sentence[: span_of(piece)[0]], self.sentence[span_of(piece)[1] :]
+                if before.rstrip().endswith(",") and after.lstrip().startswith(","):  # "a task, due in a day, for …"
+                    raise Refused(
+                        span_of(piece),
+                        f'write "{said}" right after what is made, without commas',
+                        f"{before.rstrip(' ,')} {said} {after.lstrip(' ,')}",
+                    )
                 raise Refused(
                     span_of(piece),
                     f'does "{said}" speak of what is made, or of the {self._plural}? The former is not looked at; '
@@ -268,8 +275,14 @@ class Builder(ActReader):
                 {"put", "placed"} if opp.data == "p_added" else {"taken off", "taken", "taken out", "pulled", "dropped"}
             )
             if said not in {wanted, *put} or destination is None:
+                made = said == "created"
                 raise Refused(
-                    span_of(opp), f"{wanted} where? Name the list", f'{wanted} to the list "Webinar"', weak=True
+                    span_of(opp),
+                    f'for what? Say for which records: "Create {self._plural} for …"'
+                    if made
+                    else f"{wanted} where? Name the list",
+                    "" if made else f'{wanted} to the list "Webinar"',
+                    weak=True,
                 )
             self._cover_by_destination(opp, "v_add" if wanted == "added" else "v_remove", destination)
         elif opp.data == "p_closed":

@@ -101,15 +101,31 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, sugge
     return replace(compiled, problems=spliced(sentence, compiled.problems, again, narrows))
 
 
+_ADDS_NOTHING = re.compile(
+    r",?\s*\b(?:even (?:if|when|though)|regardless of|no matter (?:what|which|who|how|if|whether)|whether or not)\b"
+    r"[^.,;]*",
+    re.I,
+)
+
+
 def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     """Where a single problem has no suggestion and the rest of the sentence is a rule, suggest the rest."""
-    if len(compiled.problems) != 1 or compiled.problems[0].suggestion:
+    if len(compiled.problems) != 1 or (compiled.problems[0].suggestion and not _ADDS_NOTHING.search(compiled.sentence)):
         return compiled
     problem = compiled.problems[0]
     start, end = problem.span
-    if (start, end) == (0, len(compiled.sentence)) or re.search(
-        r"\b(draft\w*|next|upcoming|planned|hard|soft|last)\b|\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|else|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
-        problem.text.lower(),
+    for moot in _ADDS_NOTHING.finditer(compiled.sentence):
+        kept = re.sub(r"\s+", " ", f"{compiled.sentence[: moot.start()]}{compiled.sentence[moot.end() :]}").strip()
+        if moot.start() <= start < moot.end() and _compile(kept, catalogue, explained=False).ok:
+            message = f'"{moot.group().strip(" ,")}" adds nothing to a rule: it covers what it says. Leave it out'
+            return replace(compiled, problems=(replace(problem, message=message, suggestion=kept),))
+    if (
+        problem.suggestion
+        or (start, end) == (0, len(compiled.sentence))
+        or re.search(
+            r"\b(draft\w*|even|next|upcoming|planned|hard|soft|last)\b|\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|else|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
+            problem.text.lower(),
+        )
     ):
         return compiled  # leaving out a "not" or a number would turn the meaning around
     rest = re.sub(r"\s+", " ", f"{compiled.sentence[:start]} {compiled.sentence[end:]}")
@@ -575,7 +591,7 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             parts.start_span,
             "the start that the meeting has, or its new one? Only the new one is looked at; if it is meant, say the "
             "action's start time",
-            "if the action's start time is in the next 2 days",
+            _new_start(sentence[slice(*parts.start_span)]),
             fatal=True,
         )
     if parts.other_fields_span is not None and not any(
@@ -696,6 +712,12 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
     except ValidationError as problem:
         raise Refused(whole, f"a number here is out of range: {problem.errors()[0]['msg']}") from None
     return form, tuple(parts.notes)
+
+
+def _new_start(said: str) -> str:
+    """ "Start more than 48 hours from now", said of the time that a meeting is moved to."""
+    when = re.sub(r"^(?:that |which )?(?:starts?|starting|begins?|beginning)\s+", "", said, flags=re.I)
+    return f"if the action's start time is {when}" if when != said else ""
 
 
 def _with_all(sentence: str, parts: Parts) -> str:

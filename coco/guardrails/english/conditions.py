@@ -55,6 +55,8 @@ _EVENTS = frozenset(
     }
     | {"tv_falls", "is_new", "after_tv"}
 )
+# after "at companies", these could still speak of the people there
+_LOOSE = re.compile(r"(?:with|without)\b", re.I)
 _MISSING = frozenset({"missing", "is missing", "are missing"})
 
 
@@ -252,7 +254,7 @@ class ConditionReader(TimeReader):
             case "tag_none":
                 return Empty(fact=self._own("tags", span))
             case "tag_count":
-                raise Refused(span, "how many tags a record has is no condition; name the tags", 'tagged "A"')
+                raise Refused(span, "how many tags a record has is no condition; name the tags", "")
             case "prep_in" | "prep_out" | "prep_fact_in" | "prep_fact_out":
                 return self._prep(node, kind.endswith("_in"))
             case "belong_in" | "belong_out":
@@ -290,6 +292,7 @@ class ConditionReader(TimeReader):
                     self._mail_fact(self._names(child(node, "names")), span), self._names(child(node, "names")), True
                 )
             case "own_in" | "own_out":
+                self._no_belonging(node)
                 fact = self.catalogue.fact(self._own("owner", span))
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "own_in")
             case "own_any":
@@ -535,6 +538,13 @@ class ConditionReader(TimeReader):
             "with", "without", "has", "have", "having",
         }:  # fmt: skip
             raise Refused(span, "missing one of these, or missing both?", "with no … and with no …")
+        if kind == "has_none_of" and self._excluding and child(node, "NEITHER") is None:
+            raise Refused(
+                span,
+                f'"{self._text(span)}": those without both, or those without either of them? Say it in full',
+                "missing either … or …",
+                fatal=True,
+            )
         if kind in {"has_none_of", "has_missing_both"}:
             return conjunction(
                 [
@@ -690,19 +700,43 @@ class ConditionReader(TimeReader):
         ent = child(node, "ENT")
         if ent.value != "company":
             raise Refused(span_of(node), f"how do these {self._text(span_of(ent))} belong to the rule?", "")
-        if self.parts.target == "deal":
-            pass
         cond = child(node, "co_pred", "co_fact", "co_val")
         previous, self._subject = self._subject, "company"
         try:
             inner = cond.children[0]
-            if cond.data == "co_pred":
-                return self._predicate(inner)
-            if cond.data == "co_fact":
-                return self._condition(inner)
-            return self._value_condition(inner, "company")
+            if cond.data == "co_val":
+                return self._value_condition(inner, "company")
+            found = self._predicate(inner) if cond.data == "co_pred" else self._condition(inner)
         finally:
             self._subject = previous
+        said = self._text(span_of(cond))
+        own = {f"{self.parts.target}.{atom.fact.partition('.')[2]}" for atom in atoms(found)}
+        if child(node, "THAT") is None and _LOOSE.match(said) and own & set(self.catalogue.facts):
+            raise Refused(
+                span_of(cond),
+                f'does "{said}" speak of the {self.parts.target} or of the company? Say whose it is',
+                "",
+                fatal=True,
+            )
+        return found
+
+    def _no_belonging(self, node: Node) -> None:
+        """ "That belong to Acme": to a company, or to an owner?"""
+        word, names = child(node, "OWNEDBY", "NOWNEDBY"), self._names(child(node, "names"))
+        said = self._text(span_of(word))
+        if "belong" not in said.lower() or {token.type for token in names.tokens} == {"EMAILADDR"}:
+            return
+        listed = ", ".join(f'"{token.value}"' for token in names.tokens[:-1])
+        shown = f'{listed} or "{names.tokens[-1].value}"' if listed else f'"{names.tokens[-1].value}"'
+        negated = "not " if "not" in said.lower() or "n't" in said.lower() or child(node, "neg") is not None else ""
+        company = f', or "who {"do not " if negated else ""}work at {shown}"' if self._entity == "contact" else ""
+        raise Refused(
+            span_of(node),
+            f'"{self._text(span_of(node))}": is that their owner, or a company? Say "{negated}owned by {shown}"'
+            f"{company}",
+            f"{negated}owned by {shown}",
+            fatal=True,
+        )
 
     def _recipients(self, node: Node) -> Predicate:
         if node.data == "r_with":
@@ -848,5 +882,7 @@ class ConditionReader(TimeReader):
                 words = tokens_of(node)
                 if any(token.type == "DET" and token.value in {"every", "all", "each"} for token in words):
                     return Share(fact=fact, order=">=", per_myriad=10_000)
+        if re.search(r"\b(?:no|not|without|never|zero)\b|n't\b", self._text(span), re.I):
+            raise Refused(span, "has no e-mail bounced, or not every one?", "no email has bounced", weak=True)
         many = f"at least {self._whole(num)} emails have bounced" if num is not None else "every email has bounced"
         raise Refused(span, "every e-mail, at least one, or the last one? Say how many have bounced", many)

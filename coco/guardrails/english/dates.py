@@ -177,7 +177,10 @@ def _slashed(text: str, at: int) -> tuple[Days, int] | None:
     if len(set(readings)) == 1:
         return _one(a_date(readings[0].year, readings[0].month, readings[0].day, match.span())), match.end()
     hint = " or ".join(dict.fromkeys(one.isoformat() for one in readings)) or "2026-03-01"
-    raise Refused(match.span(), "a date in this order can be read in two ways; write year-month-day", hint)
+    why = "a date in this order can be read in two ways; write year-month-day"
+    if len(readings) > 1:
+        why = f"{why}: {hint}? The suggestion takes the former"
+    raise Refused(match.span(), why, hint)
 
 
 def _weekday(text: str, at: int) -> None:

@@ -16,8 +16,15 @@ from .periods import PeriodReader
 from .problems import Refused
 
 DEFAULT_WAIT_HOURS = 24.0
-_TOTAL_SPENT = re.compile(r"(spend|spending|use|using|cost|costing)$", re.I)  # not "it costs": of what?
 _PERIODS: dict[str, Per] = {"hour": "hour", "dail": "day", "week": "week", "month": "month"}
+
+
+# "if it costs at most 2 credits" is said of one action; "spending" and "it may cost" could be of all of them
+_COSTS = re.compile(
+    r"\b(?:each|lookup|enrichment|action|action's|that|which|it only) costs?\b|\b(?:it|they|this) costs?$|"
+    r"^the (?:action's )?cost is",
+    re.I,
+)
 
 
 class FrameReader(PeriodReader):
@@ -110,6 +117,14 @@ class FrameReader(PeriodReader):
             )
         most = number - 1 if order == "<" else number
         counted = child(node, "counted")
+        if counted is None and (self.parts.credits or self.parts.credits_per_action is not None):
+            period = self._text(span_of(child(node, "per")))
+            raise Refused(
+                span,
+                f'"{self._text(span).strip(" ,")}": actions, or credits? Say which',
+                f"at most {number} actions {period}",
+                fatal=True,
+            )
         if counted is not None:
             what = [token for token in tokens_of(counted) if token.type in {"ENT", "ENTLC"}]
             if what and what[0].type == "ENT" and what[0].value != self.parts.target and self.parts.target is not None:
@@ -232,12 +247,14 @@ class FrameReader(PeriodReader):
                 raise Refused(span, "say at most, with the exact number", f"at most {number:g} credits")
             number -= 1
             self.parts.notes.append(f"Fewer than {number + 1:g} credits is read as at most {number:g}.")
-        spend = child(node, "SPEND")
-        if node.data == "l_credits_action" and _TOTAL_SPENT.match(self._text(span_of(spend))):
-            raise Refused(
-                span, "per action, or in what time? A cap needs a period", f"at most {number:g} credits per action"
-            )
         per: Any = "action" if node.data == "l_credits_action" else self._per(node)
+        spends = child(node, "SPEND")
+        if node.data == "l_credits_action" and not _COSTS.search(self._text(span_of(spends))):
+            raise Refused(
+                span,
+                f'"{self._text(span).strip(" ,")}": per action, or in what time? A cap needs a period',
+                f"at most {number:g} credits per day",
+            )
         if per == "hour":
             raise Refused(
                 span, "credits are capped per action, run, day, week or month", f"at most {number:g} credits per day"

@@ -77,6 +77,16 @@ def _has_or_list(node: Node) -> bool:
     return any(_has_or_list(one) for one in node.children)
 
 
+def _neither(first: str, then: str) -> str:
+    """ "who have not replied", "or been contacted" -> "who have neither replied nor been contacted"."""
+    perfect = re.search(r"\b(have|has)(?:n't| not)\s+", first, re.I)
+    if perfect is not None and re.search(r"\b(?:have|has)(?:n't| not) been\b", first, re.I) is None:
+        head = first[: perfect.start()].strip(" ,")
+        return f"{head} {perfect.group(1)} neither {first[perfect.end() :]} nor {_bare(then)}"
+    return f"neither {_bare(first)} nor {_bare(then)}"
+
+
+_INFINITIVE = re.compile(r"[\s,]*(?:and|or)\s+(?:have(?! (?:no|not|never|been)\b)|get|be|work|belong|carry)\b", re.I)
 _DID_NOT = re.compile(r"(weren't|wasn't|were not|was not|haven't|hasn't|have not|has not|didn't|did not)\b", re.I)
 # conditions that say when something happened
 _DATED = frozenset({"tv", "tv_not", "updated", "act", "closed_when", "val_when", "closed_as_when", "unsub_when"})
@@ -152,6 +162,15 @@ class GroupReader(FrameReader):
             )
         if child(item, "conn") is not None:
             return
+        if first.data == "weekly_not" and then.data == "weekly" and child(then, "days", "day_span") is None:
+            said = self._text((span_of(first)[0], span_of(then)[1])).strip(" ,")
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'"{said}": only those hours of that day? A rule has the same hours on each of its days. Leave the day '
+                "out, or write two guardrails",
+                "",
+                fatal=True,
+            )
         after = first.data in _MAY_BE_LIMITED and then.data not in {*MODE_KINDS, *EXCEPTIONS}
         if after or (then.data == "ns" and str(first.data).startswith(("weekly", "within", "l_"))):
             mode, other = (first, then) if after else (then, first)
@@ -370,7 +389,20 @@ class GroupReader(FrameReader):
         if kind in EXCEPTIONS:
             if intro and intro != "that":
                 raise Refused(span, "two ways of joining at once", "")
-            return Unit(conn, "", self._exception(piece), False, True, True, span)
+            predicate, inner = self._exception(piece), piece.children[-1]
+            if kind != "exception":
+                return Unit(conn, "", predicate, False, True, True, span)
+            return Unit(
+                conn,
+                "",
+                predicate,
+                self._is_negated(inner),
+                True,
+                True,
+                span,
+                neither=self._is_neither(inner),
+                nor=inner.data == "neithernor",
+            )
         if kind == "onlyfor":
             ent = child(piece, "e_plain", "e_lifecycle")
             if ent is not None and child(piece, "e_plain") is not None and ent.children[0].value != self.parts.target:
@@ -382,8 +414,22 @@ class GroupReader(FrameReader):
             if ent is not None and ent.data == "e_lifecycle":
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             inner = self._condition(piece.children[-1])
-            happened = self._happened(piece)
-            return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span, happened=happened)
+            last = piece.children[-1]
+            return Unit(
+                conn,
+                "only",
+                conjunction([*extra, inner]),
+                self._is_negated(last),
+                True,
+                False,
+                span,
+                _has_and_list(last),
+                self._is_neither(last),
+                last.data == "neithernor",
+                _has_or_list(last),
+                self._happened(piece),
+                self._kind(last) in _DATED,
+            )
         first = tokens_of(piece)[0]
         if intro == "that" and re.match(r"(should|must|needs?|has to|have to)\b", self._text(span_of(first)), re.I):
             raise Refused(
@@ -667,12 +713,12 @@ class GroupReader(FrameReader):
                         after.span, '"new" cannot stand in an alternative; say how new', "created in the last 24 hours"
                     )
             for before, after in pairwise(group):
-                if (before.negated or before.neither) and not after.own_aux:
+                if (before.negated or before.neither) and not (after.own_aux and not self._goes_on(before, after)):
                     raise Refused(
                         (before.span[0], after.span[1]),
                         '"not … or …" can mean neither of the two, or only not the first. Say "neither … nor …", '
                         'or repeat the "not"',
-                        f"neither {_bare(self._text(before.span))} nor {_bare(self._text(after.span))}",
+                        "" if before.neither else _neither(self._text(before.span), self._text(after.span)),
                     )
             return disjunction([unit.predicate for unit in group])
         for before, after in pairwise(group):
@@ -687,8 +733,8 @@ class GroupReader(FrameReader):
                 raise self._mixed([before], after)
             if (
                 before.negated
-                and after.conn == "and"
-                and not after.own_aux
+                and (after.conn == "and" or (after.conn == "comma" and group[-1].conn == "and"))
+                and (not after.own_aux or self._goes_on(before, after))
                 and self._text(before.span).lower().split()[0] not in {"with", "without"}
                 and self._text(before.span).lower().split()[:2] not in (["and", "with"], ["and", "without"])
             ):
@@ -699,6 +745,11 @@ class GroupReader(FrameReader):
                     f"{self._text(after.span).strip(' ,').removeprefix('and ')}",
                 )
         return conjunction([unit.predicate for unit in group])
+
+    def _goes_on(self, before: Unit, after: Unit) -> bool:
+        """ "Didn't reply or get contacted": a bare verb that the "didn't" before it reaches."""
+        auxiliary = re.search(r"\b(?:do|does|did|should|must|may|can)(?:n't| not)\b", self._text(before.span), re.I)
+        return auxiliary is not None and _INFINITIVE.match(self._text(after.span)) is not None
 
     def _field_condition(self, node: Node) -> Predicate:
         """Which fields an update may change; see acts.py."""

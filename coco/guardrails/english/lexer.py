@@ -109,6 +109,12 @@ _OR_MORE_OF = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(or\s+more|or\s+fewer|o
 _IN_OTHER_WORDS = re.compile(rf"\s*\(\s*(?:i\.?e\.?,?\s+|=\s*)?({_NUMBER})\s*-?\s*{_UNIT}\s*\)", re.I)
 _RANGE_OF_TIME = re.compile(rf"(\d+)\s?-\s?(\d+)\s+{_UNIT}\b", re.I)
 _BUSINESS = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(business|working|work|calendar week)[\s-]days?\b", re.I)
+# "EUR 1,5 million": a comma that is no separator of thousands
+_COMMA_DECIMAL = re.compile(
+    r"((?:US\$|[$€£¥]|(?:USD|EUR|GBP|CHF)\b)\s?)?(\d{1,3}),(\d{1,2})(?!\d)(\s?(?:k|m|mn|mio|million|thousand|bn|billion|€|eur"
+    r"|euros?|usd|gbp|chf)\b)",
+    re.I,
+)
 _MONEY_BEFORE = re.compile(
     rf"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)\s?({_NUMBER})({_SCALE})", re.I
 )
@@ -493,8 +499,9 @@ class Lexer:
         if match := _BUSINESS.match(text, at):
             raise Refused(
                 (at, match.end()),
-                "working days depend on a calendar of holidays that the rule does not have; count plain days",
-                f"{match.group(1)} days",
+                "working days depend on a calendar of holidays that the rule does not have; count plain days, of which "
+                "five working days take seven",
+                "",
             )
         return []
 
@@ -520,6 +527,13 @@ class Lexer:
         ]
 
     def _money(self, text: str, at: int) -> list[Token]:
+        if (comma := _COMMA_DECIMAL.match(text, at)) is not None:
+            said, whole, part = comma.group(0), comma.group(2), comma.group(3)
+            raise Refused(
+                comma.span(),
+                f'"{said}": write decimals with a point',
+                said.replace(f"{whole},{part}", f"{whole}.{part}"),
+            )
         if match := _MONEY_BEFORE.match(text, at):
             currency, number, scale = match.group(1), match.group(2), match.group(3)
         elif match := _MONEY_AFTER.match(text, at):
@@ -770,6 +784,8 @@ class Lexer:
                     )
                 if suggestion == "in the last 7 days" and re.match(r"(for|in) ", said, re.I):
                     suggestion = "for more than 30 days" if said[:3].lower() == "for" else "in 30 days"
+                if suggestion == 'tagged "old"':
+                    suggestion = f'tagged "{said.lower()}"'
                 if suggestion.startswith("in the last ") and _TO_COME.search(text[:at]) is not None:
                     suggestion = suggestion.replace("in the last ", "in the next ")
                 if re.search(r"(tagged|tags?|labell?ed|labels?)$", text[:at].rstrip().lower()):
@@ -818,7 +834,7 @@ class Lexer:
             return Refused(
                 (start, end),
                 f'"{word}" {after.group(1).lower()} are not known as such. If it is a tag, say so',
-                f'{after.group(1)} tagged "{word}"',
+                "" if word.endswith("ly") else f'{after.group(1)} tagged "{word}"',
             )
         names = re.search(
             r"(tagged|tags?|stage|owned by|owner is|pipeline|assigned to|company is|labell?ed|or|and|to|in|is|at|the)$",
@@ -857,11 +873,35 @@ class Lexer:
                     "cities, or say that it is a tag",
                     f'tagged "{name}"',
                 )
+            company = re.match(
+                r"\s+(?:GmbH|AG|SE|Inc|Ltd|LLC|PLC|Corp|Co|SA|BV|Oy|AB|KG)\b\.?", text[start + len(name) :]
+            )
+            full = name + (company.group() if company is not None else "")
+            if re.search(r"\s(?:GmbH|AG|SE|Inc|Ltd|LLC|PLC|Corp|Co|SA|BV|Oy|AB|KG)\.?$", full):
+                return Refused(
+                    (start, start + len(full)),
+                    f'"{full}" is a company? Say that they work there, with the name in quotation marks',
+                    f'who work at "{full}"',
+                )
+            if name in {"England", "Scotland", "Wales", "Northern Ireland", "Great Britain"}:
+                return Refused(
+                    (start, start + len(name)),
+                    f'"{name}" is a part of the United Kingdom, and what is recorded is the country and the city. Name '
+                    "the cities, or say that it is a tag",
+                    f'tagged "{name}"',
+                )
             return Refused(
                 (start, start + len(name)),
                 f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and '
                 "put it in quotation marks",
-                f'whose city is "{name}"',
+                "" if re.search(r"\bfrom$", before) else f'whose city is "{name}"',
+            )
+        owner = re.fullmatch(r"([A-Z]\w+)'s", word)
+        if owner is not None and re.search(r"\b(?:except|but not|unless|excluding|other than)$", before):
+            return Refused(
+                (start, end),
+                f'"{word}": owned by them? Say so, with the name as the CRM shows it in quotation marks',
+                f'those owned by "{owner.group(1)}"',
             )
         if names or word[:1].isupper():
             name = _run(text, word, start) if word[:1].isupper() else word

@@ -335,7 +335,9 @@ class NameReader(Reader):
                     f"{said} is a name of what? Say which fact it belongs to",
                     {"deal": f"in the {said} stage", "contact": f"whose country is {said}"}.get(
                         self._entity, f"in the {said} industry"
-                    ),
+                    )
+                    if token.type == "QUOTED"
+                    else "",
                 )
             possible = mine if possible is None else possible & mine
         own = {name for name in possible or () if name.split(".")[0] == self._entity}

@@ -14,6 +14,7 @@ from ..form import (
     conjunction,
     negation,
 )
+from .doubts import bare_number
 from .names import NameReader
 from .parts import Node, child, children, span_of, tokens_of
 from .problems import Refused
@@ -43,7 +44,8 @@ class NumberReader(NameReader):
                 raise Refused(span, f"{fact.name} is not a share, so it cannot be compared with a percentage", "")
             return Number(fact=fact.name, order=order, value=token.value / 10_000)
         if fact.type is FactType.FRACTION:
-            raise Refused(span, f"{fact.name} is a share: write a percentage", f"{token.value:g}%")
+            share = token.value * 100 if 0 < token.value < 1 else token.value
+            raise Refused(span, f"{fact.name} is a share: write a percentage", f"{share:g}%")
         if fact.type is FactType.INTEGER:
             self._whole(token)
         if fact.currency is not None:
@@ -148,6 +150,14 @@ class NumberReader(NameReader):
             money = [token for token in tokens_of(numcmp) if token.type == "MONEY"]
             numbers = [token for token in tokens_of(numcmp) if token.type in {"NUM", "PCT"}]
             last = self._last_number
+            cmp = child(numcmp, "cmp")
+            caps = cmp is not None and self._order(cmp) == "<=" and not re.match(r"not\b", self._text(span), re.I)
+            opens = re.search(r"(?:^|[.;,:]|\b(?:and|but))\s*$", self.sentence[: span[0]]) is not None
+            bare = child(node, "WORTH") is None and not money and any(token.type == "NUM" for token in numbers)
+            if bare and self._entity in {"deal", "contact", "company"} and ((caps and opens) or last is None):
+                number = self._text(span_of(numbers[0]))
+                after = self.sentence[span[1] :].strip(" .!")
+                raise bare_number(number, self.sentence, span, caps=caps and opens, ends=not after)
             if last is not None and not money and (self._entity != "deal" or last.type is FactType.FRACTION):
                 fact = last  # "a score under 10 or over 90": still the score
             elif self._entity == "deal" and (money or not any(t.type == "PCT" for t in numbers)):

@@ -14,6 +14,7 @@ from ..form import (
     Ahead,
     And,
     Empty,
+    Is,
     Moment,
     Order,
     Predicate,
@@ -22,11 +23,13 @@ from ..form import (
     negation,
 )
 from .calendar import CalendarReader
+from .doubts import earlier_times, who_answers, within_a_time
 from .lexer import Length, length
 from .parts import LENGTHS, Node, child, children, span_of
 from .problems import Refused
 
 _IN_IT = re.compile(r"(in|during|throughout) (?!.*\b(start|beginning|end) of\b)", re.I)
+_BE = re.compile(r"(?:that |who |which )?(?:is|are)\b", re.I)
 _SILENCES = ("sil_len", "sil_last", "sil_since", "sil_cal")
 
 
@@ -126,6 +129,11 @@ class TimeReader(CalendarReader):
         span = span_of(node)
         lengthcmp = child(node, *LENGTHS)
         dur = child(node, "dur")
+        verb = child(node, "TV", "REPLYW")
+        if verb is not None and self._tv(node) == "last_reply_at":
+            until = (self._said_from(span), span_of(verb)[1])
+            if (doubt := who_answers(self.sentence, until)) is not None:
+                raise doubt
         match kind:
             case "silent":
                 return self._length(self._own("last_activity_at", span), lengthcmp)
@@ -155,7 +163,10 @@ class TimeReader(CalendarReader):
                 whom = child(node, "ENT")
                 if whom is not None and whom.value != self._entity:
                     raise Refused(span_of(whom), f"this speaks of a {whom.value}, the rule of a {self._entity}", "")
-                return self._silence(self._own(self._tv(node), span), child(node, *_SILENCES))
+                field_name, silence = self._tv(node), child(node, *_SILENCES)
+                if field_name in {"last_reply_at", "last_contacted_at"}:
+                    self._no_within(field_name, silence)
+                return self._silence(self._own(field_name, span), silence)
             case "not_updated":
                 return self._silence(self._own("updated_at", span), child(node, *_SILENCES))
             case "never_tv":
@@ -233,8 +244,10 @@ class TimeReader(CalendarReader):
             case "updated":
                 return self._when(self.catalogue.fact(self._own("updated_at", span)), node.children[-1], False)
             case "older":
+                self._since_when(node)
                 return self._age(self._own("created_at", span), ">", dur)
             case "newer":
+                self._since_when(node)
                 return self._age(self._own("created_at", span), "<", dur)
             case "older_date":
                 raise Refused(
@@ -259,6 +272,7 @@ class TimeReader(CalendarReader):
                 last = self._own("last_reply_at", span)
                 if kind == "no_reply_ever":
                     return Empty(fact=last)
+                self._no_within("last_reply_at", child(node, *_SILENCES))
                 return self._silence(last, child(node, *_SILENCES))
             case "in_next":
                 if not any(c.operation.startswith("event.") for c in self.parts.operations):
@@ -285,6 +299,32 @@ class TimeReader(CalendarReader):
                 self.parts.new_span = span
                 return And(items=())
         raise Refused(span, "this says nothing that can be checked", "")
+
+    def _since_when(self, node: Node) -> None:
+        """ "Lost deals older than 18 months": since they were created, or lost?"""
+        said = self._text(span_of(node))
+        ended = next((one for one in self.parts.conditions if isinstance(one, Is) and one.fact == "deal.status"), None)
+        if self._entity == "deal" and ended is not None and "open" not in ended.values and not _BE.match(said):
+            how = "more" if "older" in said.lower() else "less"
+            raise Refused(
+                span_of(node),
+                f'"{said}": since they were created, or since they were closed? Say which',
+                f"closed {how} than {self._dur(child(node, 'dur')).said} ago",
+                fatal=True,
+            )
+
+    def _said_from(self, span: tuple[int, int]) -> int:
+        """Where the clause of a condition begins: "we" may stand before its verb."""
+        before = re.search(r"\b(?:we|i|our team|the team)\s*$", self.sentence[: span[0]], re.I)
+        return before.start() if before is not None else span[0]
+
+    def _no_within(self, verb: str, silence: Node) -> None:
+        if silence.data != "sil_len":
+            return
+        lengthcmp = child(silence, "lengthcmp")
+        length = self._dur(child(lengthcmp, "dur")).said if lengthcmp is not None else ""
+        if (doubt := within_a_time(verb, self.sentence, span_of(silence), length)) is not None:
+            raise doubt
 
     @staticmethod
     def _tv(node: Node) -> str:
@@ -384,11 +424,32 @@ class TimeReader(CalendarReader):
                 f"in the last {said}",
                 fatal=True,
             )
+        if negated or self._excluding:
+            self._only_last(fact, node)
         if node.data in {"w_cal", "w_cal_side", "w_cal_edge"}:
             return self._calendar_when(fact, node, negated)
         if negated:
             return negation(conjunction(self._excluded(lambda: [self._when_plain(fact, node)])))
         return self._when_plain(fact, node)
+
+    def _only_last(self, fact: Fact, node: Node) -> None:
+        """Refuse what would take "the last time was not then" for "it was never then"."""
+        lengthcmp = child(node, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
+        dur = child(lengthcmp, "dur") if lengthcmp is not None else None
+        match str(node.data):
+            case "w_before" | "w_until" | "w_on" | "w_in_date" | "w_between" | "w_range":
+                length = None
+            case "w_ago" | "w_past":
+                cmp = child(lengthcmp, "cmp")
+                if lengthcmp.data == "len_le" or (cmp is not None and self._order(cmp) in {"<", "<="}):
+                    return
+                length = self._dur(dur).said if dur is not None else None
+            case "w_cal_side" | "w_cal_edge" if self._side(node) in {"before", "by"}:
+                length = None
+            case _:
+                return
+        if (doubt := earlier_times(fact.name, self.sentence, span_of(node), length)) is not None:
+            raise doubt
 
     def _when_passed(self, fact: Fact, node: Node, kind: str) -> Predicate:
         """ "That closed within 30 days": what has happened does not lie ahead."""
@@ -460,6 +521,15 @@ class TimeReader(CalendarReader):
                     raise Refused(
                         span, "in the last, or in the next?", f"in the last {self._text(span).split(' ', 1)[-1]}"
                     )
+                if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
+                    said = self._dur(child(lengthcmp, "dur")).said
+                    raise Refused(
+                        span,
+                        f"at any time until then, or {said} from now to the day? Say within which time, or give both "
+                        "ends",
+                        f"within {said}",
+                        fatal=True,
+                    )
                 return self._length(name, lengthcmp, Ahead)
             case "w_before":
                 return Moment(fact=name, order="<", at=self._instants(dates[0])[0])
@@ -483,6 +553,13 @@ class TimeReader(CalendarReader):
                 return Moment(fact=name, order=">=", at=self._instants(dates[0])[0])
             case "w_until":
                 start, end = self._instants(dates[0])
+                said = self._text(span)
+                if (end - start).days > 1 and re.match(r"(by|until|up until)\b", said, re.I):
+                    last = self._text(span_of(dates[0]))
+                    if self._excluding:
+                        raise Refused(span, "before it begins, or before it ends?", f"before {last}", fatal=True)
+                    self._note(f'"{said}" is read as before {last} begins, the narrower of what it could say.')
+                    return Moment(fact=name, order="<", at=start)
                 return Moment(fact=name, order="<" if end != start else "<=", at=end)
             case "w_in_date" if not _IN_IT.match(self._text(span)):
                 raise Refused(span, "since this date, or on it?", f"since {self._text(span_of(dates[0]))}")

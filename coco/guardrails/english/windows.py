@@ -53,6 +53,10 @@ def stretch(minutes: Minutes) -> tuple[int, int] | None:
 def _clock(minute: int) -> str:
     return f"{minute // 60}:{minute % 60:02}"
 
+_WHICH_ZONE = (
+    "in which time zone? Days and hours differ from place to place; Europe/Berlin stands for yours in what is suggested"
+)
+
 
 class WindowReader(ConditionReader):
     """Days and hours."""
@@ -72,7 +76,7 @@ class WindowReader(ConditionReader):
             text = self._text(span_of(hours))
             raise Refused(
                 span_of(hours),
-                "in which time zone? Days and hours differ from place to place" if not zones else "give one time zone",
+                _WHICH_ZONE if not zones else "give one time zone",
                 f"{text} Europe/Berlin",
             )
         return Clock(fact=fact.name, days=days, start=start, end=end, zone=zones.pop())
@@ -187,7 +191,7 @@ class WindowReader(ConditionReader):
         said = sentence[slice(*span)]
         if not parts.weekly_zones:
             raise Refused(
-                span, "in which time zone? Days and hours differ from place to place", f"{said} Europe/Berlin"
+                span, _WHICH_ZONE, f"{said} Europe/Berlin"
             )
         if len(parts.weekly_zones) > 1:
             raise Refused(span, "two time zones; give one", "")
