@@ -106,6 +106,14 @@ DOUBTS = [
         "Archive contacts except those with no phone or email.",
         "Archive contacts except those with neither a phone nor an email.",
     ),
+    (
+        "Archive contacts unless they replied in the last 7 days or were contacted before 2025.",
+        "Archive contacts unless they replied in the last 7 days or were last contacted before 2025.",
+    ),
+    (
+        'Archive contacts unless they are not tagged "b" or "c".',
+        'Archive contacts unless they are tagged neither "b" nor "c".',
+    ),
     # to a moment that is meant, or until then
     ("Cancel meetings that start in 24 hours.", "Cancel meetings that start in the next 24 hours."),
     ("Create tasks due in 3 days for deals in Proposal.", "Create tasks due within 3 days for deals in Proposal."),
@@ -116,6 +124,7 @@ DOUBTS = [
         "Archive contacts if the company last had activity more than 90 days ago.",
     ),
     ("Archive lost deals older than 18 months.", "Archive deals lost more than 18 months ago."),
+    ("Archive deals in Closed Lost older than a year.", "Archive deals in Closed Lost created more than a year ago."),
     (
         "Archive contacts when the lifecycle stage becomes customer.",
         "Archive contacts whose lifecycle stage is customer.",

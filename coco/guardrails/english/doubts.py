@@ -74,7 +74,7 @@ def who_answers(sentence: str, span: Span) -> Refused | None:
     )
 
 
-def bare_number(number: str, sentence: str, span: Span, *, caps: bool, ends: bool) -> Refused:
+def bare_number(number: str, sentence: str, span: Span, *, caps: bool, ends: bool, entity: str) -> Refused:
     """A number that says not of what: "less than 180" after "more than 60 days", "over 50", "max 5"."""
     said, before = sentence[slice(*span)].strip(), sentence[: span[0]]
     unit = _LENGTH.search(before)
@@ -93,6 +93,8 @@ def bare_number(number: str, sentence: str, span: Span, *, caps: bool, ends: boo
             f"at most {number} per day",
             weak=0 if ends else 1,
         )
+    if entity != "deal":
+        return Refused(span, f"{number} what? A {entity} has no amount; name the fact that is compared", "", weak=1)
     return Refused(
         span,
         f'{number} what? An amount is written with its currency, or as "an amount over {number}", which is then '

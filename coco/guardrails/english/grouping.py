@@ -78,12 +78,18 @@ def _has_or_list(node: Node) -> bool:
 
 
 def _neither(first: str, then: str) -> str:
-    """ "who have not replied", "or been contacted" -> "who have neither replied nor been contacted"."""
-    perfect = re.search(r"\b(have|has)(?:n't| not)\s+", first, re.I)
-    if perfect is not None and re.search(r"\b(?:have|has)(?:n't| not) been\b", first, re.I) is None:
-        head = first[: perfect.start()].strip(" ,")
-        return f"{head} {perfect.group(1)} neither {first[perfect.end() :]} nor {_bare(then)}"
-    return f"neither {_bare(first)} nor {_bare(then)}"
+    """ "who have not replied", "or been contacted" -> "who have neither replied nor been contacted"; empty where the
+    "not" is said in another way, which "neither" would not replace."""
+    said = re.match(
+        r"[\s,]*(?:and |but )?((?:that|who|which|whoever) )?(?:(have|has|are|is)(?:n't| not)\s+|not\s+)"
+        r"(?!been |an? |the )",
+        first,
+        re.I,
+    )
+    if said is None:
+        return ""
+    head = f"{said.group(1) or ''}{said.group(2) + ' ' if said.group(2) else ''}"
+    return f"{head}neither {first[said.end() :].strip(' ,')} nor {_bare(then)}"
 
 
 _INFINITIVE = re.compile(r"[\s,]*(?:and|or)\s+(?:have(?! (?:no|not|never|been)\b)|get|be|work|belong|carry)\b", re.I)
@@ -108,11 +114,17 @@ class GroupReader(FrameReader):
         )
         foreign: str | None = None
         before: Node | None = None
+        excepting = False  # "unless …": what "or" adds is a part of it
         for item in items:
             self._check_forbidden(before, item)
             self._check_modifier(before, item)
             before = item
-            unit = self._item(item)
+            unit = (
+                self._in_exception(item) if excepting and self._conn(child(item, "conn")) == "or" else self._item(item)
+            )
+            excepting = unit is not None and (unit.exception or (excepting and unit.conn == "or"))
+            if unit is not None and units:
+                self._check_ended(units[-1], unit, self._kind(self._piece(item)))
             if unit is None or not any(isinstance(atom, Number) for atom in atoms(unit.predicate)):
                 self._last_number = None
             if unit is not None:
@@ -147,6 +159,30 @@ class GroupReader(FrameReader):
             _, number, span = self._pending
             raise Refused(span, f"up to {number} in what time? A cap needs a period", f"at most {number} per day")
         return units
+
+    def _in_exception(self, item: Node) -> Unit | None:
+        """An item that "or" adds to an exception: what it names is left out as well."""
+        before, self._excluding = self._excluding, True
+        try:
+            return self._item(item)
+        finally:
+            self._excluding = before
+
+    def _check_ended(self, before: Unit, unit: Unit, kind: str) -> None:
+        """ "Deals in Closed Lost older than a year": since they were created, or closed?"""
+        ended = isinstance(before.predicate, Is) and (
+            (before.predicate.fact == "deal.status" and "open" not in before.predicate.values)
+            or (before.predicate.fact == "deal.stage" and {"closed won", "closed lost"} & set(before.predicate.values))
+        )
+        if ended and kind in {"older", "newer"} and not unit.own_aux and unit.conn in {"", "and"}:
+            said = self._text(unit.span).strip(" ,")
+            length = re.sub(r"^.*?\bthan\s+", "", said, flags=re.I)
+            raise Refused(
+                unit.span,
+                f'"{said}": since they were created, or since they were closed? Say which',
+                f"closed {'more' if kind == 'older' else 'less'} than {length} ago",
+                fatal=True,
+            )
 
     def _check_forbidden(self, before: Node | None, item: Node) -> None:
         """ "Don't send on Sundays": what stands beside "don't send" without a comma may say when not to."""

@@ -212,6 +212,8 @@ class NameReader(Reader):
                 )
             condition = Has(fact=fact.name, values=values, least=len(values))
         else:
+            if self._excluding and not positive and len(values) > 1 and names.joined == "or":
+                raise Refused(names.span, "those without all of these, or those without one of them?", "", fatal=True)
             condition = Has(fact=fact.name, values=values, least=1)
         return condition if positive else negation(condition)
 

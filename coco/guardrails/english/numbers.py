@@ -153,11 +153,16 @@ class NumberReader(NameReader):
             cmp = child(numcmp, "cmp")
             caps = cmp is not None and self._order(cmp) == "<=" and not re.match(r"not\b", self._text(span), re.I)
             opens = re.search(r"(?:^|[.;,:]|\b(?:and|but))\s*$", self.sentence[: span[0]]) is not None
-            bare = child(node, "WORTH") is None and not money and any(token.type == "NUM" for token in numbers)
+            bare = (
+                child(node, "WORTH") is None
+                and numcmp.data != "n_bare"
+                and not money
+                and any(token.type == "NUM" for token in numbers)
+            )
             if bare and self._entity in {"deal", "contact", "company"} and ((caps and opens) or last is None):
                 number = self._text(span_of(numbers[0]))
                 after = self.sentence[span[1] :].strip(" .!")
-                raise bare_number(number, self.sentence, span, caps=caps and opens, ends=not after)
+                raise bare_number(number, self.sentence, span, caps=caps and opens, ends=not after, entity=self._entity)
             if last is not None and not money and (self._entity != "deal" or last.type is FactType.FRACTION):
                 fact = last  # "a score under 10 or over 90": still the score
             elif self._entity == "deal" and (money or not any(t.type == "PCT" for t in numbers)):

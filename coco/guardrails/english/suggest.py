@@ -71,7 +71,7 @@ _NEEDED = re.compile(
 )
 # what limits when, how often or how much is no mark on a record that a tag could stand for
 _NO_MARK = re.compile(
-    r"\d|\b(?:until|before|after|during|since|hours?|days?|weeks?|months?|time|noon|night\w*|daily|weekly|recipients?|"
+    r"\d|\b(?:until|before|after|during|since|hours?|days?|weeks?|months?|quarters?|years?|older|newer|time|noon|night\w*|daily|weekly|recipients?|"
     r"attendees?|them|invited|everyone|nobody|else|later|soon)\b",
     re.I,
 )

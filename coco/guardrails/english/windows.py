@@ -53,6 +53,7 @@ def stretch(minutes: Minutes) -> tuple[int, int] | None:
 def _clock(minute: int) -> str:
     return f"{minute // 60}:{minute % 60:02}"
 
+
 _WHICH_ZONE = (
     "in which time zone? Days and hours differ from place to place; Europe/Berlin stands for yours in what is suggested"
 )
@@ -190,9 +191,7 @@ class WindowReader(ConditionReader):
             return None
         said = sentence[slice(*span)]
         if not parts.weekly_zones:
-            raise Refused(
-                span, _WHICH_ZONE, f"{said} Europe/Berlin"
-            )
+            raise Refused(span, _WHICH_ZONE, f"{said} Europe/Berlin")
         if len(parts.weekly_zones) > 1:
             raise Refused(span, "two time zones; give one", "")
         (zone,) = parts.weekly_zones
