@@ -34,8 +34,8 @@ DOUBTS = [
         "Archive deals silent for over 60 days, except those over $180.",
     ),
     (
-        "Archive deals silent for more than 14 days but less than 30.",
-        "Archive deals silent for more than 14 days but less than 30 days.",
+        "Archive deals silent for 30 days. No more than 20.",
+        "Archive deals silent for 30 days. No more than 20 a day.",
     ),
     ("Update deals over 10,000.", "Update deals worth over 10,000."),
     (

@@ -89,7 +89,6 @@ SUGGESTED = [
     # what limits a rule is never left out
     ("Auto-archive any contact older than two years with no deals.", ""),
     ('Enrich contacts tagged "a" in the last 24 hours.', ""),
-    ('Enrich contacts tagged "a" since November 1.', ""),
     ("Cancel meetings with more than 5 attendees at acme.com.", ""),
     ('Send emails to contacts tagged "a" before noon Europe/Berlin.', ""),
     ('Book 30-minute meetings with contacts tagged "client" and nobody else.', ""),
