@@ -326,7 +326,7 @@ class Builder(ActReader):
             raise Refused(span_of(word), "what may be done? Name the operation", "may be archived", weak=True)
         self._np(child(node, "np"))
         self._np_caps(node)
-        drafted, given = child(node, "DRAFT"), child(node, "DRAFT", "mailobj", "EMAILOBJ")
+        drafted, given = child(node, "DRAFT"), child(node, "DRAFT", "mailobj", "EMAILOBJ", "EMAILN")
         if drafted is not None and self._text(span_of(drafted)).lower() not in {"draft", "drafts", "drafted"}:
             raise Refused(span_of(drafted), "what is drafted?", "a follow-up draft", weak=True)
         if had and drafted is None:
@@ -737,7 +737,9 @@ class Builder(ActReader):
         """ "Post to #deals when a deal is won" is about deals; "Send messages only on weekdays" names no record."""
         named = self._records_of(items)
         for one in alone:
-            if one.data in {"a_pron", "a_move", "a_bare"} or (named is None and one.data in {"a_add_tag", "a_remove_tag"}):
+            if one.data in {"a_pron", "a_move", "a_bare"} or (
+                named is None and one.data in {"a_add_tag", "a_remove_tag"}
+            ):
                 pron = child(one, "pron") or one
                 said = self._text(span_of(pron))
                 raise Refused(

@@ -329,7 +329,8 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
         return caps
     if problem.index < len(tokens):
         token = next((one for one in tokens[problem.index :] if one.end_pos != one.start_pos), tokens[problem.index])
-        if token.type in {"MOVESTO", "INTERNALTO"}:
+        told = {one.type for one in tokens[: problem.index]}
+        if token.type in {"MOVESTO", "INTERNALTO"} and told & {"ENT", "ENTLC"} and not told & {"EMAILN", "EMAILOBJ"}:
             said = sentence[slice(*span_of(token))]
             return Refused(
                 span_of(token),

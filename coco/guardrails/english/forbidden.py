@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lark import Token
 
-from .orders import MAILED, Tokens, Words, implied, like
+from .orders import MAILED, WINDOW, Tokens, Words, implied, like
 
 _SENT = frozenset({"EMAILOBJ", "EMAILN", "REPLYW", "CONTENTN"})
 _ANYTHING = (["THOSE"], ["ENT"], ["DET", "ENT"], ["DET", "ACTIONS"])
@@ -22,6 +22,8 @@ _TOUCH = ("touch", "hands off", "leave alone", "but leave alone")
 def told_apart(statements: list[Tokens], words: Words) -> list[Tokens]:
     """The statements with those that forbid as exceptions, and without what only says that the rest waits."""
     parts = [_unasked(part, words) for statement in statements for part in _split(statement, words)]
+    drafts = any(token.type in {"DRAFT", "DRAFTOBJ", "QUEUE"} for part in parts for token in part)
+    parts = [_not_then(part, drafts) for part in parts]
     others = {token.type for part in parts for token in part} & {"OTHER", "ELSEW", "OTHERWISE"}
     read: list[tuple[Tokens, list[Tokens] | None]] = []
     for index, part in enumerate(parts):
@@ -35,6 +37,13 @@ def told_apart(statements: list[Tokens], words: Words) -> list[Tokens]:
         else:
             found.append(_nothing_else(_apart_from(part, words, forbade), words))
     return found
+
+
+def _not_then(part: Tokens, drafts: bool) -> Tokens:
+    """ "Nothing may be sent on weekends": beside what is sent, a window."""
+    if not drafts and len(part) > 1 and part[0].type == "NOSEND" and all(one.type in WINDOW for one in part[1:]):
+        return [like(part[0], "NOT", "not"), *part[1:]]
+    return part
 
 
 def _plainly(part: Tokens) -> bool:
@@ -273,6 +282,10 @@ def _apart_from(part: Tokens, words: Words, forbade: Tokens | None) -> Tokens:
                 found.append(like(token, noun.type, noun.value))
             elif after not in {"ENT", "ENTLC", "OBJ", "ACTIONS", "OPG", *_SENT}:
                 return part
+        elif token.type == "POSS" and after == "FIELDW" and (entity := _entity(forbade)) is not None:
+            found += [like(token, "DET", "all"), like(token, "ENT", entity)]
+        elif token.type == "FIELDW" and part[index - 1].type == "POSS" and found[-1].type == "ENT":
+            continue
         elif token.type == "PRON" and index and part[index - 1].type == "OPV" and not found[0].type == "IF":
             if any(one.type in {"ENT", "ENTLC", "THOSE"} for one in part) or (entity := _entity(forbade)) is None:
                 return part

@@ -602,6 +602,101 @@ _FRAME = frozenset({
 })  # fmt: skip
 
 
+WINDOW = frozenset({
+    "DAY", "WEEKDAYS", "WEEKENDS", "TIME", "TIMERANGE", "ZONE", "ON", "AND", "OR", "PREP", "BETWEEN", "OFTHE", "UNTIL",
+    "BEFORE", "SINCE",
+})  # fmt: skip
+
+
+def _inverted(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Only on weekdays may contacts … be archived": they may be, only on weekdays."""
+    for index in range(1, len(tokens) - 3):
+        if tokens[index].type != "PERM" or words.said(tokens[index]) not in {"may", "can", "should"}:
+            continue
+        if tokens[0].type not in {"ONLYIF", "IF", "ON"} and tokens[0].type not in WINDOW:
+            return None
+        be = next((i for i in range(index + 2, len(tokens) - 1) if words.said(tokens[i]) == "be"), None)
+        if be is None or tokens[be].type != "BE" or not _names_records(tokens[index + 1 : be]):
+            return None
+        before = tokens[:index] if tokens[index - 1].type != "COMMA" else tokens[: index - 1]
+        modal, comma = like(tokens[be], "MODAL", "may be"), implied(tokens[be], "COMMA", ",")
+        return [*tokens[index + 1 : be], modal, *tokens[be + 1 :], comma, *before]
+    return None
+
+
+def _count_after(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "50 points or more": 50 or more points."""
+    for index in range(len(tokens) - 2):
+        if [one.type for one in tokens[index : index + 2]] == ["NUM", "COUNTN"] and (
+            tokens[index + 2].type in {"POSTGE", "POSTLE"}
+        ):
+            return [*tokens[: index + 1], tokens[index + 2], tokens[index + 1], *tokens[index + 3 :]]
+    return None
+
+
+def _anything(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Anything in the Renewal pipeline": a deal, where nothing else has what is said of it."""
+    if any(token.type in {"ENT", "ENTLC", "ENTPOSS"} for token in tokens):
+        return None
+    those = next((i for i, token in enumerate(tokens) if token.type == "THOSE"), None)
+    if those is None or words.said(tokens[those]) not in {"anything", "everything"}:
+        return None
+    facts = [token.value for token in tokens if token.type == "FACT" and isinstance(token.value, tuple)]
+    owners = {name.partition(".")[0] for value in facts for name in value} - {"action"}
+    if owners != {"deal"}:
+        return None
+    any_, deal = like(tokens[those], "DET", "any"), like(tokens[those], "ENT", "deal")
+    return [*tokens[:those], any_, deal, *tokens[those + 1 :]]
+
+
+def _only_drafts_done(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Delete drafts only on weekdays": only then."""
+    for index in range(1, len(tokens)):
+        if tokens[index].type == "QUEUE" and words.said(tokens[index]) == "drafts only":
+            if tokens[index - 1].type in {"OPV", "MAKEV"}:
+                queue = tokens[index]
+                only = implied(tokens[index + 1], "ONLYIF", "only") if index + 1 < len(tokens) else None
+                rest = [only, *tokens[index + 1 :]] if only is not None else []
+                return [*tokens[:index], like(queue, "DRAFT", "drafts"), *rest]
+    return None
+
+
+def _details(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Fill in missing details for contacts …": enrich them. "Update the details of …": update them."""
+    at = next((i for i, token in enumerate(tokens) if token.type == "DETAILS"), None)
+    start = 0
+    while start < len(tokens) - 1 and tokens[start].type in {"PERM", "AUTO", "COMMA"}:
+        start += 1
+    if at is None or at <= start or tokens[start].type not in {"FILLV", "OPV", "SETV"}:
+        return None
+    filling = tokens[start].type == "FILLV"
+    if tokens[start].type == "OPV" and tokens[start].value not in (words.value("update"), words.value("enrich")):
+        return None
+    verb = like(tokens[start], "OPV", words.value("enrich")) if filling else tokens[start]
+    if verb.type == "SETV":
+        verb = like(verb, "OPV", words.value("update"))
+    between = [token for token in tokens[start + 1 : at] if token.type not in {"DET", "NHAVE", "EMPTYW", "POSS"}]
+    if len(between) == 1 and between[0].type == "ENTPOSS":
+        return [*tokens[:start], verb, like(between[0], "ENT", between[0].value), *tokens[at + 1 :]]
+    if at + 1 >= len(tokens) or tokens[at + 1].type not in {"FOR", "OF", "ON", "OFTHE", "PREP"}:
+        return None
+    record = next((token.value for token in tokens[at + 1 :] if token.type == "ENT"), None)
+    if between and not (len(between) == 1 and between[0].type == "ENT" and between[0].value == record):
+        return None
+    return [*tokens[:start], verb, *tokens[at + 2 :]]
+
+
+def _one_recipient(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "…, to one recipient at a time": with one recipient."""
+    for index in range(1, len(tokens) - 2):
+        if [one.type for one in tokens[index : index + 3]] == ["TO", "NUM", "RECIP"] and tokens[index + 1].value == 1:
+            end = index + 3
+            end += end < len(tokens) and tokens[end].type == "ATATIME"
+            exactly = [like(tokens[index], "WITH", "with"), implied(tokens[index + 1], "EQ", "exactly")]
+            return [*tokens[:index], *exactly, *tokens[index + 1 : index + 3], *tokens[end:]]
+    return None
+
+
 def _frame_first(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Send emails on weekdays 9-17 Europe/Berlin to contacts …": when comes after whom."""
     start = 0
@@ -648,8 +743,11 @@ def _send_bare(tokens: Tokens, words: Words) -> Tokens | None:
 
 
 _RULES: tuple[Callable[[Tokens, Words], Tokens | None], ...] = (
-    _made, _fine, _doing_allowed, _gets, _given, _goes, _stages, _after_colon, _colon_drafts, _drafts_of, _added_to,
-    _fields_changed, _mailed, _in_sequence, _verb_last, _its_fields, _gets_tag, _off_list, _noted, _have_fields,
-    _gotten, _any_field, _send_bare, _frame_first, _verbless,
+    _count_after, _anything, _only_drafts_done, _details, _one_recipient, _inverted, _made, _fine, _doing_allowed,
+    _gets, _given, _goes, _stages, _after_colon, _colon_drafts, _drafts_of, _added_to, _fields_changed, _mailed,
+    _in_sequence, _verb_last, _its_fields, _gets_tag, _off_list, _noted, _have_fields, _gotten, _any_field, _send_bare,
+    _frame_first, _verbless,
 )  # fmt: skip
-_SURE = frozenset({_made, _given, _colon_drafts, _fields_changed, _drafts_of, _mailed, _in_sequence})
+_SURE = frozenset(
+    {_anything, _only_drafts_done, _made, _given, _colon_drafts, _fields_changed, _drafts_of, _mailed, _in_sequence}
+)

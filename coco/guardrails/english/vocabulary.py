@@ -118,7 +118,10 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
     for kind, texts in PHRASES.items():
         put_all(texts, kind, None)
     for kind, made in (
-        ("NEVERDO", forbidding()), ("PERM", permitting()), ("PERMGER", permitting_doing()), ("AUTO", by_itself()),
+        ("NEVERDO", forbidding()),
+        ("PERM", permitting()),
+        ("PERMGER", permitting_doing()),
+        ("AUTO", by_itself()),
         ("QUEUE", modes.queue_phrases()),
         ("NOSEND", modes.no_send_phrases()),
         ("NOTIFY", modes.notify_phrases()),
