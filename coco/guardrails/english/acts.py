@@ -255,7 +255,11 @@ class ActReader(GroupReader):
         names = self._names(child(node, "names"))
         fact = self.catalogue.fact("action.host")
         if len(names.tokens) != 1 or names.tokens[0].type not in {"DOMAIN", "QUOTED"}:
-            raise Refused(names.span, "one host is needed here; write one guardrail for each", "hooks.acme.com")
+            raise Refused(
+                names.span,
+                "one host is needed here; write one guardrail for each",
+                self._text(span_of(names.tokens[0])),
+            )
         value = self._value(names.tokens[0], fact)
         self.parts.spellings.pop(value, None)
         self._pinned("webhook.send", node, value, value)
@@ -385,6 +389,9 @@ class ActReader(GroupReader):
         det = child(node, "DET")
         if det is not None and child(node, "EXC", "NOT") is not None and det.value != "the":
             raise Refused(span_of(node), "this is no list of fields", "", weak=3)
+        word = child(node, "EXC")
+        if word is not None and re.search(r"\b(unless|if|when|where)$", self._text(span_of(word)), re.I):
+            raise Refused(span_of(node), "this is no list of fields", "", weak=3)  # a condition follows
         past = node.data == "c_not" and re.search(
             r"\b(was|were|been)|n't been", self._text(span_of(child(node, "NBE")))
         )

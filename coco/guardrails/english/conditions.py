@@ -729,12 +729,16 @@ class ConditionReader(TimeReader):
         listed = ", ".join(f'"{token.value}"' for token in names.tokens[:-1])
         shown = f'{listed} or "{names.tokens[-1].value}"' if listed else f'"{names.tokens[-1].value}"'
         negated = "not " if "not" in said.lower() or "n't" in said.lower() or child(node, "neg") is not None else ""
+        verb = re.match(r"(that |who |which )?(belongs?|don't|do not|doesn't|does not)\b", said, re.I)
+        be = (
+            "" if verb is None or verb.group(1) else "is " if re.match(r"belongs|does", verb.group(2), re.I) else "are "
+        )
         company = f', or "who {"do not " if negated else ""}work at {shown}"' if self._entity == "contact" else ""
         raise Refused(
             span_of(node),
             f'"{self._text(span_of(node))}": is that their owner, or a company? Say "{negated}owned by {shown}"'
             f"{company}",
-            f"{negated}owned by {shown}",
+            f"{be}{negated}owned by {shown}",
             fatal=True,
         )
 
@@ -884,5 +888,11 @@ class ConditionReader(TimeReader):
                     return Share(fact=fact, order=">=", per_myriad=10_000)
         if re.search(r"\b(?:no|not|without|never|zero)\b|n't\b", self._text(span), re.I):
             raise Refused(span, "has no e-mail bounced, or not every one?", "no email has bounced", weak=True)
-        many = f"at least {self._whole(num)} emails have bounced" if num is not None else "every email has bounced"
+        many = (
+            f"at least {self._whole(num)} emails have bounced"
+            if num is not None
+            else "any email has bounced"
+            if self._excluding
+            else "every email has bounced"
+        )
         raise Refused(span, "every e-mail, at least one, or the last one? Say how many have bounced", many)

@@ -12,7 +12,12 @@ from .problems import Problem
 
 MAX_TRIES = 20  # compiles spent on the suggestions of one refused sentence
 RECORDS = r"(?:contacts?|deals?|compan(?:y|ies)|leads?|customers?|people|accounts?|opportunit(?:y|ies))"
-_CLAUSES = ("every", "at least", "no email")  # conditions with a subject of their own, which follow "where"
+_CLAUSES = (
+    "every",
+    "at least",
+    "no email",
+    "any email",
+)  # conditions with a subject of their own, which follow "where"
 _ENTITIES = {"deal": "deals", "contact": "contacts", "company": "companies"}
 
 
@@ -286,6 +291,9 @@ def _tidy(text: str) -> str:
     text = re.sub(r"\b([Tt]he) the\b", r"\1", text)
     text = re.sub(r"\b([Aa])n (?=message|contact)", r"\1 ", text)
     text = re.sub(r"([.!])(?:\s*[.!])+", r"\1", text)
+    text = re.sub(
+        r"(?<=[.!] )(?:notify|wait|at most|only|queue|run|draft)\b", lambda word: word.group().capitalize(), text
+    )
     text = re.sub(r"\b(that are|which are|who are) that are\b", r"\1", text)
     text = re.sub(r"\bthat are (are|is|have|has|do|does)\b", r"that \1", text)
     text = re.sub(r"\b(that|who|which) tagged\b", r"\1 are tagged", text)
