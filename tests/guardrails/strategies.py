@@ -77,7 +77,7 @@ ATOMS: st.SearchStrategy[Predicate] = st.one_of(
     st.builds(Ahead, fact=st.just("deal.close_date"), order=ORDERS, seconds=st.sampled_from(LENGTHS)),
     st.builds(
         Moment,
-        fact=st.sampled_from(["contact.created_at", "deal.close_date"]),
+        fact=st.sampled_from(["contact.created_at", "deal.close_date", "now"]),
         order=ORDERS,
         at=st.sampled_from([NOW, datetime(2026, 1, 1, tzinfo=UTC)]),
     ),
@@ -125,10 +125,9 @@ FORMS: st.SearchStrategy[Form] = st.builds(
         within=st.none() | st.builds(Within, fact=st.just("contact.created_at"), seconds=st.sampled_from(LENGTHS)),
         weekly=st.none()
         | st.builds(
-            Weekly,
-            days=st.sampled_from([(0, 1, 2, 3, 4), (5, 6), (1,)]),
-            start=st.just(540),
-            end=st.just(1020),
+            lambda days, hours, zone: Weekly(days=days, start=hours[0], end=hours[1], zone=zone),
+            days=st.sampled_from([(0, 1, 2, 3, 4), (5, 6), (1,), (0, 1, 2, 3, 4, 5, 6)]),
+            hours=st.sampled_from([(540, 1020), (1320, 360)]),
             zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
         ),
     ),

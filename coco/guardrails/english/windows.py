@@ -255,7 +255,8 @@ class WindowReader(ConditionReader):
         else:
             ends = children(node, "clock")
             halves = [_HALF_SAID.search(self._text(span_of(one))) is not None for one in ends]
-            start, end = same_half(*(self._clock_time(one) for one in ends), *halves)
+            start, end = (self._clock_time(one) for one in ends)
+            start, end = same_half(start, end, halves[0], halves[1])
         end = end or DAY
         start %= DAY
         said = self._text(span)
