@@ -44,6 +44,7 @@ class Parts:
     within: Within | None = None
     weekly_days: tuple[int, ...] = tuple(range(7))
     weekly_minutes: set[int] = field(default_factory=lambda: set(range(1440)))
+    not_days: tuple[int, int] | None = None  # "not on Fridays"
     overnight: tuple[int, int] | None = None  # hours that run past midnight
     dated: bool = False  # it says from when or until when the rule runs
     business: bool = False  # "business hours", with the hours that they are

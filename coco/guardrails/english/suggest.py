@@ -71,7 +71,10 @@ _BEGINS = re.compile(
 _ENDS = re.compile(r",|;|\.(?=\s|$)|!|\s(?:and|but|unless|except|if|when)\b|$", re.I)
 _NEEDED = re.compile(
     r"\b(?:unless|except|excluding|not|never|only|most|more|less|fewer|maximum|max|limit|cap|first|me|my|i|i'll|draft\w*|"
-    r"review|approval|or|per|credits?|budget|under|below|over|above|between|at least|both|neither|nor)\b|n't\b",
+    r"review|approval|or|per|credits?|budget|under|below|over|above|between|at least|both|neither|nor|tops|"
+    # when it may run
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays?|weekends?|hours?|noon|midnight|night(?:s|ly)?|until|utc|time)\b|"
+    r"n't\b|\d\s?[ap]\.?m\b|\d:\d\d|\b\d{1,2}-\d{1,2}\b|\b[A-Z][a-z]+/[A-Z]",
     re.I,
 )
 # what limits when, how often or how much is no mark on a record that a tag could stand for

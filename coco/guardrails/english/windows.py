@@ -24,6 +24,7 @@ _HALF = re.compile(r"\b0|\d\s*([:.h]|[ap]\.?m|o'clock)|\b(noon|midday|midnight|m
 _HALF_SAID = re.compile(r"[ap]\.?m\b|\bnoon\b|\bmidnight\b|\bmidday\b|in the (morning|afternoon|evening)", re.I)
 _NIGHT = re.compile(r"night", re.I)
 _RANGES = ("timerange", "time_until", "time_from", "time_both")
+_DAYTIME = frozenset(range(9 * 60, 17 * 60))
 _EVERY_DAY = tuple(range(7))
 
 
@@ -116,6 +117,17 @@ class WindowReader(ConditionReader):
             days = tuple(day for day in range(7) if day not in days)
         if days:
             self.parts.weekly_days = tuple(day for day in self.parts.weekly_days if day in days)
+        if negated:
+            self.parts.not_days = span_of(node)
+        elif not days and self.parts.not_days is not None:
+            between = self.sentence[self.parts.not_days[1] : span_of(node)[0]]
+            if not between.strip(" ") or re.fullmatch(r"\s*(between|from|after|before|at)\s*", between):
+                raise Refused(
+                    (self.parts.not_days[0], span_of(node)[1]),
+                    "not on those days at all, or not in these hours of them? Put each in a sentence of its own",
+                    "",
+                    fatal=True,
+                )
         self._hours(node, bool(days) and not negated)
         self._zoned(node)
 
@@ -139,8 +151,13 @@ class WindowReader(ConditionReader):
 
     def _beside_vague(self, said: str, minutes: Minutes, vague: Node, days_said: bool) -> None:
         """ "During business hours, 9 to 6": the hours count. Business hours are those of weekdays."""
-        if _NIGHT.search(said) and 720 in minutes:
-            raise Refused(span_of(vague), f'"{said}" is not when these hours are', "between 22:00 and 6:00")
+        if _NIGHT.search(said) and minutes & _DAYTIME:
+            raise Refused(
+                span_of(vague),
+                f'"{said}" is not when these hours are. Say which half of the day is meant',
+                "between 22:00 and 6:00",
+                fatal=True,
+            )
         if not _NIGHT.search(said) and re.search(r"hours", said) and not days_said:
             self.parts.business = True
 
