@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from lark import Token, Tree
 
 from ..catalogue import FactType
-from ..form import Covered, Empty, Has, Number, Only, Order, Predicate, conjunction, disjunction, negation
+from ..form import Ahead, Covered, Empty, Has, Number, Only, Order, Predicate, conjunction, disjunction, negation
 from ..records import Malformed, fold
 from .grouping import GroupReader
 from .lexer import Length
@@ -127,6 +127,8 @@ class ActReader(GroupReader):
                 conditions.append(self._minutes("<=" if or_less else "==", dur.value, span_of(dur)))
             elif (lone := child(node, "p_or_less")) is not None:
                 raise Refused(span_of(lone), "than how long?", "of at most 30 minutes", weak=True)
+            for one in children(node, "p_ahead"):  # "meetings more than 2 days from now"
+                conditions.append(self._ahead(one))
             for one in children(node, "p_longer"):
                 if child(one, "lengthcmp") is not None and child(child(one, "lengthcmp"), "cmp") is None:
                     raise Refused(span_of(one), "how long is it? Say so", f"of {self._text(span_of(one))}", weak=True)
@@ -195,6 +197,15 @@ class ActReader(GroupReader):
         if found.shortest != found.longest or found.shortest > 14 * 86_400:
             raise Refused(span, "how many minutes, hours or days does the event last?", "30 minutes")
         return Number(fact="action.duration_minutes", order=order, value=found.shortest / 60)
+
+    def _ahead(self, node: Node) -> Predicate:
+        long = child(node, *LENGTHS)
+        if long.data == "lengthcmp" and child(long, "cmp") is None:
+            raise Refused(
+                span_of(node), "more than, or less than this far ahead?", f"more than {self._text(span_of(node))}"
+            )
+        self.parts.start_span = span_of(node)
+        return self._length("action.starts_at", long, Ahead)
 
     def _lasting(self, node: Node) -> Predicate:
         """How long an event lasts; a bare length is exact."""

@@ -493,9 +493,8 @@ class ConditionReader(TimeReader):
             case "f_num":
                 return self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
             case "f_num_not":
-                return negation(
-                    self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
-                )
+                numcmp = child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare")
+                return negation(conjunction(self._excluded(lambda: [self._numcmp(fact, numcmp)])))
             case "f_num_eq":
                 return self._number(fact, "==", child(node, "num"))
             case "f_falls":

@@ -31,6 +31,16 @@ _DAYS_OF_ONE = re.compile(
     re.I,
 )
 _MONTH_TO_DAY = re.compile(rf"\s*{_TO}\s*(?:the\s+)?(\d{{1,2}}){_NTH},?\s+(\d{{4}})\b", re.I)
+# the second of two days of one month: the "15, 2026" of "between March 1 and 15, 2026"
+_SECOND_DAY = re.compile(rf"(?:the\s+)?(\d{{1,2}}){_NTH},?\s+(\d{{4}})\b", re.I)
+_FIRST_DAY = re.compile(rf"{_MONTH_DAY}\s*{_TO}\s*$", re.I)
+_DAYS_OF_MONTH = re.compile(
+    rf"(\d{{1,2}}){_NTH}\s?-\s?(\d{{1,2}}){_NTH}\s+(?:of\s+)?({_MONTH})\b\.?,?\s+(\d{{4}})\b|"
+    rf"({_MONTH})\b\.?\s+(\d{{1,2}}){_NTH}\s?-\s?(\d{{1,2}}){_NTH},?\s+(\d{{4}})\b",
+    re.I,
+)
+_WHEN = re.compile(r"\b(in|during|by|before|after|since|until)\s$", re.I)
+_QUARTER_ALONE = re.compile(r"Q([1-4])\b(?!\s*(?:of\s+)?\d)")
 _MONTH_YEAR = re.compile(rf"({_MONTH})\b\.?,?\s+(\d{{4}})\b", re.I)
 _EDGE = re.compile(rf"(?:the\s+)?(start|beginning|end)\s+of\s+(?:(?:({_MONTH})|Q([1-4]))\s+)?(\d{{4}})\b", re.I)
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4, "last": 4}
@@ -74,7 +84,8 @@ def _months(year: int, month: int, count: int, span: Span) -> Days:
 
 def date_at(text: str, at: int) -> tuple[Days | datetime, int] | None:
     """The days (or the instant) that are named here, and where their name ends; None for no date. Raises Refused."""
-    for reader in (_iso, _edge, _part_of_year, _month_year, _days_of_one_month, _long, _slashed, _weekday):
+    readers = (_iso, _edge, _part_of_year, _month_year, _days_of_one_month, _second_day, _long, _slashed, _weekday)
+    for reader in readers:
         if (found := reader(text, at)) is not None:
             return found
     return None
@@ -115,6 +126,10 @@ def _part_of_year(text: str, at: int) -> tuple[Days, int] | None:
     if match := _HALF_YEAR.match(text, at):
         half = int(match.group(1)) if match.group(1) else _ORDINALS[match.group(3).lower()]
         return _months(int(match.group(2) or match.group(4)), half * 6 - 5, 6, match.span()), match.end()
+    if (match := _QUARTER_ALONE.match(text, at)) and re.search(
+        r"\b(in|during|by|before|after|since|until)\s$", text[:at], re.I
+    ):
+        raise Refused(match.span(), "which year? A rule outlives the year it was written in", f"{match.group()} 2027")
     return None
 
 
@@ -130,6 +145,27 @@ def _days_of_one_month(text: str, at: int) -> tuple[Days, int] | None:
         return None
     month, year = _MONTH_NAMES[match.group(2).lower()], int(match.group(3))
     return _one(a_date(year, month, int(match.group(1)), match.span())), match.end(1)
+
+
+def _second_day(text: str, at: int) -> tuple[Days, int] | None:
+    if (match := _SECOND_DAY.match(text, at)) is None or (first := _FIRST_DAY.search(text[:at])) is None:
+        return None
+    month = _MONTH_NAMES[first.group(1).lower()]
+    return _one(a_date(int(match.group(2)), month, int(match.group(1)), match.span())), match.end()
+
+
+def date_range_at(text: str, at: int) -> tuple[Days, Days, Span, int] | None:
+    """ "1-15 March 2026", "March 1-15, 2026": both days, where the second number stands, and the end."""
+    if (match := _DAYS_OF_MONTH.match(text, at)) is None:
+        return None
+    if match.group(1):
+        low, high, name, year = (match.group(i) for i in (1, 2, 3, 4))
+        second = match.span(2)
+    else:
+        name, low, high, year = (match.group(i) for i in (5, 6, 7, 8))
+        second = match.span(7)
+    days = [a_date(int(year), _MONTH_NAMES[name.lower()], int(day), match.span()) for day in (low, high)]
+    return _one(days[0]), _one(days[1]), second, match.end()
 
 
 def _long(text: str, at: int) -> tuple[Days, int] | None:

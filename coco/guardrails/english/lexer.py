@@ -14,7 +14,7 @@ from lark import Token
 
 from ..countries import DISPLAY
 from ..regions import STATE_CODES, area_of
-from .dates import date_at
+from .dates import date_at, date_range_at
 from .filler import filler_end
 from .problems import Refused
 from .unquoted import UnquotedNames
@@ -144,6 +144,10 @@ _CURRENCY = {
     "yen": "JPY",
     "bucks": "USD",
 }
+_DECIMAL_COMMA = re.compile(
+    r"(?:[$€£]\s?)\d+,\d{1,2}(?!\d)|\d+,\d{1,2}(?!\d)(?=\s?(?:%|[€$£]|k\b|m\b|million|mio|EUR\b|USD\b|GBP\b|CHF\b|percent))",
+    re.I,
+)
 _PERCENT = re.compile(rf"({_NUMBER})\s?(?:%|percent\b|per cent\b)", re.I)
 _PLAIN = re.compile(rf"({_NUMBER})({_SCALE})(?![\w.]*\w@)", re.I)
 _A_HUNDRED = re.compile(r"(?:an?|one)\s+(hundred|thousand|dozen|million)\b", re.I)
@@ -439,6 +443,8 @@ class Lexer:
         )
         if at and (text[at - 1].isalnum() or text[at - 1] == "_") and text[at].isalnum():
             return []
+        if match := _DECIMAL_COMMA.match(text, at):
+            raise Refused(match.span(), "write decimals with a point", match.group().replace(",", "."))
         for reader in readers:
             found = reader(text, at)
             if found:
@@ -477,6 +483,14 @@ class Lexer:
         return [_token("ZONE", found[0], at, found[1])] if found is not None else []
 
     def _date(self, text: str, at: int) -> list[Token]:
+        if (pair := date_range_at(text, at)) is not None:
+            first, last, second, end = pair
+            return [
+                _token("BETWEEN", "between", at, at),
+                _token("DATE", first, at, second[0]),
+                _token("AND", "and", second[0], second[0]),
+                _token("DATE", last, second[0], end),
+            ]
         found = date_at(text, at)
         if found is None:
             return []

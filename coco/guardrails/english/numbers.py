@@ -106,8 +106,9 @@ class NumberReader(NameReader):
             case "n_between":
                 low, high = children(node, "num")
                 word = child(node, "PREP")
-                if word is not None and self._text(span_of(word)).lower() != "from":
-                    raise Refused(span_of(node), "between these?", "between 50 and 500", weak=True)
+                plain = all(one.children[0].type == "NUM" for one in (low, high))
+                if word is not None and (self._text(span_of(word)).lower() != "from" or (plain and fact.currency)):
+                    raise Refused(span_of(node), "between these, and of what?", "", weak=True)
                 scaled = self._same_scale(low.children[0], high.children[0], span_of(node))
                 a, b = self._number(fact, ">=", low), self._number(fact, "<=", high)
                 if isinstance(a, Number) and isinstance(b, Number):
@@ -201,5 +202,6 @@ class NumberReader(NameReader):
             return self._counted_range(fact, node)
         if kind == "counted_w":
             return self._number(fact, "<=" if child(node, "WLE") is not None else ">=", child(node, "num"))
-        condition = self._numcmp(fact, numcmp)
-        return negation(condition) if kind.startswith("not_") else condition
+        if kind.startswith("not_"):
+            return negation(conjunction(self._excluded(lambda: [self._numcmp(fact, numcmp)])))
+        return self._numcmp(fact, numcmp)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from lark import Token
@@ -30,6 +30,7 @@ from .problems import Refused
 
 _IN_IT = re.compile(r"(in|during|throughout) (?!.*\b(start|beginning|end) of\b)", re.I)
 _BE = re.compile(r"(?:that |who |which )?(?:is|are)\b", re.I)
+_OPEN_ENDS = frozenset({"by", "until", "till", "up until"})
 _SILENCES = ("sil_len", "sil_last", "sil_since", "sil_cal")
 
 
@@ -464,6 +465,17 @@ class TimeReader(CalendarReader):
             )
         return found
 
+    def _ends_clearly(self, word: Token, date: Node, start: datetime, end: datetime) -> None:
+        """Refuse "by 2025", "until March 2026": before it begins, or until it ends?"""
+        if end - start <= timedelta(days=1, hours=2) or self._text(span_of(word)).lower() not in _OPEN_ENDS:
+            return
+        said = self._text(span_of(date))
+        raise Refused(
+            (span_of(word)[0], span_of(date)[1]),
+            f'before "{said}" begins, or until it ends? Say "before {said}" or "by the end of {said}"',
+            f"before {said}",
+        )
+
     def _when_compared(self, fact: Fact, node: Node, date: Node) -> Predicate:
         """ "Created no earlier than 15 March 2026", "created < 2024"."""
         said = self._text(span_of(child(node, "cmp"))).strip().lower()
@@ -577,6 +589,8 @@ class TimeReader(CalendarReader):
                         raise Refused(span, "after or since this date?", "")
                     start = self._instants(dates[0])[0 if first.type == "SINCE" else 1]
                     end = self._instants(dates[1])[0 if child(node, "BEFORE") is not None else 1]
+                    if child(node, "UNTIL") is not None:
+                        self._ends_clearly(child(node, "UNTIL"), dates[1], *self._instants(dates[1]))
                 if not start < end:
                     raise Refused(span, "the range of dates is empty", "")
                 return conjunction([Moment(fact=name, order=">=", at=start), Moment(fact=name, order="<", at=end)])
