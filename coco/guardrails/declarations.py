@@ -247,7 +247,10 @@ def _forms(verb: str, gerund: str, participle: str, *more: tuple[str, str, str])
 
 _ENRICH = _forms("enrich", "enriching", "enriched", ("bulk enrich", "bulk enriching", "bulk enriched"))
 _ARCHIVE = _forms("archive", "archiving", "archived")
-_DELETE = _forms("delete", "deleting", "deleted")
+_DELETE = _forms(
+    "delete", "deleting", "deleted", ("permanently delete", "permanently deleting", "permanently deleted"),
+    ("irreversibly delete", "irreversibly deleting", "irreversibly deleted"),
+)  # fmt: skip
 _UPDATE = _forms("update", "updating", "updated", ("edit", "editing", "edited"), ("modify", "modifying", "modified"))
 _ASSIGN = _forms(
     "assign", "assigning", "assigned",

@@ -89,6 +89,15 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else repr(value)
 
 
+# lists of people, as one of them is said
+_PEOPLE = {
+    "action.attendee_domains": "attendee is at",
+    "action.attendees": "attendee is",
+    "action.recipient_domains": "recipient is at",
+    "action.recipients": "recipient is",
+}
+
+
 def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NONE) -> str:
     """One condition as a clause: "the deal's stage is "qualified""."""
     match predicate:
@@ -102,6 +111,10 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
             return f"the action changes {_fields(values, catalogue, spell, 'or')}"
         case Not(item=Has(fact="action.fields", values=values, least=1)):
             return f"the action does not change {_fields(values, catalogue, spell, 'or')}"
+        case Not(item=Has(fact=fact, values=values, least=1)) if fact in _PEOPLE:
+            return f"no {_PEOPLE[fact]} {_values(fact, values, catalogue, spell, 'or')}"
+        case Has(fact=fact, values=values, least=1) if fact in _PEOPLE:
+            return f"at least one {_PEOPLE[fact]} {_values(fact, values, catalogue, spell, 'or')}"
         case Has(fact=fact, values=values, least=least):
             return _has_text(fact, values, least, catalogue, spell)
         case Not(item=Has(fact=fact, values=values, least=1)) if fact.endswith(".tags"):

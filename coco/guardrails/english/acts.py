@@ -18,7 +18,9 @@ from .problems import Refused
 _LEMMAS = {
     "make": "create", "making": "create", "creating": "create", "adding": "add", "put": "add", "logging": "log",
     "enter": "log", "setting up": "set up", "scheduling": "schedule", "booking": "book", "arranging": "arrange",
-    "canceling": "cancel", "cancelling": "cancel", "call off": "cancel", "rescheduling": "reschedule",
+    "canceling": "cancel", "cancelling": "cancel", "call off": "cancel", "cancelled": "cancel", "canceled": "cancel",
+    "called off": "cancel", "booked": "book", "scheduled": "schedule", "arranged": "arrange", "moved": "move",
+    "rescheduled": "reschedule", "rescheduling": "reschedule",
     "posting": "post", "sharing": "share", "discarding": "discard", "triggering": "trigger", "firing": "fire",
     "sending": "send", "send out": "send", "sent": "send", "moving": "move", "deleting": "delete", "edit": "update",
     "modify": "update", "push": "move", "advance": "move", "shift": "move",
@@ -228,9 +230,13 @@ class ActReader(GroupReader):
         if first.type == "SEND" and child(node, "mailobj") is None:
             raise Refused(span_of(first), "send what? Name the message", "Send a message to …", weak=True)
         said = child(node, "ACTIONS", "OPV", "EMAILOBJ")
-        if said is not None and self._text(span_of(said)).lower() not in {"update", "updates", "alert", "message"}:
+        if said is not None and self._text(span_of(said)).lower() not in {
+            "update", "updates", "alert", "message", "slack",
+        }:  # fmt: skip
             raise Refused(span_of(said), "what is posted?", "Post a message to the channel …", weak=True)
         self._np_caps(node)
+        if said is not None and self._text(span_of(said)).lower() == "slack":
+            self.parts.connector, self.parts.connector_span = "slack", span_of(said)
         self._posted(child(node, "chan"), node)
 
     def _posted(self, chan: Node, node: Node) -> None:
@@ -454,7 +460,7 @@ class ActReader(GroupReader):
                 str(piece.data).startswith(("f_", "b_"))
                 or piece.data in {"clause", "factclause", "group", "bounce", "onlyfor", "exception"}
             ):
-                if child(piece, "counted_ent") is not None:
+                if child(piece, "counted_ent", "to_recipients") is not None:
                     continue  # "more than 20 people": a number, no record
                 for token in tokens_of(piece):
                     if token.type in {"ENT", "ENTLC", "ENTPOSS"}:

@@ -72,6 +72,9 @@ class Builder(ActReader):
             "x_mail": self._never_mail,
         }[str(node.data)](node)
         self._contents([token for token in tokens if token.type == "CONTENTN"])
+        inside = next((token for token in tokens if token.type == "INTERNAL"), None)
+        if inside is not None:
+            self.parts.internal_span = span_of(inside)
 
     def _contents(self, tokens: list[Token]) -> None:
         """ "A thank-you email": what a message says is not looked at. A draft is read before it leaves; what is sent
@@ -230,7 +233,11 @@ class Builder(ActReader):
         if child(np, "e_those") is None and not (people and len(conditions) == 1):
             return
         first = tokens_of(items[0])
-        sends = any(str(one.data) in {"v_send", "v_message"} for one in verbs.children if isinstance(one, Tree))
+        sends = any(
+            str(one.data) in {"v_send", "v_message"} or any(t.value == "direct message" for t in tokens_of(one))
+            for one in verbs.children
+            if isinstance(one, Tree)
+        )
         if sends and any(token.type in {"DOMAIN", "EMAILADDR"} for token in first):
             raise Refused(span_of(np), "to whom is checked by address", "Send emails to …", weak=True)
 
@@ -291,9 +298,11 @@ class Builder(ActReader):
             self._closed_stage(opp, how)
         elif opp.data == "p_marked":
             said = self._text(span_of(opp)).lower()
-            if destination is None or destination.data not in ({"d_to"} if said == "set" else {"d_as"}):
+            if said == "given" and destination is not None and destination.data == "d_to":
+                self._cover(self._named("assign"), opp, None, destination)
+            elif destination is None or destination.data not in ({"d_to"} if said == "set" else {"d_as"}):
                 raise Refused(span_of(opp), f"{said} as what? Name the stage", 'moved to "closed lost"', weak=True)
-            if destination.data == "d_as":
+            elif destination.data == "d_as":
                 self._pinned_stage(opp, destination)
             else:
                 self._cover(("deal.move_stage",), opp, None, destination)
@@ -524,7 +533,7 @@ class Builder(ActReader):
         raise Refused(span_of(node), "write one exception for each operation", "")
 
     def _entity_of(self, np: Node) -> Target:
-        ent = child(np, "e_plain", "e_lifecycle", "e_two", "e_poss", "e_those", "e_lifecycles")
+        ent = child(np, "e_plain", "e_lifecycle", "e_two", "e_poss", "e_those", "e_lifecycles", "e_titles")
         if ent.data == "e_those":
             said = self._text(span_of(ent))
             if ent.children[0].value not in PERSONS:
@@ -545,7 +554,9 @@ class Builder(ActReader):
             )
         if ent.data == "e_lifecycles" and self._excluding:
             raise Refused(span_of(ent), "does what follows speak of both? Write one exception for each", "")
-        if ent.data in {"e_lifecycle", "e_lifecycles"}:
+        if ent.data == "e_titles" and self._excluding:
+            raise Refused(span_of(ent), "whose job title is just that? Say it", 'whose job title is "CEO"')
+        if ent.data in {"e_lifecycle", "e_lifecycles", "e_titles"}:
             return "contact"
         return ent.children[0].value  # type: ignore[no-any-return]
 
@@ -598,7 +609,13 @@ class Builder(ActReader):
     def _premodifier_conditions(self, np: Node) -> list[Predicate]:
         found: list[Predicate] = []
         target = self._entity_of(np)
-        ent = child(np, "e_plain", "e_lifecycle", "e_poss", "e_those", "e_lifecycles")
+        ent = child(np, "e_plain", "e_lifecycle", "e_poss", "e_those", "e_lifecycles", "e_titles")
+        if ent.data == "e_titles":  # "CEOs and CFOs"
+            titles = tuple(dict.fromkeys(str(token.value) for token in children(ent, "ENTTITLE")))
+            found.append(Is(fact="contact.jobtitle", values=tuple(title.lower() for title in titles)))
+            for title in titles:
+                self.parts.spellings.setdefault(title.lower(), title)
+            self._noted(f'"{self._text(span_of(ent))}" is read as: the job title is just that.')
         if ent.data == "e_lifecycles":  # "leads and customers in Norway": what follows holds for both
             stages = tuple(dict.fromkeys(token.value for token in children(ent, "ENTLC")))
             found.append(Is(fact="contact.lifecycle_stage", values=stages))
@@ -624,6 +641,18 @@ class Builder(ActReader):
                     self.parts.silent_span = span_of(one)  # "stale deals with no activity in 60 days" says how long
                 case "m_untagged":
                     found.append(Empty(fact=f"{target}.tags"))
+                case "m_bounced":
+                    raise Refused(
+                        span_of(one),
+                        "every e-mail, at least one, or the last one? Say how many have bounced",
+                        f"{self._text(span_of(ent))} where every email has bounced",
+                    )
+                case "m_owner":
+                    if self._excluding:
+                        raise Refused(span_of(one), "owned by them, or at that company?", "")
+                    owner = child(one, "OWNERNAME")
+                    found.append(Is(fact=f"{target}.owner", values=(self._folded(owner),)))
+                    self.parts.spellings.setdefault(self._folded(owner), str(owner.value))
                 case "m_noowner":
                     found.append(Empty(fact=f"{target}.owner"))
         return found
@@ -665,6 +694,12 @@ class Builder(ActReader):
             return
         if kind == "v_set":
             self._set(verb.children[0])
+            return
+        if kind == "v_dm":
+            if child(verb, "OBJ").value != "direct message":
+                raise Refused(span_of(verb), "what is to be done with it?", "Schedule a meeting with …", weak=True)
+            self._cover(("message.direct",), verb, None, destination)
+            self._addressees(child(verb, "addressees"))
             return
         if kind == "v_stop":
             if self._text(span_of(verb.children[0])).lower() not in {"stop", "please stop"}:
@@ -736,6 +771,11 @@ class Builder(ActReader):
     def _target_of_the_act(self, alone: list[Node], items: list[Node]) -> None:
         """ "Post to #deals when a deal is won" is about deals; "Send messages only on weekdays" names no record."""
         named = self._records_of(items)
+        updates = [child(one.children[0], "ENT") for one in alone if one.data == "a_post"]
+        if named is None and len(alone) == 1 and updates and updates[0] is not None:  # "post deal updates in #deals"
+            self._set_target(updates[0].value, span_of(updates[0]))
+            self.parts.universal = True
+            return
         for one in alone:
             if one.data in {"a_pron", "a_move", "a_bare"} or (
                 named is None and one.data in {"a_add_tag", "a_remove_tag"}
@@ -776,10 +816,7 @@ class Builder(ActReader):
             self._np_caps(one)
             self._cover(("email.draft" if one.data == "a_draft" else "email.send",), one, None, destination)
             if one.data == "a_send_to":
-                whom = child(child(one, "addressees"), "ENT")
-                if whom is not None and self._text(span_of(whom)).lower() not in PEOPLE:
-                    raise Refused(span_of(whom), "these are records, not addresses", "", weak=2)
-                self.parts.conditions.append(self._addressed(child(child(one, "addressees"), "names")))
+                self._addressees(child(one, "addressees"))
         elif one.data in {"a_add_tag", "a_remove_tag"}:
             self._cover(self._named(str(one.data)[2:]), one, child(one, "name").children[0], destination)
         elif one.data == "a_act":
@@ -792,7 +829,15 @@ class Builder(ActReader):
             if child(one, "OBJ").value != "direct message":
                 raise Refused(span_of(one), "what is to be done with it?", "Schedule a meeting with …", weak=True)
             self._cover(("message.direct",), one, None, destination)
-            self.parts.conditions.append(self._addressed(child(one, "names")))
+            self._addressees(child(one, "addressees"))
+            for system in children(one, "CONNECTOR"):
+                self._set_connector(system)
+        elif one.data == "a_dm_to":
+            if child(one, "OBJ").value != "direct message":
+                raise Refused(span_of(one), "what is sent?", "Send direct messages to …", weak=True)
+            self._np_caps(one)
+            self._cover(("message.direct",), one, None, destination)
+            self._addressees(child(one, "addressees"))
         elif one.data == "a_hook":
             self._hook(one.children[0])
         elif one.data == "a_move":
@@ -806,6 +851,13 @@ class Builder(ActReader):
             self._verb(one.children[0], destination)
         else:
             self._cover(("email.draft",), one, None, destination)
+
+    def _addressees(self, node: Node) -> None:
+        """ "To anyone at acme.com", "to our own people (acme.com)": everyone it goes to is there."""
+        whom = child(node, "ENT")
+        if whom is not None and self._text(span_of(whom)).lower() not in PEOPLE:
+            raise Refused(span_of(whom), "these are records, not addresses", "", weak=2)
+        self.parts.conditions.append(self._addressed(child(node, "names")))
 
     def _cover_fields(self, verb: Node, destination: Node | None) -> None:
         """ "Update the job title and phone of …": an update that changes nothing else."""
@@ -829,7 +881,7 @@ class Builder(ActReader):
     def _cover_by_destination(self, verb: Node, kind: str, destination: Node | None) -> None:
         """ "Add … to the list …", "mark … as closed lost", "post … to #deals": the end says which operation it is."""
         span = span_of(verb)
-        said = self._text(span)
+        said = self._text(span_of(verb.children[0]) if kind == "v_make" else span)
         end = str(destination.data) if destination is not None else ""
         if destination is not None and kind in {"v_add", "v_remove"} and end == "d_list":
             sequence = child(destination, "SEQW") is not None

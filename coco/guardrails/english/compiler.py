@@ -46,6 +46,7 @@ from .periods import NOW
 from .problems import Problem, Refused
 from .shorthand import Written
 from .suggest import RECORDS, spliced
+from .tails import check_tails, without_tails
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
 
@@ -164,6 +165,7 @@ def _compile_written(sentence: str, catalogue: Catalogue, *, explained: bool) ->
     tokens, refusals = _lexer(catalogue).tokens(sentence)
     if not refusals and not any(token.type not in {"STOP", "COMMA", "COLON"} for token in tokens):
         refusals = [Refused((0, len(sentence)), "there is no rule here", 'Archive contacts tagged "old".')]
+    tokens, tails = without_tails(tokens)
     parsed: list[list[Any]] = []
     words = Words(sentence, _lexer(catalogue).meaning)
     statements = told_apart(list(_statements(tokens)), words)
@@ -182,6 +184,7 @@ def _compile_written(sentence: str, catalogue: Catalogue, *, explained: bool) ->
         return _refused(sentence, [_only_forbids(sentence, tokens, catalogue)], catalogue)
     try:
         form, notes = _one_meaning(parsed, sentence, catalogue)
+        check_tails(tails, form.predicate, sentence, catalogue)
     except Refused as problem:
         return _refused(sentence, [problem], catalogue)
     found, fact = finding(form, catalogue)
@@ -380,6 +383,20 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
             slack = tokens[problem.index - 1]
             if slack.value == "slack":
                 return Refused(span_of(slack), "which channel, or to whom? Name it", 'the Slack channel "deals"')
+        if before_type == "CHANNELW" and token.type == "EXC":
+            return Refused(
+                (tokens[problem.index - 1].start_pos or 0, span[1]),
+                "which channel? A rule is for one, which it names, and not for all but some",
+                'Post to the channel "deals" when a deal is won.',
+            )
+        if token.type == "CHANNEL" and before_type in {"AND", "OR", "COMMA"}:
+            at = tokens[problem.index - 1].start_pos or 0
+            rest = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :]}".replace("channels", "channel")
+            return Refused(
+                span,
+                "a rule is for one channel. Write one guardrail for each",
+                rest if compile_sentence_plainly(rest) else "",
+            )
         if token.type in {"DATE", "INSTANT"} and before_type in {"UNTIL", "SINCE", "BEFORE", "AFTERD", "OFTHE"}:
             at = tokens[problem.index - 1].start_pos or 0
             said = sentence[at : span[1]]
@@ -397,6 +414,12 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
         where = f' after "{before}"' if before else " at the start of a statement"
         message = f'"{said}" does not fit{where}'
         return Refused(span, f"{message}; here could stand: {describe(problem.expected)}" if explained else message, "")
+    if tokens[-1].type == "CHANNELW":
+        return Refused(
+            span_of(tokens[-1]),
+            "which channel? A rule is for one, which it names",
+            'Post to the channel "deals" when a deal is won.',
+        )
     if len(tokens) > 1 and (unmodelled := _of_other_records(tokens, len(tokens) - 1, sentence)) is not None:
         return unmodelled
     last = tokens[-1]
@@ -616,6 +639,13 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
                 if "new" in said.lower()
                 else f"{sentence.strip().rstrip('.!')} within 24 hours of creation.",
             )
+    if parts.internal_span is not None and not any(
+        isinstance(one, Only) and one.fact.startswith(("action.attendee", "action.recipient"))
+        for one in _conjuncts(conjunction(parts.conditions))
+    ):
+        raise Refused(
+            parts.internal_span, "does not tell inside from outside: name the domains", "every attendee is at acme.com"
+        )
     if parts.silent_span is not None and not any(
         isinstance(one, Age | Moment)
         and one.fact == f"{parts.target}.last_activity_at"

@@ -26,11 +26,14 @@ from ..form import (
     disjunction,
     negation,
 )
+from .everyday import UNKNOWN_TO_US
 from .parts import LENGTHS, UNIVERSAL, Names, Node, child, children, span_of, tokens_of
+from .people import PeopleReader
 from .problems import Refused
-from .times import TimeReader
 
-_STATES = frozenset({"tag_out", "prep_out", "prep_fact_out", "own_out", "life_not", "named_out", "mail_domain_out"})
+_STATES = frozenset(
+    {"tag_out", "prep_other", "prep_out", "prep_fact_out", "own_out", "life_not", "named_out", "mail_domain_out"}
+)
 # states that a deal enters on its close date
 _ENDED = {
     "deal.status": frozenset({"won", "lost"}),
@@ -53,14 +56,14 @@ _EVENTS = frozenset(
         "act_len",
         "starting",
     }
-    | {"tv_falls", "is_new", "after_tv"}
+    | {"tv_falls", "is_new", "after_tv", "ev_unheard", "ev_never_heard", "ev_since", "ev_stayed", "ev_reply"}
 )
 # after "at companies", these could still speak of the people there
 _LOOSE = re.compile(r"(?:with|without)\b", re.I)
 _MISSING = frozenset({"missing", "is missing", "are missing"})
 
 
-class ConditionReader(TimeReader):
+class ConditionReader(PeopleReader):
     """One condition on a record."""
 
     def _condition(self, node: Node) -> Predicate:
@@ -90,6 +93,8 @@ class ConditionReader(TimeReader):
                 return self._now_is(node)
         if kind.startswith("b_"):
             return self._bounce(node)
+        if kind.startswith("ev_"):
+            return self._everyday(node)
         if kind == "f_either_missing":
             return self._either_missing(node)
         if kind.startswith("f_"):
@@ -215,6 +220,8 @@ class ConditionReader(TimeReader):
                         f"{self._plural} {self._text(span_of(node.children[-1]))}",
                     )
                 self._allow(entity, span_of(subject))
+            elif first.data == "e_lifecycle" and self.parts.target == "deal" and self._replies(node):
+                pass  # the deal's contact, who replies
             elif first.data == "e_lifecycle" and first.children[0].value not in self.parts.lifecycles:
                 said = self._text(span_of(first))
                 raise Refused(
@@ -226,6 +233,17 @@ class ConditionReader(TimeReader):
             return self._predicate(node.children[-1])
         finally:
             self._subject = previous
+
+    def _replies(self, clause: Node) -> bool:
+        """Does "the customer" of a deal reply, or not?"""
+        det = child(child(clause, "subject"), "det")
+        spoken = [token for token in tokens_of(clause.children[-1]) if token.type in {"TV", "REPLYW", "UPDATED", "ACT"}]
+        return (
+            det is not None
+            and det.children[0].value == "the"
+            and bool(spoken)
+            and all(token.type == "REPLYW" or token.value == "last_reply_at" for token in spoken)
+        )
 
     def _predicate(self, node: Node) -> Predicate:
         kind = str(node.data)
@@ -254,9 +272,11 @@ class ConditionReader(TimeReader):
             case "tag_none":
                 return Empty(fact=self._own("tags", span))
             case "tag_count":
-                raise Refused(span, "how many tags a record has is no condition; name the tags", "")
+                return self._tag_count(node)
             case "prep_in" | "prep_out" | "prep_fact_in" | "prep_fact_out":
                 return self._prep(node, kind.endswith("_in"))
+            case "prep_other":
+                return self._in_another(node)
             case "belong_in" | "belong_out":
                 noun, word = child(node, "FACT"), self._text(span_of(child(node, "OWNEDBY", "NOWNEDBY"))).lower()
                 fact = self._fact_named(noun.value, span_of(noun))
@@ -280,7 +300,8 @@ class ConditionReader(TimeReader):
                 fact = self.catalogue.fact(self._own("name", span))
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "named_in")
             case "mail_domain_in" | "mail_domain_out":
-                names = Names([child(node, "DOMAIN")], "one", span)
+                domains = children(node, "DOMAIN")
+                names = Names(domains, "one" if len(domains) == 1 else "or", span)
                 return self._named_condition(
                     self.catalogue.fact(self._own("email_domain", span)), names, kind == "mail_domain_in"
                 )
@@ -355,6 +376,12 @@ class ConditionReader(TimeReader):
                 return Truth(fact="action.reversible")
             case "not_rev":
                 return negation(Truth(fact="action.reversible"))
+        if kind.startswith("ev_"):
+            return self._everyday(node)
+        if kind == "r_ahead":
+            return self._people(node)
+        if kind == "to_recipients":
+            return self._count_of_recipients(node)
         if kind.startswith("has_") or kind == "is_empty":
             return self._has(node)
         if kind in {
@@ -459,7 +486,9 @@ class ConditionReader(TimeReader):
                 empty = Empty(fact=fact.name)
                 return empty if kind == "f_empty" else negation(empty)
             case "f_missing":
-                if self._text(span_of(child(node, "NHAVE"))).lower() not in {"is missing", "are missing"}:
+                word = self._text(span_of(child(node, "NHAVE"))).lower()
+                ours = child(child(node, "fref"), "WHOSE") is not None and word in UNKNOWN_TO_US
+                if word not in {"is missing", "are missing"} and not ours:
                     raise Refused(span, "the condition breaks off", "… is empty")
                 return Empty(fact=fact.name)
             case "f_older":
@@ -533,9 +562,11 @@ class ConditionReader(TimeReader):
             said = re.sub(r"^(are|is|that) ", "", self._text(span).lower())
             if said.split()[0] not in {"missing", "lacking", "lack", "lacks"}:
                 raise Refused(span, "without the two, or without one of them?", "with neither … nor …")
-        elif kind == "has_none_of" and self._text(span).lower().split()[0] not in {
-            "with", "without", "has", "have", "having",
-        }:  # fmt: skip
+        elif (
+            kind == "has_none_of"
+            and child(node, "NEITHER") is None
+            and self._text(span).lower().split()[0] not in {"with", "without", "has", "have", "having"}
+        ):
             raise Refused(span, "missing one of these, or missing both?", "with no … and with no …")
         if kind == "has_none_of" and self._excluding and child(node, "NEITHER") is None:
             raise Refused(
@@ -628,6 +659,11 @@ class ConditionReader(TimeReader):
         if child(node, "OFTHE") is not None and preposition != "from the":
             raise Refused(span, "in, at or from?", "")
         preposition = preposition.removesuffix(" the")
+        if (address := child(node, "RECIP")) is not None and (
+            self._text(span_of(address)).lower() not in {"address", "addresses"}
+            or any(token.type not in {"DOMAIN", "EMAILADDR"} for token in names.tokens)
+        ):
+            raise Refused(span_of(address), "whose address?", "", weak=True)
         if noun is not None:
             fact = self._fact_named(noun.value, (noun.start_pos or 0, noun.end_pos or 0))
             if fact.type in {FactType.NUMBER, FactType.INTEGER, FactType.FRACTION, FactType.TIMESTAMP}:
@@ -647,6 +683,13 @@ class ConditionReader(TimeReader):
             and all(c.operation == "deal.move_stage" for c in self.parts.operations)
         ):
             fact = self.catalogue.fact(self._own("stage", span))  # "move deals from "Trial" to "Won""
+        elif (
+            preposition == "at"
+            and {token.type for token in names.tokens} == {"QUOTED"}
+            and self._entity == "contact"
+            and not any(self._known_value(str(token.value)) for token in names.tokens)
+        ):
+            fact = self.catalogue.fact(self._own("company", span))  # "contacts at Siemens"
         else:
             fact = self._fact_of_values(names, span)
         if (
@@ -668,6 +711,14 @@ class ConditionReader(TimeReader):
             if fact.field not in {"stage"} or not positive:
                 raise Refused(span_of(long), f"since when {fact.name} has had its value is not recorded", "")
             entered = self._own("stage_entered_at", span)
+            since = child(long, "date_day", "date_instant", "date_year")
+            if since is not None:
+                if str(child(long, "SINCE").value) != "since":
+                    raise Refused(span_of(long), "since when?", "", weak=True)
+                return conjunction([condition, self._since(entered, since, True)])
+            after = child(long, "OFTHE")
+            if after is not None and (str(after.value) != "after" or not preposition.startswith("still")):
+                raise Refused(span_of(long), "for how long?", "for more than 30 days", weak=True)
             return conjunction(
                 [
                     condition,
@@ -678,6 +729,18 @@ class ConditionReader(TimeReader):
                 ]
             )
         return condition
+
+    def _in_another(self, node: Node) -> Predicate:
+        """ "In any stage other than proposal"."""
+        noun, names = child(node, "FACT"), self._names(child(node, "names"))
+        fact = self._fact_named(noun.value, span_of(noun))
+        said, det = self._text(span_of(child(node, "EXC"))).lower(), child(node, "det")
+        plain = det is None or det.children[0].value in {"a", "an", "any", "all", "every"}
+        if said not in {"other than", "except", "apart from", "except for", "excluding", "but not"} or not plain:
+            raise Refused(span_of(node), "in which?", "", weak=True)
+        if fact.type not in {FactType.NAME, FactType.COUNTRY} or names.joined == "neither":
+            raise Refused(span_of(node), f"{fact.name} is a {fact.type.value}, not a name", "", weak=True)
+        return self._named_condition(fact, names, False)
 
     def _entered(self, node: Node) -> Predicate:
         """ "that entered negotiation in the last 7 days", "that spent over 30 days in discovery": still there."""
@@ -746,6 +809,8 @@ class ConditionReader(TimeReader):
             return self._with_people(node)
         if node.data == "r_people":
             return self._only_people(node)
+        if node.data in {"r_every", "r_nobody_out", "r_none", "r_some", "r_nobody"}:
+            return self._people(node)
         attend = node.data == "r_attend"
         if attend and child(node, "COUNTN").value != "action.attendee_count":
             raise Refused(span_of(node), "this is no condition on people", "", weak=True)
@@ -759,6 +824,9 @@ class ConditionReader(TimeReader):
         fact = self.catalogue.fact(f"action.{people}_domains")
         names = self._names(child(node, "names"))
         det = child(node, "det")
+        if self._excluding and det is not None and det.children[0].value in {"any", "a", "an", "any of the"}:
+            fact = self.catalogue.fact(f"action.{people}_domains")  # "unless any recipient is at …": one is enough
+            return Has(fact=fact.name, values=tuple(self._value(token, fact) for token in names.tokens), least=1)
         if det is None or det.children[0].value not in UNIVERSAL - {"any"}:
             raise Refused(span_of(node), f"every {people}, or some?", f"every {people} is at {self._text(names.span)}")
         if all(token.type in {"EMAILADDR", "QUOTED"} and "@" in str(token.value)[1:] for token in names.tokens):
@@ -865,6 +933,15 @@ class ConditionReader(TimeReader):
                 return Count(fact=fact, order=">=", number=1)
             case "b_none":
                 return Count(fact=fact, order="==", number=0)
+            case "b_not" | "b_on":
+                return self._bounced_on(node)
+            case "b_unclear" if self._excluding and num is None and child(node, "BE") is None:
+                if child(node, "det") is None:
+                    self._noted(f'"{self._text(span)}" is read as: at least one email has bounced.')
+                    return Count(fact=fact, order=">=", number=1)
+            case "b_unclear" if (det := child(node, "det")) is not None and child(node, "BE") is None:
+                if det.children[0].value in {"a", "any"} and child(node, "HAVE", "WITH") is not None:
+                    return Count(fact=fact, order=">=", number=1)
             case "b_times":
                 if re.search(r"\bhard\b", self._text(span), re.I) and subject is None:
                     raise Refused(span, "which bounces were hard is not recorded", "at least 2 emails have bounced")

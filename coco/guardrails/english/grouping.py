@@ -12,6 +12,7 @@ from ..catalogue import FactType
 from ..form import (
     TRUE,
     Age,
+    Count,
     Empty,
     Is,
     Moment,
@@ -23,7 +24,7 @@ from ..form import (
     negation,
 )
 from .frame import FrameReader
-from .parts import MODE_KINDS, PERIODS, Node, Unit, capitalised, child, span_of, tokens_of
+from .parts import MODE_KINDS, PERIODS, Node, Unit, capitalised, child, children, span_of, tokens_of
 from .problems import Refused
 
 
@@ -38,12 +39,15 @@ def _bare(text: str) -> str:
     ).strip(" ,")
 
 
-_NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"})
+_NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL", "NHEARD", "NOTLEFT"})
 _MAYBE_NEGATIVE = frozenset({"NPREP", "LE", "GE", "WLE", "WGE"})  # "not in", "not over": where the text says "not"
-_VERBS = frozenset("was were is are has have had goes comes arrives signs falls".split())  # noqa: SIM905
-EXCEPTIONS = frozenset({"exception", "exc_names", "exc_list", "exc_ones"})
+_VERBS = frozenset(  # finite forms, which no "not" before them can reach
+    "was were is are has have had goes comes arrives signs falls sits lives works belongs remains stays sat".split()  # noqa: SIM905
+)
+_WITH_VERB = frozenset({"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED", "PREP", "WORKAT", "OWNEDBY", "SPENT"})
+EXCEPTIONS = frozenset({"exception", "exc_names", "exc_list", "exc_ones", "exc_bounced"})
 _MAY_BE_LIMITED = frozenset({"ns", "off_no", "off_ok", "ask_else", "note", "note_wait", "note_after", "stop"})
-_GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand"})
+_GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand", "ev_lacks_some", "ev_listed"})
 
 
 def _loose_tokens(node: Node) -> list[Token]:
@@ -224,6 +228,12 @@ class GroupReader(FrameReader):
         between may describe the fact and not the record."""
         if before is not None and self._piece(before).data == "someof" and self._piece(item).data == "group":
             raise Refused(span_of(item), "this parenthesis belongs to the list before it", "", weak=True)
+        if (
+            before is not None
+            and self._piece(before).data in {"ev_lacks_some", "ev_listed"}
+            and self._kind(self._piece(item)).startswith("has_")
+        ):
+            raise Refused(span_of(item), "this belongs to the list before it", "", weak=True)
         if before is None or child(item, "conn", "i_if", "i_only", "i_where", "i_that") is not None:
             return
         first, then = self._piece(before), self._piece(item)
@@ -626,7 +636,7 @@ class GroupReader(FrameReader):
                 "unsubscribes", "opts", "unsubscribe", "has", "have",
             }:  # fmt: skip
                 return True
-            if token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"} and first in _VERBS:
+            if token.type in _WITH_VERB and first in _VERBS:
                 return True
         return False
 
@@ -798,14 +808,24 @@ class GroupReader(FrameReader):
     def _exception(self, node: Node) -> Predicate:
         if node.data == "exc_list":
             return self._exception_list(node)
+        if node.data == "exc_bounced":
+            self.parts.notes.append('"Bounced" is read as: at least one email has bounced.')
+            return Count(fact="email.bounced", order=">=", number=1)
         if node.data == "exc_ones":  # "but not the won ones"
             if self._text(span_of(child(node, "THOSE"))).lower() != "ones":
                 raise Refused(span_of(node), "except which?", "", weak=2)
-            value = child(node, "VAL")
             entity = self.parts.target or "contact"
-            return self._value_condition(value, entity) if value is not None else self._closed(entity, span_of(node))
+            ones = [self._value_condition(value, entity) for value in children(node, "VAL")]
+            return disjunction([*ones, *(self._closed(entity, span_of(one)) for one in children(node, "CLOSED"))])
         if node.data == "exc_names":
             names = self._names(child(node, "names"))
+            if (noun := child(node, "RECIP")) is not None and (
+                self._text(span_of(noun)).lower() not in {"address", "addresses"}
+                or any(token.type not in {"DOMAIN", "EMAILADDR"} for token in names.tokens)
+            ):
+                raise Refused(span_of(noun), "whose address?", "", weak=True)
+            if {token.type for token in names.tokens} == {"DOMAIN"} and self.parts.target == "contact":
+                return self._named_condition(self.catalogue.fact("contact.email_domain"), names, True)
             if {token.type for token in names.tokens} == {"ENTLC"} and self.parts.target == "contact":
                 return Is(
                     fact="contact.lifecycle_stage", values=tuple(dict.fromkeys(token.value for token in names.tokens))

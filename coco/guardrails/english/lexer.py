@@ -17,6 +17,7 @@ from ..regions import STATE_CODES, area_of
 from .dates import date_at, date_range_at
 from .filler import filler_end
 from .problems import Refused
+from .tails import tail_at
 from .unquoted import UnquotedNames
 from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
 from .zones import zone_at
@@ -186,10 +187,29 @@ _REPLIES = re.compile(
     re.I,
 )
 _PLEASE = re.compile(r",?\s*please\s*(?=[.!]?\s*$)", re.I)
-_NOW = re.compile(r"(?:already|currently|presently)\s+(?=[a-z])", re.I)
+_NOW = re.compile(
+    r"(?:(?:already|currently|presently)\s+(?=[a-z])|(?:existing|current)\s+(?=(?:contacts|customers?|leads?|deals?|compan(?:y|ies)|"
+    r"accounts|people|subscribers)\b))",
+    re.I,
+)
 _TO_COME = re.compile(r"\b(closing|closes?|due|starting|starts)\s*$", re.I)
 _AT_ONCE = re.compile(r"(?:right away|straight away|immediately|asap)(?=\s*(?:[.;]|$))", re.I)
-_YET = re.compile(r"yet(?=\s*(?:[.,;]|$))", re.I)
+# "has no owner yet", "no tags at all": they add nothing to a negation before them
+_YET = re.compile(
+    r"(?:as )?yet(?=\s*(?:[.,;)]|$|and are\b|can be\b|may be\b))|(?:what)?so ?ever\b|whatsoever\b|at all(?!\s+times)\b",
+    re.I,
+)
+_DENIES = re.compile(
+    r"(n't|\b(?:not?|never|without|nobody|missing|lack(?:s|ing)?|neither|none|zero|un\w+))\b[^.;]*\Z", re.I
+)
+# "whose email ends in @acme.com": what follows the @ is the domain
+_ENDS_IN = re.compile(r"(does not |doesn't |do not |don't )?(ends?|ending) (?:in|with)\s+(?=@[\w-]+\.)", re.I)
+# "the EU countries Germany and France": those that are named
+_COUNTRIES_OF = re.compile(
+    r"(?:EU|European|Nordic|Baltic|Benelux|DACH|Balkan) (?:countries|country|member states)(?=:? [A-Z])"
+)
+# people by their job title
+_TITLED = {f"c{one}os": f"C{one.upper()}O" for one in "efotimrp"} | {"cisos": "CISO", "founders": "Founder"}
 _ONCE_A = re.compile(
     r"once (?:an? (?:contact|deal|company|lead|customer|account|opportunity)|their|its|his|her|there|all|no)\b", re.I
 )
@@ -198,11 +218,26 @@ _SHORT_TAIL = re.compile(r"'(ve|re|s)(?![^\W_])", re.I)
 _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|got|not had)\b", re.I)
 _CAPITALISED = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*")
 _CALLED = re.compile(r"([A-Z][^\W_]*(?: [A-Z][^\W_]*)*)(?= (?:pipeline|sequence|channel|list)\b)")
+_ASSIGNS = re.compile(
+    r"\b(?:(?:re)?assign(?:s|ed|ing)?|hand(?:ed|ing)? (?:over|off)|transfer(?:s|red|ring)?|giv(?:e|es|en|ing)|reroute|"
+    r"go(?:es)? to|set the owner|change the owner)\b",
+    re.I,
+)
 _OWNERS = re.compile(
-    r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (contacts|deals|companies|leads|customers|accounts|opportunities)\b"
+    r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (?:(?:open|won|lost|new|unsubscribed|closed|inactive|untagged) )?(contacts|deals|companies|leads|customers|accounts|opportunities)\b"
 )
 # what may follow the name of a tag that stands without quotation marks
-_TAG_ENDS = r"\s*(?:[.,;]|$)|\s+(?:that|who|which|if|when|unless|except|created|at most|within|may|can|should|must)\b"
+_TAG_ENDS = (
+    r"\s*(?:[.,;:)]|$)|\s+(?:that|who|who've|which|whose|where|if|when|unless|except|created|at most|within|may|can|should|must|"
+    r"in|at|from|off|with|without|owned|and|or|but|not|to|for|on|after|only|whenever|whom|based|automatically|every)\b"
+)
+# words of rules that may be the name of a tag where nothing else can stand
+_TAG_KINDS = frozenset(
+    {"VAL", "ENTLC", "CLOSED", "SILENT", "NEW", "OLD", "UNSUB", "SUBBED", "EMAILOBJ", "CONTENTN", "OBJ", "BOUNCED"}
+)
+_QUALITY = re.compile(r"(ed|ing|ive|able|ful|less|ly)$|^(un|in|dis)", re.I)
+_BEFORE_TAG = frozenset({"DET", "WITH", "HAVE", "NHAVE", "ADD", "REMOVE", "TRUEW", "AS"})
+_TAG_REASONS = ('tagged "key', 'tagged "old', "contacts tagged", 'tagged "VIP', "with an amount over")
 _ENROLS = re.compile(r"\b(?:enroll?(?:s|ed|ing)?|sequences?|cadence)\b", re.I)
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
@@ -300,6 +335,10 @@ class Lexer:
             if text[position] in " \t\r":
                 position += 1
                 continue
+            if text[position].isalpha() and (tail := tail_at(text, position)) is not None:
+                found.append(tail)
+                position = tail.end_pos or position + 1
+                continue
             if (now := self._says_now(text, position)) is not None:
                 position = now
                 continue
@@ -336,7 +375,7 @@ class Lexer:
         """ "Already tagged", "currently in": a rule looks at how things stand, so the word adds nothing."""
         if (please := _PLEASE.match(text, at)) is not None and at:
             return please.end()
-        if at and (yet := _YET.match(text, at)) is not None and re.search(r"(n't|\bnot?|without)\b", text[:at], re.I):
+        if at and (yet := _YET.match(text, at)) is not None and _DENIES.search(text, 0, at):
             return yet.end()
         if (filler := filler_end(text, at)) is not None:
             return filler
@@ -721,6 +760,19 @@ class Lexer:
             return [_token("IF", lowered[0], at, words[0][2])]
         if found and found[-1].type in {"QUOTED", "ENT", "ENTLC", "PRON"} and (soon := _AT_ONCE.match(text, at)):
             return [_token("AUTO", soon.group().lower(), at, soon.end())]  # a rule says what may run at any time
+        if (
+            lowered[0] == "slack"
+            and re.match(r"slack\s+#", text[at:], re.I)
+            and (_begins(found) or found[-1].type in {"PERM", "AUTO", "COMMA", "NEVERDO", "THEN"})
+        ):
+            return [_token("EMAILOBJ", "message", at, words[0][2])]  # "Slack #deals about …"
+        if (ends := _ENDS_IN.match(text, at)) is not None:
+            kind = "NBE" if ends.group(1) else "PREP" if ends.group(2).lower() == "ending" else "BE"
+            return [_token(kind, {"NBE": "is not", "PREP": "at", "BE": "is"}[kind], at, ends.end())]
+        if (area := _COUNTRIES_OF.match(text, at)) is not None:
+            return [_token("FACT", ("contact.country", "company.country"), at, area.end())]
+        if lowered[0] in _TITLED and not (found and found[-1].type in {"TAGGED", "TAGN", "FACT", "BE", "NBE"}):
+            return [_token("ENTTITLE", _TITLED[lowered[0]], at, words[0][2])]
         if lowered[0] == "opportunity" and _names_a_lifecycle(found):
             return [_token("QUOTED", lowered[0], at, words[0][2])]
         if (match := _REPLIES.match(text, at)) is not None:
@@ -734,11 +786,20 @@ class Lexer:
             _in_outreach(text, words[0][2], found) or _ENROLS.search(text) is not None
         ):
             return [_token("ENT", "contact", at, words[0][2])]
-        if (name := _tag_name(text, at, found)) is not None and not self._is_known(text, at, words, name):
+        if (name := _tag_name(text, at, found)) is not None and not self._is_known(text, at, words, name, found):
             return [_token("QUOTED", name, at, at + len(name))]
         if (token := self._phrase(text, at, words)) is not None:
             return [token]
         if (owner := _OWNERS.match(text, at)) is not None and (owner.group(1).lower(),) not in self._vocabulary.phrases:
+            if _ASSIGNS.search(text) is not None:  # whose they are now, as whose they become is said too
+                return [
+                    _token(
+                        "OWNERNAME",
+                        owner.group(1),
+                        at,
+                        text.index("'", at) + (2 if text[owner.end(1) :].startswith("'s") else 1),
+                    )
+                ]
             raise Refused(
                 (at, owner.end()),
                 f'"{owner.group(1)}\'s": owned by them, or at that company? Say it after the records, in quotation '
@@ -765,8 +826,25 @@ class Lexer:
             return [_token("NUM", float(NUMBER_WORDS[word.lower()]), start, end)]
         raise self._unknown(text, word, start, end)
 
-    def _is_known(self, text: str, at: int, words: list[tuple[str, int, int]], name: str) -> bool:
+    def _is_known(self, text: str, at: int, words: list[tuple[str, int, int]], name: str, found: list[Token]) -> bool:
         """Is the word, by itself or with those after it, a word of rules, a number or a country?"""
+        one = (name.lower(),)
+        kind = self._vocabulary.phrases.get(one, ("", None))[0]
+        listed = found[-1].type in {"OR", "NOR", "COMMA", "AND"}  # there it could be another condition
+        if listed and kind in {"UNSUB", "SUBBED", "CLOSED", "VAL", "ENTLC", "NEW"}:
+            raise Refused(
+                (at, at + len(name)),
+                f'"{name}": one more tag, or another condition? Put each tag in quotation marks, or write "that are {name}"',
+                f'"{name}"',
+            )
+        if listed and _QUALITY.search(name) is not None:
+            return True  # "tagged old or unused": one more tag, or what they are?
+        if found[-1].type == "TAGN" and (len(found) == 1 or found[-2].type not in _BEFORE_TAG):
+            listed = True  # "Tag customers": the verb
+        if not listed and (
+            kind in _TAG_KINDS or not kind and self._vague.get(one, ("", ""))[1].startswith(_TAG_REASONS)
+        ):
+            return False
         try:
             known = self._phrase(text, at, words) is not None
         except Refused:
@@ -989,11 +1067,27 @@ def _tag_name(text: str, at: int, found: list[Token]) -> str | None:
         found[-1].type == "NHAVE" and re.search(r"\b(no|any|a|the)$", said)
     ):
         match = re.compile(r"([^\W\d_][^\W_]*)(?=\s+(?:tag|label)\b)").match(text, at)
-    elif re.search(r"\b(tag|label)$", said) and found[-1].type in {"TAGGED", "TAGN"}:
-        match = re.compile(rf"([^\W\d_][^\W_]*)(?={_TAG_ENDS})", re.I).match(text, at)
+    elif found[-1].type in {"TAGGED", "TAGN"} and re.search(
+        r"\b(tag|label|tagged|label?led|tagged as|tagged with)$", said
+    ):
+        match = re.compile(rf"([^\W\d_][^\W_]*(?:-[^\W_]+)*)(?={_TAG_ENDS})", re.I).match(text, at)
+    elif found[-1].type in {"OR", "NOR", "COMMA"} and _bare_tag(text, found[:-1]):
+        match = re.compile(rf"([^\W\d_][^\W_]*(?:-[^\W_]+)*)(?={_TAG_ENDS})").match(text, at)
     else:
         return None
     return match.group(1) if match is not None else None
+
+
+def _bare_tag(text: str, found: list[Token]) -> bool:
+    """Do these tokens end with a list of tags without quotation marks?"""
+    while found and found[-1].type == "QUOTED" and text[found[-1].start_pos or 0] not in _QUOTES:
+        found = found[:-1]
+        if found and found[-1].type in {"TAGGED", "TAGN"}:
+            return True
+        if not found or found[-1].type not in {"OR", "COMMA", "AND"}:
+            return False
+        found = found[:-1]
+    return False
 
 
 def _begins(found: list[Token]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lark import Token
 
 from ..catalogue import Fact, FactType
@@ -81,6 +83,11 @@ class NameReader(Reader):
         quant_node = child(node, "quant")
         quant = quant_node.children[0].type if quant_node is not None else ""
         words = joins - {"comma"}
+        for again in children(node, "UNTIL", "OWNEDBY"):  # "owned by Kim or by Sam"
+            if self._text(span_of(again)).lower() not in {"by", "owned by"}:
+                raise Refused(span_of(again), "this list cannot be read; write the names only", "", weak=True)
+            if not re.search(r"\bowned by\b.*\Z", self.sentence[: span_of(again)[0]], re.I):
+                raise Refused(span_of(again), "this list cannot be read; write the names only", "", weak=True)
         for det in children(node, "DET"):
             if det.value != "the":
                 raise Refused(span_of(det), "this list cannot be read; write the names only", "")

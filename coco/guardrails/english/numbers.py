@@ -181,6 +181,8 @@ class NumberReader(NameReader):
             if self._entity != "company" or said not in {"people", "persons"}:
                 raise Refused(span, f"how many {said} a {self._entity} has is not recorded", "", weak=True)
             fact = self.catalogue.fact("company.employees")
+        elif kind == "counted_exact" and child(node, "RECIP") is not None and child(node, "num").children[0].value == 1:
+            return self._number(self.catalogue.fact("action.recipient_count"), "==", child(node, "num"))
         elif kind == "counted_exact":
             said = self._text(span_of(child(node, "num")))
             raise Refused(

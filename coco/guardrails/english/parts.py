@@ -37,6 +37,7 @@ class Parts:
     capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None
     start_span: tuple[int, int] | None = None  # where it says when a meeting starts, not in the words of the fact
+    internal_span: tuple[int, int] | None = None  # "internal meetings": the domains must be named
     silent_span: tuple[int, int] | None = None
     other_fields_span: tuple[int, int] | None = None  # "leave every other field alone"
     filled_span: tuple[int, int] | None = None  # "with a phone number": what it has, or what it is given?

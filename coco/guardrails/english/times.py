@@ -135,6 +135,7 @@ class TimeReader(CalendarReader):
             until = (self._said_from(span), span_of(verb)[1])
             if (doubt := who_answers(self.sentence, until)) is not None:
                 raise doubt
+        self._check_who_wrote(node)
         match kind:
             case "silent":
                 return self._length(self._own("last_activity_at", span), lengthcmp)
@@ -326,6 +327,10 @@ class TimeReader(CalendarReader):
         length = self._dur(child(lengthcmp, "dur")).said if lengthcmp is not None else ""
         if (doubt := within_a_time(verb, self.sentence, span_of(silence), length)) is not None:
             raise doubt
+
+    def _check_who_wrote(self, node: Node) -> None:
+        """Who wrote to whom; see everyday.py."""
+        raise NotImplementedError
 
     @staticmethod
     def _tv(node: Node) -> str:
