@@ -651,6 +651,7 @@ class Builder(ActReader):
                     if self._excluding:
                         raise Refused(span_of(one), "owned by them, or at that company?", "")
                     owner = child(one, "OWNERNAME")
+                    self.parts.owner_span = span_of(one)
                     found.append(Is(fact=f"{target}.owner", values=(self._folded(owner),)))
                     self.parts.spellings.setdefault(self._folded(owner), str(owner.value))
                 case "m_noowner":

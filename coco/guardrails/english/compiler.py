@@ -639,6 +639,12 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
                 if "new" in said.lower()
                 else f"{sentence.strip().rstrip('.!')} within 24 hours of creation.",
             )
+    if parts.owner_span is not None and not all(one.operation.endswith(".assign") for one in parts.operations):
+        raise Refused(
+            parts.owner_span,
+            "owned by them, or at that company? Say it after the records, in quotation marks",
+            "",
+        )
     if parts.internal_span is not None and not any(
         isinstance(one, Only) and one.fact.startswith(("action.attendee", "action.recipient"))
         for one in _conjuncts(conjunction(parts.conditions))

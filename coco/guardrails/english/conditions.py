@@ -229,6 +229,8 @@ class ConditionReader(PeopleReader):
                     f"the rule is about {self._plural}, not only about these: {said}",
                     f"the {self.parts.target}",
                 )
+        if subject is not None and not any(token.value == "we" for token in tokens_of(subject)):
+            self._check_subject_wrote(node.children[-1])
         try:
             return self._predicate(node.children[-1])
         finally:

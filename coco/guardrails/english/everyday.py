@@ -1,4 +1,4 @@
-"""What people say of records in everyday words: "we haven't heard back", "hasn't left the stage", "making $5M a year"."""
+"""What people say of records in everyday words: "nobody has heard back", "hasn't left the stage", "making $5M a year"."""
 
 from __future__ import annotations
 
@@ -160,7 +160,9 @@ class EverydayReader(TimeReader):
             plain = child(subject, "e_plain") if subject is not None else None
             if plain is not None and plain.children[0].value != self._entity:
                 raise Refused(span_of(subject), f"the rule is about {self._plural}", "", weak=True)
-            if subject is not None or child(node, "HAVE") is not None:
+            if subject is not None:
+                self._check_subject_wrote(node)
+            elif child(node, "HAVE") is not None:
                 self._check_who_wrote(node)
             fact = self.catalogue.fact(self._own(str(moment.value), span))
         else:
@@ -181,6 +183,24 @@ class EverydayReader(TimeReader):
         if not self._text(span_of(last)).lower().startswith("since") or field is None:
             raise Refused(span, "since when?", "since the last activity", weak=2)
         return self._length(self._own(field, span), child(node, *LENGTHS))
+
+    def _check_subject_wrote(self, node: Node) -> None:
+        """ "If the contact emailed in the last 2 days": it says who wrote, and it was not the team."""
+        moment = child(node, "TV")
+        said = self._text(span_of(moment)).lower() if moment is not None else ""
+        if moment is None or moment.value != "last_contacted_at" or _WROTE.match(said) is None:
+            return
+        helper = child(node, "pos", "neg") or child(node, "NHAVE", "NBE", "NOT", "HAVE")
+        if node.data == "ev_since":  # "it's been 10 days since …": no part of who wrote
+            helper = child(node, "HAVE")
+        if helper is not None and tokens_of(helper)[-1].type in {"BE", "NBE"}:
+            return
+        raise Refused(
+            span_of(node),
+            f'"{self._text(span_of(node))}": who wrote to whom? What is recorded is when the team last contacted them, '
+            "and when they last replied",
+            "have been contacted",
+        )
 
     def _check_who_wrote(self, node: Node) -> None:
         """ "Contacts who emailed in the last 2 days": they wrote, and the fact says when the team did."""

@@ -219,7 +219,7 @@ _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|g
 _CAPITALISED = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*")
 _CALLED = re.compile(r"([A-Z][^\W_]*(?: [A-Z][^\W_]*)*)(?= (?:pipeline|sequence|channel|list)\b)")
 _ASSIGNS = re.compile(
-    r"\b(?:(?:re)?assign(?:s|ed|ing)?|hand(?:ed|ing)? (?:over|off)|transfer(?:s|red|ring)?|giv(?:e|es|en|ing)|reroute|"
+    r"\b(?:(?:re)?assign(?:s|ed|ing)?|hand(?:ed|ing)? (?:over|off)|transfer(?:s|red|ring)?|giv(?:e|es|en|ing)(?! (?:me|us|notice|that)\b)|reroute|"
     r"go(?:es)? to|set the owner|change the owner)\b",
     re.I,
 )
@@ -236,6 +236,7 @@ _TAG_KINDS = frozenset(
     {"VAL", "ENTLC", "CLOSED", "SILENT", "NEW", "OLD", "UNSUB", "SUBBED", "EMAILOBJ", "CONTENTN", "OBJ", "BOUNCED"}
 )
 _QUALITY = re.compile(r"(ed|ing|ive|able|ful|less|ly)$|^(un|in|dis)", re.I)
+_NO_TAG = frozenset("something somehow such so here there now then yourself together manually twice once again".split())  # noqa: SIM905
 _BEFORE_TAG = frozenset({"DET", "WITH", "HAVE", "NHAVE", "ADD", "REMOVE", "TRUEW", "AS"})
 _TAG_REASONS = ('tagged "key', 'tagged "old', "contacts tagged", 'tagged "VIP', "with an amount over")
 _ENROLS = re.compile(r"\b(?:enroll?(?:s|ed|ing)?|sequences?|cadence)\b", re.I)
@@ -837,6 +838,8 @@ class Lexer:
                 f'"{name}": one more tag, or another condition? Put each tag in quotation marks, or write "that are {name}"',
                 f'"{name}"',
             )
+        if name.lower().endswith("ly") or name.lower() in _NO_TAG:
+            return True
         if listed and _QUALITY.search(name) is not None:
             return True  # "tagged old or unused": one more tag, or what they are?
         if found[-1].type == "TAGN" and (len(found) == 1 or found[-2].type not in _BEFORE_TAG):

@@ -37,6 +37,7 @@ class Parts:
     capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None
     start_span: tuple[int, int] | None = None  # where it says when a meeting starts, not in the words of the fact
+    owner_span: tuple[int, int] | None = None  # "Tom Becker's contacts": clear only where an owner is given
     internal_span: tuple[int, int] | None = None  # "internal meetings": the domains must be named
     silent_span: tuple[int, int] | None = None
     other_fields_span: tuple[int, int] | None = None  # "leave every other field alone"

@@ -11,7 +11,9 @@ from .parts import LENGTHS, Node, child, span_of
 from .problems import Refused
 
 _EVENTS, _MAIL = ("event.",), ("email.", "message.direct")
-PEOPLE_NOUNS = frozenset({"people", "person", "persons", "contacts", "folks", "individuals"})
+PEOPLE_NOUNS = frozenset({"people", "person", "persons", "folks", "individuals"})
+# what shows that people are counted by message
+_BY_MESSAGE = re.compile(r"\b(?:all|each|none) of (?:whom|them)\b|\bat (?:once|a time)\b|\bthey(?:'re| are) all\b", re.I)
 
 
 class PeopleReader(EverydayReader):
@@ -88,7 +90,9 @@ class PeopleReader(EverydayReader):
         """ "To one recipient at a time", "to at most 5 people at once"."""
         span, noun = span_of(node), child(node, "RECIP", "ENT")
         at_once = child(node, "ATATIME") is not None
-        if noun.type == "ENT" and self._text(span_of(noun)).lower() not in PEOPLE_NOUNS:
+        said = self._text(span_of(noun)).lower()
+        told = noun.type == "RECIP" and said not in PEOPLE_NOUNS
+        if not told and (said not in PEOPLE_NOUNS or _BY_MESSAGE.search(self.sentence) is None):
             raise Refused(span, "a cap, or the number of recipients?", "to at most 5 recipients", weak=True)
         fact = self.catalogue.fact("action.recipient_count")
         compared = child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between")

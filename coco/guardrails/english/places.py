@@ -28,7 +28,7 @@ _AHEAD = {
 _NEVER = frozenset(
     """a an the any all each every no not none nobody me my i we us our you your it they this that if when unless except
     and or but nor other same next new old first last least only only both either neither hubspot salesforce pipedrive
-    gmail outlook slack apollo outreach zoominfo notify tell ask draft queue at most""".split()
+    gmail outlook slack apollo outreach zoominfo notify tell ask draft queue at most unknown empty missing null blank something""".split()
 )
 # a part that may stand in a name though it is such a word
 _INSIDE = frozenset({"new", "old", "first", "last", "next", "draft", "no", "at", "outreach", "ask", "all", "not"})
