@@ -1,4 +1,4 @@
-"""What people say of records in everyday words: "nobody has heard back", "hasn't left the stage", "making $5M a year"."""
+"""What people say of records in everyday words: "nobody has heard back", "making $5M a year"."""
 
 from __future__ import annotations
 

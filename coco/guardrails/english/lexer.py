@@ -219,16 +219,19 @@ _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|g
 _CAPITALISED = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*")
 _CALLED = re.compile(r"([A-Z][^\W_]*(?: [A-Z][^\W_]*)*)(?= (?:pipeline|sequence|channel|list)\b)")
 _ASSIGNS = re.compile(
-    r"\b(?:(?:re)?assign(?:s|ed|ing)?|hand(?:ed|ing)? (?:over|off)|transfer(?:s|red|ring)?|giv(?:e|es|en|ing)(?! (?:me|us|notice|that)\b)|reroute|"
+    r"\b(?:(?:re)?assign(?:s|ed|ing)?|hand(?:ed|ing)? (?:over|off)|transfer(?:s|red|ring)?|"
+    r"giv(?:e|es|en|ing)(?! (?:me|us|notice|that)\b)|reroute|"
     r"go(?:es)? to|set the owner|change the owner)\b",
     re.I,
 )
 _OWNERS = re.compile(
-    r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (?:(?:open|won|lost|new|unsubscribed|closed|inactive|untagged) )?(contacts|deals|companies|leads|customers|accounts|opportunities)\b"
+    r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (?:(?:open|won|lost|new|unsubscribed|closed|inactive|untagged) )?"
+    r"(contacts|deals|companies|leads|customers|accounts|opportunities)\b"
 )
 # what may follow the name of a tag that stands without quotation marks
 _TAG_ENDS = (
-    r"\s*(?:[.,;:)]|$)|\s+(?:that|who|who've|which|whose|where|if|when|unless|except|created|at most|within|may|can|should|must|"
+    r"\s*(?:[.,;:)]|$)|\s+(?:that|who|who've|which|whose|where|if|when|unless|except|created|at most|within|may|can|"
+    r"should|must|"
     r"in|at|from|off|with|without|owned|and|or|but|not|to|for|on|after|only|whenever|whom|based|automatically|every)\b"
 )
 # words of rules that may be the name of a tag where nothing else can stand
@@ -835,7 +838,8 @@ class Lexer:
         if listed and kind in {"UNSUB", "SUBBED", "CLOSED", "VAL", "ENTLC", "NEW"}:
             raise Refused(
                 (at, at + len(name)),
-                f'"{name}": one more tag, or another condition? Put each tag in quotation marks, or write "that are {name}"',
+                f'"{name}": one more tag, or another condition? Put each tag in quotation marks, or write '
+                f'"that are {name}"',
                 f'"{name}"',
             )
         if name.lower().endswith("ly") or name.lower() in _NO_TAG:
@@ -845,7 +849,7 @@ class Lexer:
         if found[-1].type == "TAGN" and (len(found) == 1 or found[-2].type not in _BEFORE_TAG):
             listed = True  # "Tag customers": the verb
         if not listed and (
-            kind in _TAG_KINDS or not kind and self._vague.get(one, ("", ""))[1].startswith(_TAG_REASONS)
+            kind in _TAG_KINDS or (not kind and self._vague.get(one, ("", ""))[1].startswith(_TAG_REASONS))
         ):
             return False
         try:

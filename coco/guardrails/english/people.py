@@ -13,7 +13,9 @@ from .problems import Refused
 _EVENTS, _MAIL = ("event.",), ("email.", "message.direct")
 PEOPLE_NOUNS = frozenset({"people", "person", "persons", "folks", "individuals"})
 # what shows that people are counted by message
-_BY_MESSAGE = re.compile(r"\b(?:all|each|none) of (?:whom|them)\b|\bat (?:once|a time)\b|\bthey(?:'re| are) all\b", re.I)
+_BY_MESSAGE = re.compile(
+    r"\b(?:all|each|none) of (?:whom|them)\b|\bat (?:once|a time)\b|\bthey(?:'re| are) all\b", re.I
+)
 
 
 class PeopleReader(EverydayReader):
@@ -82,9 +84,7 @@ class PeopleReader(EverydayReader):
         self.parts.start_span = span_of(node)
         fact = self.catalogue.fact(self._own("starts_at", span_of(node)))
         assert fact.type is FactType.TIMESTAMP
-        return self._length(
-            fact.name, child(node, *LENGTHS), Ahead
-        )
+        return self._length(fact.name, child(node, *LENGTHS), Ahead)
 
     def _count_of_recipients(self, node: Node) -> Predicate:
         """ "To one recipient at a time", "to at most 5 people at once"."""

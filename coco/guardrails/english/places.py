@@ -21,14 +21,82 @@ _NUMBERED = re.compile(rf"{_NAME}(?: \d+(?![\w%]| (?:min|hour|day|week|month|yea
 _TITLE = re.compile(rf"{_WORD}(?: (?:of |for |& )?(?:the )?{_WORD})*")
 _NOUNS = {"stage": "stages?", "pipeline": "pipelines?", "list": "lists?|segment", "sequence": "sequences?|cadence"}
 _AHEAD = {
-    kind: re.compile(rf"{_NAME}(?:(?:,| or|, or| and|,? and) (?:the )?{_NAME})* (?:deal |sales |contact |email )?(?:{noun})\b(?! is| are)")
+    kind: re.compile(
+        rf"{_NAME}(?:(?:,| or|, or| and|,? and) (?:the )?{_NAME})* "
+        rf"(?:deal |sales |contact |email )?(?:{noun})\b(?! is| are)"
+    )
     for kind, noun in _NOUNS.items()
 }  # fmt: skip
 # words that are no part of a name, however they are written
 _NEVER = frozenset(
-    """a an the any all each every no not none nobody me my i we us our you your it they this that if when unless except
-    and or but nor other same next new old first last least only only both either neither hubspot salesforce pipedrive
-    gmail outlook slack apollo outreach zoominfo notify tell ask draft queue at most unknown empty missing null blank something""".split()
+    [
+        "a",
+        "an",
+        "the",
+        "any",
+        "all",
+        "each",
+        "every",
+        "no",
+        "not",
+        "none",
+        "nobody",
+        "me",
+        "my",
+        "i",
+        "we",
+        "us",
+        "our",
+        "you",
+        "your",
+        "it",
+        "they",
+        "this",
+        "that",
+        "if",
+        "when",
+        "unless",
+        "except",
+        "and",
+        "or",
+        "but",
+        "nor",
+        "other",
+        "same",
+        "next",
+        "new",
+        "old",
+        "first",
+        "last",
+        "least",
+        "only",
+        "only",
+        "both",
+        "either",
+        "neither",
+        "hubspot",
+        "salesforce",
+        "pipedrive",
+        "gmail",
+        "outlook",
+        "slack",
+        "apollo",
+        "outreach",
+        "zoominfo",
+        "notify",
+        "tell",
+        "ask",
+        "draft",
+        "queue",
+        "at",
+        "most",
+        "unknown",
+        "empty",
+        "missing",
+        "null",
+        "blank",
+        "something",
+    ]
 )
 # a part that may stand in a name though it is such a word
 _INSIDE = frozenset({"new", "old", "first", "last", "next", "draft", "no", "at", "outreach", "ask", "all", "not"})

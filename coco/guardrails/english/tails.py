@@ -24,7 +24,8 @@ _FIELDS = {
     "email": "email", "email address": "email",
 }  # fmt: skip
 _FIELD = "|".join(sorted((re.escape(one) for one in _FIELDS), key=len, reverse=True))
-_LIST = rf"(?:(?:the|their|its|an?|any) )?(?:{_FIELD})(?:(?:,| or| and|, or|, and) (?:(?:the|their|its|an?|any) )?(?:{_FIELD}))*"
+_ONE = rf"(?:(?:the|their|its|an?|any) )?(?:{_FIELD})"
+_LIST = rf"{_ONE}(?:(?:,| or| and|, or|, and) {_ONE})*"
 _THEM = r"(?:them|it|the (?:deal|contact|company|account|lead|record)s?)"
 _THEY = r"(?:they(?:'re| are)?|it(?:'s| is)?|the (?:deal|contact|company|account|lead|record)s? (?:is|are))"
 _NO_MATTER = r"(?:regardless of|irrespective of|no matter)"
@@ -35,9 +36,11 @@ _TAIL = re.compile(
     rf"|whatever (?:the|their|its) (?P<whatever>{_FIELD})(?: is| may be)?"
     rf"|whether or not (?:they|it|the (?:deal|contact|company|account|lead)s?) (?:have|has) (?P<have>{_LIST})"
     rf"|whether (?:they|it) (?:have|has) (?P<whether>{_LIST}) or not"
-    rf"|(?P<owned>whether (?:or not )?(?:they're|they are|it's|it is) (?:owned|assigned)(?: or not)?|(?:owned|assigned) or not)"
+    rf"|(?P<owned>whether (?:or not )?(?:they're|they are|it's|it is) (?:owned|assigned)(?: or not)?|"
+    rf"(?:owned|assigned) or not)"
     rf"|with or without (?P<without>{_LIST})"
-    rf"|(?:in|at) any (?P<any>stage|pipeline)(?! (?:other|except|but|apart|excluding|named|called|that|which|of|whose)\b)"
+    rf"|(?:in|at) any (?P<any>stage|pipeline)"
+    rf"(?! (?:other|except|but|apart|excluding|named|called|that|which|of|whose)\b)"
     rf"|of any (?P<sized>size|amount|value)(?! (?:over|above|under|below|more|less|from|between|up)\b))(?![\w'])",
     re.I,
 )
