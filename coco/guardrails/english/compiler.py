@@ -102,6 +102,13 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, sugge
     return replace(compiled, problems=spliced(sentence, compiled.problems, again, narrows))
 
 
+# words that may be left out, and alternatives, without which a rule covers less
+_ADDS_LITTLE = re.compile(
+    r"the|teh|ones?|marked|priced|inclusive|in total|ever|due|again|please|kindly|thanks?|ago|"
+    r"or (?:to |in )?(?:[#\"].*|[a-z]+)|and (?:to )?[#\"].*|#[^ ]*"
+)
+# where an alternative holds a rule back, there it covers more without it
+_HOLDS_BACK = re.compile(r"\b(?:no|not|without|never|unless|except\w*|excluding|neither|nobody)\b|n't\b", re.I)
 _ADDS_NOTHING = re.compile(
     r",?\s*\b(?:even (?:if|when|though)|regardless of|no matter (?:what|which|who|how|if|whether)|whether or not)\b"
     r"[^.,;]*",
@@ -120,15 +127,14 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
         if moot.start() <= start < moot.end() and _compile(kept, catalogue, explained=False).ok:
             message = f'"{moot.group().strip(" ,")}" adds nothing to a rule: it covers what it says. Leave it out'
             return replace(compiled, problems=(replace(problem, message=message, suggestion=kept),))
+    said = problem.text.strip(" ,").lower()
     if (
         problem.suggestion
         or (start, end) == (0, len(compiled.sentence))
-        or re.search(
-            r"\b(draft\w*|even|next|upcoming|planned|hard|soft|last)\b|\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|else|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
-            problem.text.lower(),
-        )
+        or not (_ADDS_LITTLE.fullmatch(said) or "leave the name out" in problem.message)
+        or (said.startswith("or ") and _HOLDS_BACK.search(compiled.sentence[:start]))
     ):
-        return compiled  # leaving out a "not" or a number would turn the meaning around
+        return compiled  # anything else may be what the rule is limited to
     rest = re.sub(r"\s+", " ", f"{compiled.sentence[:start]} {compiled.sentence[end:]}")
     without = re.sub(r"\.\s*\.$", ".", re.sub(r"\s*,?\s+([.,;])|,(\.)", r"\1\2", rest).strip())
     negated = re.search(
