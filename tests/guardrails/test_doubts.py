@@ -95,6 +95,8 @@ DOUBTS = [
         "Draft replies to contacts nobody has answered in 3 days.",
         "Draft replies to contacts nobody has contacted in 3 days.",
     ),
+    ("Archive contacts answered in the last 7 days.", "Archive contacts that answered in the last 7 days."),
+    ("Archive deals not answered in 7 days.", "Archive deals that have not answered in 7 days."),
     # an owner, or a company
     ("Archive contacts that belong to Acme.", "Archive contacts owned by Acme."),
     ("Archive contacts belonging to Acme.", "Archive contacts who work at Acme."),

@@ -16,6 +16,7 @@ _SAYS_LAST = re.compile(
 _BY_US = re.compile(r"\b(?:we|we've|i|i've|our team|the team|my team|us)\b", re.I)
 _PASSIVE = re.compile(r"\b(?:been|being|get|got|(?:is|are|was|were)(?: not|n't)?)\s*$", re.I)
 _OBJECT = re.compile(r"\b(?:that|who|whom|contacts|people|leads|customers|deals)\s*$", re.I)
+_RECORDS = re.compile(r"\b(?:contacts?|people|leads?|customers?|deals?|anyone|those|ones)\s*$", re.I)
 _LENGTH = re.compile(
     r"\b\d+\s+(minutes?|hours?|days?|weeks?|months?|quarters?|years?)\b(?:\s+(?:ago|old|from now))?[\s,]*"
     r"(?:but|and|or)?(?:\s+(?:not|never))?\s*$",
@@ -63,7 +64,8 @@ def who_answers(sentence: str, span: Span) -> Refused | None:
     before = said[: word.start()]
     to_them = _PASSIVE.search(before) and word.group(2) in {"ed", "ied"}
     by_nobody = re.match(r"(?:nobody|no one)\b", before, re.I) and _OBJECT.search(sentence[: span[0]])
-    if not to_them and not _BY_US.search(before) and not by_nobody:
+    answered = re.match(r"(?:not |never )?answered\b", said, re.I) and _RECORDS.search(sentence[: span[0]])
+    if not to_them and not _BY_US.search(before) and not by_nobody and not answered:
         return None
     return Refused(
         span,

@@ -50,6 +50,10 @@ def says_the_same(sentence: str, problems: Sequence[Problem], suggestion: str) -
         return False
     if not _words(rest) <= _words(suggestion):
         return False
+    if not re.search(r" / | or (?=\d{4}-)", fragments) and not _words(fragments) & _words(sentence) <= _words(
+        suggestion
+    ):
+        return False  # what the fragment kept of the sentence was lost after it
     named = [one for one in _QUOTED.findall(sentence) if one not in {problem.text for problem in problems}]
     if any(one.lower() not in suggestion.lower() for one in named):
         return False

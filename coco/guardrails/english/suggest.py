@@ -86,7 +86,7 @@ _NO_MARK = re.compile(
 
 # what could be asked for by itself is not hidden in a tag
 _FACTS = re.compile(
-    r"\b(?:no|none|ever|emails?|phones?|owners?|owned|titles?|company|companies|amounts?|stages?|dates?|city|country)\b",
+    r"\b(?:no|none|ever|emails?|phones?|owners?|owned|titles?|company|companies|amounts?|stages?|dates?|city|country|anyone|everyone)\b|\w\.\w",
     re.I,
 )
 
