@@ -61,6 +61,8 @@ class Builder(ActReader):
             "p_get": self._get,
             "gerund": self._gerund,
             "g_capped": self._gerund_capped,
+            "g_before": self._before_told,
+            "g_told": self._before_told,
             "rest": self._rest,
             "x_fields": self._never_fields,
             "x_leave": self._leave,
@@ -365,6 +367,30 @@ class Builder(ActReader):
         rest, destination = self._split_destination(children(node, "item"))
         self._cover(verb.children[0].value, verb, None, destination)
         self.parts.operation_span = span_of(verb)
+        self._conditions(self._items(rest))
+
+    def _before_told(self, node: Node) -> None:
+        """ "Before you archive contacts tagged …, notify me", "tell me before archiving …"."""
+        word = child(node, "BEFOREHAND")
+        if word is not None and self._text(span_of(word)).lower() != "before you":
+            raise Refused(span_of(word), "before what?", "Notify me first.", weak=True)
+        told = child(node, "NOTIFY")
+        if (
+            told is not None
+            and child(node, "BEFORE") is None
+            and not self._text(span_of(told)).lower().endswith("before")
+        ):
+            raise Refused(span_of(told), "told before what?", "Notify me first.", weak=True)
+        if (word is None) != (child(node, "beforeverb") is None):
+            raise Refused(span_of(node), "say what may be done", "Notify me first.", weak=True)
+        self._begin(node)
+        self._np(child(node, "np"))
+        verb = child(node, "gverb", "beforeverb")
+        rest, destination = self._split_destination(children(node, "item"))
+        self._cover(verb.children[0].value, verb, None, destination)
+        self.parts.operation_span = span_of(verb)
+        self.parts.modes.setdefault("notify_first", span_of(verb))
+        self._wait(child(node, "toldme") or node)
         self._conditions(self._items(rest))
 
     def _gerund_capped(self, node: Node) -> None:

@@ -31,6 +31,7 @@ def cap_phrases() -> Iterator[str]:
     yield from (f"but {no} {more}" for no, more in product(_NOT, _MORE))
     yield from (f"without {going}" for going in _GOING)
     yield from (f"but without {going}" for going in _GOING)
+    yield from ("at a rate of", "at a pace of", "total spend", "total spend of", "with a total spend of")
     for stay in _STAY:
         yield from (stay, f"but {stay}", f"{stay} within", f"but {stay} within")
     for noun in ("cap", "limit", "budget", "quota", "ceiling", "maximum"):

@@ -408,11 +408,15 @@ class FrameReader(PeriodReader):
         tail = child(node, "notifytail")
         if tail is None:
             return
-        if re.search(r"\b(first|beforehand)$|^(but |run |do it |only )*(after|once)\b", said):
+        if child(node, "BEFORE") is None and re.search(
+            r"\b(first|beforehand)$|^(but |run |do it |only )*(after|once)\b", said
+        ):
             raise Refused(span_of(tail), "told first before what?", "Notify me first.", weak=True)
+        ours = {covered.operation for covered in self.parts.operations}
+        if not ours:
+            raise Refused(span_of(tail), "said of which rule?", "Notify me first.", weak=2)
         ent = child(tail, "e_plain", "e_lifecycle", "e_two")
         done = child(tail, "OPV", "OPG")
-        ours = {covered.operation for covered in self.parts.operations}
         other = ent is not None and (ent.data == "e_two" or self._entity_said(ent) != self.parts.target)
         if other or (done is not None and ours and not ours & set(done.value)):
             raise Refused(

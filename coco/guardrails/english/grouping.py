@@ -220,7 +220,8 @@ class GroupReader(FrameReader):
                 (span_of(first)[0], span_of(then)[1]),
                 f'does "{said}" say when the rule may run, or when "{way}" holds? Write each as a sentence of its own',
                 apart if other.data == "weekly" else "",
-                fatal=True,
+                fatal=not (mode.data == "stop" and other.data in {"within", "within_bare"}),
+                weak=True,
             )
 
     def _check_modifier(self, before: Node | None, item: Node) -> None:

@@ -9,6 +9,8 @@ from itertools import product
 _TELL = (
     "notify me", "tell me", "let me know", "warn me", "alert me", "ping me", "inform me", "message me", "notify us",
     "tell us", "let us know", "give me a heads up",
+    "send me a heads up", "send me a notification", "send me a note", "send me a message", "send me a warning",
+    "drop me a note", "give me a warning", "give me a shout", "shoot me a message",
 )  # fmt: skip
 _TELLING = (
     "notifying me", "telling me", "letting me know", "warning me", "informing me", "alerting me", "pinging me",
@@ -24,16 +26,19 @@ _BEFORE = (
     "before you do it", "before you do so", "before you do that", "before you do this", "before you do anything",
     "before you go ahead", "before you act", "before it happens", "before anything happens", "before anything runs",
     "before doing anything", "before that", "before it's done", "before any of them",
+    "before each one", "before every one", "before each", "before each of them",
+)  # fmt: skip
+_MUST = (
+    "", "but ", "but please ", "please ", "always ", "you must ", "you have to ", "you need to ", "you should ",
+    "make sure to ", "be sure to ", "make sure you ", "but you must ", "but always ", "please always ", "but first ",
 )  # fmt: skip
 _OPENINGS = ("", "but ", "but only ", "only ", "run ", "run only ", "do it ", "and only ")
 
 
 def notify_phrases() -> Iterator[str]:
     """ "Tell me before you do", "only after you notify me", "once I've been told": told first."""
-    for tell, before in product(_TELL, _BEFORE):
-        yield f"{tell} {before}"
-        yield f"but {tell} {before}"
-        yield f"but please {tell} {before}"
+    for opening, tell, before in product(_MUST, _TELL, _BEFORE):
+        yield f"{opening}{tell} {before}"
     told = [*(f"after {one}" for one in _TELLING)]
     for when in ("after", "once"):
         told += [f"{when} you {one}" for one in _TELL]
@@ -56,8 +61,9 @@ def told_phrases() -> Iterator[str]:
     """ "I want to be told (a day ahead)": when, must follow."""
     wants = ("i want to be", "i'd like to be", "i would like to be", "i need to be", "i have to be", "i must be")
     yield from (f"{want} {one}" for want, one in product((*wants, "i should be"), _TOLD))
-    for tell in _TELL:
-        yield f"but {tell}"
+    for opening, tell in product(_MUST[1:], _TELL):
+        yield f"{opening}{tell}"
+    yield from _TELL
 
 
 def since_told_phrases() -> Iterator[str]:

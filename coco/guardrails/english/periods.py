@@ -78,7 +78,10 @@ class PeriodReader(WindowReader):
                 "" if self._forbids else self._apart(span),
                 weak=True,
             )
-        if any(one.operation.startswith("event.") for one in self.parts.operations) and child(node, "RUNONLY") is None:
+        if (
+            any(one.operation.startswith("event.") for one in self.parts.operations)
+            and child(node, "RUNONLY", "RUNSUNTIL", "RUNSFROM") is None
+        ):
             said = self._text(span).strip(" ,")
             raise Refused(
                 span,
@@ -88,7 +91,8 @@ class PeriodReader(WindowReader):
             )
         at = min(token.start_pos or 0 for token in tokens_of(node))
         prior = self._before.get(at)
-        apart = prior is None or prior.type in {"COMMA", "COLON", "STOP"}
+        said_so = child(node, "RUNSUNTIL", "RUNSFROM") is not None
+        apart = said_so or prior is None or prior.type in {"COMMA", "COLON", "STOP"}
         ends = node.data == "until_date" or child(node, "ONW", "ON") is not None or self._starting(node)
         said = self._text(span_of(prior)).lower() if prior is not None else ""
         if not apart and not (ends and prior is not None and prior.type in _DONE and said not in _PAST):

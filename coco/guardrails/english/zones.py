@@ -39,6 +39,9 @@ _PLACES = {
     "bengaluru": "Asia/Kolkata", "japanese": "Asia/Tokyo", "japan": "Asia/Tokyo", "beijing": "Asia/Shanghai",
     "dubai": "Asia/Dubai", "tel aviv": "Asia/Jerusalem",
 }  # fmt: skip
+# "9-5 London": a city right after hours, with nothing after it
+_BARE_CITY = re.compile(r"([A-Z][a-z]+(?: [A-Z][a-z]+)?)(?=\s*(?:[.,;)]|$))")
+_CLOCKED = re.compile(r"(?:\d\s?-\s?\d{1,2}|\d\s?[ap]\.?m\.?|\d:\d\d|noon|midnight)\s*[(,]?\s*$", re.I)
 _ABBREVIATED = {
     "CET": "Europe/Berlin",
     "CEST": "Europe/Berlin",
@@ -95,6 +98,8 @@ def zone_at(text: str, at: int) -> tuple[str, int] | None:
             return _US[said.upper() if len(said) == 2 else said.capitalize()], match.end()
     if (match := _NAMED.match(text, at)) and (zone := _of_place(" ".join(match.group(1).split()))) is not None:
         return zone, match.end()
+    if (match := _BARE_CITY.match(text, at)) and _CLOCKED.search(text[:at]) and (zone := _of_place(match.group(1))):
+        return zone, match.end(1)
     if match := _SHORT_ZONE.match(text, at):
         short = match.group()
         raise Refused(match.span(), f"{short} does not say what happens in summer; name the zone", _ABBREVIATED[short])
