@@ -409,6 +409,8 @@ class ActReader(GroupReader):
         word = child(node, "EXC")
         if word is not None and re.search(r"\b(unless|if|when|where)$", self._text(span_of(word)), re.I):
             raise Refused(span_of(node), "this is no list of fields", "", weak=3)  # a condition follows
+        if (left := child(node, "SILENT")) is not None and self._text(span_of(left)).lower() != "untouched":
+            raise Refused(span_of(node), "leave these as they are? Say so", "leaving … alone", weak=3)
         past = node.data == "c_not" and re.search(
             r"\b(was|were|been)|n't been", self._text(span_of(child(node, "NBE")))
         )
