@@ -125,6 +125,8 @@ def _forbids(part: Tokens, words: Words, others: list[Tokens], apart: bool) -> l
         allowed_none = part[0].type == "NEITHER" and token.type == "MODAL"
         if not (must_not or allowed_none) or index == 0 or index + 1 >= len(part):
             continue
+        if part[0].type in {"OTHER", "ELSEW"} and index <= 2 and len(part) == index + 2:
+            return []  # "other contacts may not be archived": nor does the rule
         done, rest = part[index + 1], [one for one in part[index + 2 :] if one.type not in {"AUTO", "RUNNOW"}]
         if done.type not in {"OPP", "UPDATED", "TV", "SETW", "MADE", "SEND", "MOVE", "REMOVE", "TAGGED"}:
             return None
@@ -235,8 +237,9 @@ def _held(subject: Tokens, words: Words, others: list[Tokens]) -> list[Tokens] |
         return []
     if kinds in (["BIGGER"], ["SMALLER"]):
         return [] if _bounded(others, kinds[0]) else None
-    if kinds[0] == "ACTIONS" and len(kinds) >= 5 and kinds[-3:] == ["GT", "NUM", "CREDITS"]:
-        return [[like(subject[-4], "SPEND", "costs"), like(subject[-3], "LE", "at most"), *subject[-2:]]]
+    if kinds[-3:] == ["GT", "NUM", "CREDITS"] and set(kinds[:-3]) <= {"ACTIONS", "THOSE", "SPEND", "THAT", "DET"}:
+        cap = [implied(subject[0], "SPEND", "costs"), like(subject[-3], "LE", "at most"), *subject[-2:]]
+        return [[*cap, implied(subject[-1], "PERACTION", "per action")]]
     start = 1 if kinds[0] == "DET" else 0
     if kinds[start] in _SENT or kinds[start] == "OBJ":
         tail = subject[start + 1 :]
@@ -253,6 +256,8 @@ def _held(subject: Tokens, words: Words, others: list[Tokens]) -> list[Tokens] |
         if len(tail) > 1 and tail[0].type in {"TO", "FOR", "WITH"} and tail[1].type in {"ENT", "ENTLC", "DET", "THOSE"}:
             return [_left_alone(tail[1:])]
         return None
+    if kinds[0] in {"OPV", "OPG", "SEND", "DRAFT", "MAKEV", "MOVE", "ADD", "REMOVE", "PERM", "AUTO", "NEVERDO", "IF"}:
+        return None  # "archive … and … are off limits": two statements
     return [_left_alone(one) for one in _each(subject)]
 
 
