@@ -72,7 +72,9 @@ def _lexer(catalogue: Catalogue) -> Lexer:
     return Lexer(build_vocabulary(catalogue))
 
 
-GRANTS = frozenset({"grant", "passive", "gerund", "g_capped", "g_before", "g_told", "p_get"})  # statements that permit something
+GRANTS = frozenset(
+    {"grant", "passive", "gerund", "g_capped", "g_before", "g_told", "p_get"}
+)  # statements that permit something
 OPERATIONS_SAID = (
     "enrich, archive, update, delete, tag, assign, move (deals to a stage), draft, send, create a task, add a note"
 )

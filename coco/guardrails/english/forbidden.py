@@ -14,6 +14,7 @@ from .orders import MAILED, WINDOW, Tokens, Words, implied, like
 _SENT = frozenset({"EMAILOBJ", "EMAILN", "REPLYW", "CONTENTN"})
 _ANYTHING = (["THOSE"], ["ENT"], ["DET", "ENT"], ["DET", "ACTIONS"])
 _PINNED = frozenset({"QUOTED", "VAL", "CLOSED"})
+_DONE = frozenset({"OPV", "SETV", "TOUCH", "EMAILN", "MAILINGV", "SEND", "ADD", "MOVE"})
 _PERSONS = frozenset({"everyone else", "everybody else", "anyone else", "anybody else", "whoever else"})
 _APPROVAL = ("need", "needs", "require", "requires", "wait for", "waits for")
 _TOUCH = ("touch", "hands off", "leave alone", "but leave alone")
@@ -86,6 +87,14 @@ def _split(statement: Tokens, words: Words) -> list[Tokens]:
         if not right or not left:
             continue
         forbids = left[0].type in {"NEVERDO", "EXC", "NOT"}
+        if (
+            right[0].type == "NEVERDO"
+            and len(right) > 2
+            and right[1].type in _DONE
+            and statement[after - 1].type == "BUT"
+        ):
+            if not any(one.type in {"COMMA", "BUT"} for one in right):
+                return [left, right]
         if _holds(left[-1], words) and right[0].type != "ONLYIF":
             return [left, *_split(right, words)]
         if forbids and (statement[after - 1].type == "BUTDO" or right[0].type in {"PERM", "OTHERWISE"}):
