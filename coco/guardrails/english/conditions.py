@@ -57,6 +57,7 @@ _EVENTS = frozenset(
         "starting",
     }
     | {"tv_falls", "is_new", "after_tv", "ev_unheard", "ev_never_heard", "ev_since", "ev_stayed", "ev_reply"}
+    | {"ev_no_reply", "ev_unmoved", "ev_since_last"}
 )
 # after "at companies", these could still speak of the people there
 _LOOSE = re.compile(r"(?:with|without)\b", re.I)
@@ -363,6 +364,10 @@ class ConditionReader(PeopleReader):
             case "val_not":
                 return negation(self._any_value(children(node, "VAL")))
             case "life_is" | "life_not":
+                if (noun := child(node, "FACT")) is not None and (  # "customers by lifecycle stage"
+                    str(child(node, "UNTIL").value) != "by" or "contact.lifecycle_stage" not in noun.value
+                ):
+                    raise Refused(span_of(noun), "customers by what?", "", weak=True)
                 if self._entity != "contact":
                     raise Refused(span, f"only contacts have a lifecycle stage, and this is about a {self._entity}", "")
                 stages = tuple(dict.fromkeys(token.value for token in children(node, "ENTLC")))

@@ -20,6 +20,7 @@ _WROTE = re.compile(
     r"reached out to|got(ten)? in touch with)$"
 )
 _TEAM = re.compile(r"(we|we've|nobody|no one|none of us|nobody's|i)\b", re.I)
+_GOT = re.compile(r"^(?!we\b|nobody\b|no one\b).*\b(?:gotten|got|received)$", re.I)
 _YEARLY = re.compile(r"(a|per) year|year(ly)?$|annual(ly)?|per annum", re.I)
 # "whose title we don't know"
 UNKNOWN_TO_US = frozenset(
@@ -59,6 +60,12 @@ class EverydayReader(TimeReader):
             case "ev_never_heard":
                 self._noted(f'"{self._text(span)}" is read as: never, as no time is said with it.')
                 return Empty(fact=self._own("last_reply_at", span))
+            case "ev_no_reply":
+                noun = child(node, "REPLYW", "EMAILOBJ")
+                if self._text(span_of(noun)).lower() not in {"reply", "replies", "response", "responses", "answer"}:
+                    raise Refused(span, "what was not received?", "no reply in 30 days", weak=True)
+                last = self._own("last_reply_at", span)
+                return Empty(fact=last) if silence is None else self._silence(last, silence)
             case "ev_reply":
                 if not re.search(r"repl|response", self._text(span_of(child(node, "REPLYW"))), re.I):
                     raise Refused(span, "what do they have?", "", weak=True)
@@ -204,7 +211,14 @@ class EverydayReader(TimeReader):
 
     def _check_who_wrote(self, node: Node) -> None:
         """ "Contacts who emailed in the last 2 days": they wrote, and the fact says when the team did."""
-        moment = child(node, "TV")
+        moment, gone = child(node, "TV"), child(node, "NHAVE")
+        if gone is not None and self._entity == "contact" and _GOT.search(self._text(span_of(gone))) is not None:
+            raise Refused(
+                span_of(node),
+                f'"{self._text(span_of(node))}": a reply of theirs, or one from the team? What is recorded is when they last '
+                "replied, and when the team last contacted them",
+                "have not replied",
+            )
         if moment is None or moment.value != "last_contacted_at":
             return
         said = self._text(span_of(moment)).lower()

@@ -196,7 +196,7 @@ _TO_COME = re.compile(r"\b(closing|closes?|due|starting|starts)\s*$", re.I)
 _AT_ONCE = re.compile(r"(?:right away|straight away|immediately|asap)(?=\s*(?:[.;]|$))", re.I)
 # "has no owner yet", "no tags at all": they add nothing to a negation before them
 _YET = re.compile(
-    r"(?:as )?yet(?=\s*(?:[.,;)]|$|and are\b|can be\b|may be\b))|(?:what)?so ?ever\b|whatsoever\b|at all(?!\s+times)\b",
+    r"(?:as )?yet(?=\s*(?:[.,;)]|$|and are\b|can be\b|may be\b))|ever(?=\s*(?:[.,;)]|$|(?:may|can|should) be\b))|(?:what)?so ?ever\b|whatsoever\b|at all(?!\s+times)\b",
     re.I,
 )
 _DENIES = re.compile(
@@ -210,6 +210,26 @@ _COUNTRIES_OF = re.compile(
 )
 # people by their job title
 _TITLED = {f"c{one}os": f"C{one.upper()}O" for one in "efotimrp"} | {"cisos": "CISO", "founders": "Founder"}
+# a name that looks like a company's
+_COMPANY = re.compile(r"^[A-Z]{3,}$|\b(?:Inc|Ltd|LLC|GmbH|AG|Corp|PLC|SE|SA|BV)$")
+_ORDINALS = frozenset(
+    {
+        "final",
+        "first",
+        "second",
+        "third",
+        "last",
+        "next",
+        "initial",
+        "latest",
+        "previous",
+        "same",
+        "other",
+        "wrong",
+        "middle",
+    }
+)
+_HAS_BEEN = re.compile(r"(contact|deal|company|lead|customer|account|opportunity)'s(?= been\b)", re.I)
 _ONCE_A = re.compile(
     r"once (?:an? (?:contact|deal|company|lead|customer|account|opportunity)|their|its|his|her|there|all|no)\b", re.I
 )
@@ -770,6 +790,13 @@ class Lexer:
             and (_begins(found) or found[-1].type in {"PERM", "AUTO", "COMMA", "NEVERDO", "THEN"})
         ):
             return [_token("EMAILOBJ", "message", at, words[0][2])]  # "Slack #deals about …"
+        if (been := _HAS_BEEN.match(text, at)) is not None:  # "a deal's been sitting in …"
+            kind, value = self._vocabulary.phrases[(been.group(1).lower(),)]
+            return [_token(kind, value, at, been.end())]
+        if (stage := _stage_name(text, at, found)) is not None and (
+            (stage,) not in self._vocabulary.phrases and (stage,) not in self._vague
+        ):
+            return [_token("QUOTED", stage, at, at + len(stage))]
         if (ends := _ENDS_IN.match(text, at)) is not None:
             kind = "NBE" if ends.group(1) else "PREP" if ends.group(2).lower() == "ending" else "BE"
             return [_token(kind, {"NBE": "is not", "PREP": "at", "BE": "is"}[kind], at, ends.end())]
@@ -993,7 +1020,9 @@ class Lexer:
                 (start, start + len(name)),
                 f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and '
                 "put it in quotation marks",
-                "" if re.search(r"\bfrom$", before) else f'whose city is "{name}"',
+                (f'who work at "{name}"' if _COMPANY.search(name) else "")
+                if re.search(r"\bfrom$", before)
+                else f'whose city is "{name}"',
             )
         owner = re.fullmatch(r"([A-Z]\w+)'s", word)
         if owner is not None and re.search(r"\b(?:except|but not|unless|excluding|other than)$", before):
@@ -1083,6 +1112,14 @@ def _tag_name(text: str, at: int, found: list[Token]) -> str | None:
     else:
         return None
     return match.group(1) if match is not None else None
+
+
+def _stage_name(text: str, at: int, found: list[Token]) -> str | None:
+    """One word in small letters between "the" and "stage" or "pipeline": "at the offer stage"."""
+    if not found or found[-1].type != "DET" or str(found[-1].value) != "the":
+        return None
+    match = re.compile(r"([a-z][a-z]+)(?= (?:stage|pipeline)\b)").match(text, at)
+    return match.group(1) if match is not None and match.group(1) not in _ORDINALS else None
 
 
 def _bare_tag(text: str, found: list[Token]) -> bool:
