@@ -215,7 +215,8 @@ class EverydayReader(TimeReader):
         if gone is not None and self._entity == "contact" and _GOT.search(self._text(span_of(gone))) is not None:
             raise Refused(
                 span_of(node),
-                f'"{self._text(span_of(node))}": a reply of theirs, or one from the team? What is recorded is when they last '
+                f'"{self._text(span_of(node))}": a reply of theirs, or one from the team? '
+                "What is recorded is when they last "
                 "replied, and when the team last contacted them",
                 "have not replied",
             )

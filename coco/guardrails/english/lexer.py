@@ -196,7 +196,9 @@ _TO_COME = re.compile(r"\b(closing|closes?|due|starting|starts)\s*$", re.I)
 _AT_ONCE = re.compile(r"(?:right away|straight away|immediately|asap)(?=\s*(?:[.;]|$))", re.I)
 # "has no owner yet", "no tags at all": they add nothing to a negation before them
 _YET = re.compile(
-    r"(?:as )?yet(?=\s*(?:[.,;)]|$|and are\b|can be\b|may be\b))|ever(?=\s*(?:[.,;)]|$|(?:may|can|should) be\b))|(?:what)?so ?ever\b|whatsoever\b|at all(?!\s+times)\b",
+    r"(?:as )?yet(?=\s*(?:[.,;)]|$|and are\b|can be\b|may be\b))|"
+    r"ever(?=\s*(?:[.,;)]|$|(?:may|can|should) be\b))|"
+    r"(?:what)?so ?ever\b|whatsoever\b|at all(?!\s+times)\b",
     re.I,
 )
 _DENIES = re.compile(
