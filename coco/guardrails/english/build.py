@@ -460,10 +460,24 @@ class Builder(ActReader):
         first = tokens_of(piece)[0] if tokens_of(piece) else None
         return first is not None and first.type in {"BE", "NBE", "HAVE", "NHAVE"}
 
+    def _no_window(self, items: Sequence[Node]) -> None:
+        """ "Never archive customers on weekends": a window of the exception, which it cannot have, or of the rule?"""
+        for item in items:
+            piece = self._piece(item)
+            if str(piece.data).startswith("weekly") and self._conn(child(item, "conn")) != "comma":
+                said = self._text(span_of(piece)).strip(" ,")
+                raise Refused(
+                    span_of(piece),
+                    f'does "{said}" limit the exception, or the whole rule? An exception holds at any time: leave it '
+                    "out, or put it in a sentence of its own",
+                    "",
+                )
+
     def _never_records(self, node: Node) -> None:
         names = child(node, "OPV", "OPG").value
         np = child(node, "np")
         items = children(node, "item")
+        self._no_window(items)
         target = self._entity_of(np)
         chosen = self._pick(names, target, span_of(node))
         if (
@@ -486,6 +500,7 @@ class Builder(ActReader):
 
     def _leave(self, node: Node) -> None:
         """ "Leave customers alone"."""
+        self._no_window(children(node, "item"))
         np = child(node, "np")
         those = child(np, "e_those")
         anything = those is not None and those.children[0].value not in PERSONS
@@ -515,6 +530,7 @@ class Builder(ActReader):
 
     def _held(self, node: Node) -> None:
         """What holds where this is so: an exception."""
+        self._no_window(children(node, "item"))
         found = self._excluded(lambda: self._joined_items(children(node, "item")))
         self.parts.conditions.append(negation(conjunction(found)))
 
