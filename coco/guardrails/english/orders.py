@@ -61,14 +61,14 @@ _DEONTIC = ("should", "must", "have to", "has to", "need", "needs")
 def like(token: Token, kind: str, value: object) -> Token:
     """A token of another kind where this one stands."""
     made = Token(kind, str(value), start_pos=token.start_pos, end_pos=token.end_pos)
-    made.value = value  # type: ignore[assignment]
+    made.value = value
     return made
 
 
 def implied(at: Token, kind: str, value: object) -> Token:
     """A token that no word stands for, in front of another."""
     made = Token(kind, str(value), start_pos=at.start_pos, end_pos=at.start_pos)
-    made.value = value  # type: ignore[assignment]
+    made.value = value
     return made
 
 
