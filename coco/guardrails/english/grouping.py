@@ -39,7 +39,7 @@ def _bare(text: str) -> str:
     ).strip(" ,")
 
 
-_NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL", "NHEARD", "NOTLEFT"})
+_NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL", "NHEARD", "NOTLEFT", "NOTBOUNCED", "NOTMOVED"})
 _MAYBE_NEGATIVE = frozenset({"NPREP", "LE", "GE", "WLE", "WGE"})  # "not in", "not over": where the text says "not"
 _VERBS = frozenset(  # finite forms, which no "not" before them can reach
     "was were is are has have had goes comes arrives signs falls sits lives works belongs remains stays sat".split()  # noqa: SIM905
@@ -782,6 +782,8 @@ class GroupReader(FrameReader):
                 before.negated
                 and (after.conn == "and" or (after.conn == "comma" and group[-1].conn == "and"))
                 and (not after.own_aux or self._goes_on(before, after))
+                and not re.search(r"\b(?:no|zero|any|a) bounces?\W*$", self._text(before.span), re.I)
+                and not re.match(r"[\s,]*and (?:who|which)\b", self._text(after.span), re.I)  # a clause of its own
                 and self._text(before.span).lower().split()[0] not in {"with", "without"}
                 and self._text(before.span).lower().split()[:2] not in (["and", "with"], ["and", "without"])
             ):

@@ -151,10 +151,10 @@ def _kind(text: str, at: int, statement: list[Token], unquoted: set[int]) -> str
         if fields == {"jobtitle"}:
             return "title"
         if fields in ({"stage"}, {"pipeline"}):
-            return next(iter(fields))
+            return str(next(iter(fields)))
     if last.type == "EXC" and len(statement) > 1 and statement[-2].type == "FACT":
         fields = {name.partition(".")[2] for name in statement[-2].value}
-        return next(iter(fields)) if fields in ({"stage"}, {"pipeline"}) else None
+        return str(next(iter(fields))) if fields in ({"stage"}, {"pipeline"}) else None
     if (
         last.type in {"OR", "COMMA", "AND", "NOR"}
         and len(statement) > 1
