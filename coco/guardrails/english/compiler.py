@@ -582,7 +582,8 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
                 raise
             failures.append(problem)
             continue
-        forms.setdefault(form, notes)
+        if not any(_same(form, one) for one in forms):
+            forms[form] = notes
         if len(forms) > 1:
             break
     if len(forms) > 1:
@@ -591,6 +592,15 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
     if not forms:
         raise min(failures, key=lambda failure: int(failure.weak))
     return next(iter(forms.items()))
+
+
+def _same(one: Form, other: Form) -> bool:
+    """Are these the same but for the order of what must all be true?"""
+    if one == other:
+        return True
+    return one.model_copy(update={"predicate": TRUE}) == other.model_copy(update={"predicate": TRUE}) and set(
+        _conjuncts(one.predicate)
+    ) == set(_conjuncts(other.predicate))
 
 
 def _grants_first(parsed: list[list[Any]]) -> list[list[Any]]:
