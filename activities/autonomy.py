@@ -349,7 +349,12 @@ class AutonomyActivities:
 
     def _needed(self, rules: list[tuple[GuardrailRow, Form]]) -> frozenset[str]:
         """The kinds of record that the rules look at, and the facts that they need by their names."""
-        needed = [need.fact for _, form in rules for need in form_requirements(form, self._catalogue)]
+        needed = [
+            need.fact
+            for _, form in rules
+            for need in form_requirements(form, self._catalogue)
+            if need.kind not in {"alone", "theirs"}  # they hold where nothing is known
+        ]
         needed += [fact for _, form in rules for one in form.operations for fact, _ in one.arguments]
         found = {fact.partition(".")[0] for fact in needed} | {form.target for _, form in rules}
         return frozenset(found | set(needed) | ({"contact"} if "email" in found else set()))

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from .calendar_bounds import Bounds, candidates
 from .catalogue import Catalogue, FactType
 from .evaluate import SECOND, evaluate
 from .form import (
@@ -22,6 +23,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Calendar,
     Clock,
     Count,
     Empty,
@@ -50,6 +52,7 @@ Relation = Literal["stricter", "looser", "equivalent", "incomparable", "unknown"
 MOMENT = datetime(2026, 11, 24, 10, tzinfo=UTC)
 TIMEOUT_MS = 5_000
 MAX_MAIL = 40
+_YEARS = (microseconds(datetime(2020, 1, 1, tzinfo=UTC)), microseconds(datetime(2100, 1, 1, tzinfo=UTC)))
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,12 @@ class _World:
             if form.window.weekly is not None:
                 zone = form.window.weekly.zone
                 self.zones.setdefault(zone, z3.Int(f"week:{zone}"))
-        self.axioms = [self.now == microseconds(MOMENT)]
+        mentioned = [atom for form in forms for atom in atoms(full_predicate(form))]
+        self.calendar = Bounds(atom for atom in mentioned if isinstance(atom, Calendar))
+        # Dates against lengths of time come out differently at another moment, so it is left open where it can be.
+        self.free = any(isinstance(atom, Moment) for atom in mentioned) and not self.zones and not self.calendar
+        self.axioms = [self.now >= _YEARS[0], self.now <= _YEARS[1]] if self.free else []
+        self.axioms += self.calendar.always()
         self.axioms += [z3.And(minute >= 0, minute < 7 * 1440) for minute in self.zones.values()]
         for fact in self.facts:
             self.axioms += self._axioms(fact)
@@ -166,6 +174,8 @@ class _World:
             case FactType.NUMBER:
                 low = -(10**12) if declared.minimum is None else declared.minimum
                 return [self.number(fact) >= low, self.number(fact) <= 10**12]
+            case FactType.TIMESTAMP if fact == "now":
+                return [self.age(fact) == 0]
             case FactType.TIMESTAMP:
                 century = 30 * 366 * 86_400 * SECOND
                 return [self.age(fact) >= -century, self.age(fact) <= century]
@@ -200,8 +210,14 @@ class _World:
 
     def _weekly(self, weekly: Weekly) -> Any:
         minute = self.zones[weekly.zone]
+        start, end = weekly.start, weekly.end
+        stretches = [(start, end)] if start < end else [(start, 1440), (0, end)]
         return z3.Or(
-            *[z3.And(minute >= day * 1440 + weekly.start, minute < day * 1440 + weekly.end) for day in weekly.days]
+            *[
+                z3.And(minute >= day * 1440 + begins, minute < day * 1440 + ends)
+                for day in weekly.days
+                for begins, ends in stretches
+            ]
         )
 
     def _need(self, need: Requirement) -> Any:
@@ -218,6 +234,30 @@ class _World:
                 return self.nonempty(need.fact)
             case "equals":
                 return self._is(need.fact, (need.value,))
+            case "alone" if need.fact in self.facts:
+                return z3.Or(z3.Not(self.known(need.fact)), self.number(need.fact) <= 1)
+            case "theirs" if need.fact in self.facts and need.value in self.facts:
+                return self._theirs(need.fact, need.value)
+            case "alone" | "theirs":  # no rule speaks of it, so no witness has it
+                return z3.BoolVal(True)
+
+    def _theirs(self, people: str, own: str) -> Any:
+        """Everyone in the list is the one address, where both are known."""
+        same = [
+            z3.Implies(
+                self.entry(people, address),
+                self.choice(own) == self.names[own].index(address) if address in self.names[own] else z3.BoolVal(False),
+            )
+            for address in self.names[people]
+        ]
+        same.append(z3.Implies(self.other(people), self.choice(own) == -1))
+        nobody = z3.Not(self.nonempty(people))
+        return z3.Or(
+            z3.Not(self.known(people)),
+            nobody,
+            z3.Not(self.present(own)),
+            z3.And(z3.Not(self.null(own)), *same),
+        )
 
     def _predicate(self, predicate: Predicate) -> Any:
         match predicate:
@@ -244,6 +284,8 @@ class _World:
                 return z3.And(self.age(fact) <= 0, _ordered(-self.age(fact), order, seconds * SECOND))
             case Moment(fact=fact, order=order, at=at):
                 return _ordered(self.now - self.age(fact), order, microseconds(at))
+            case Calendar(fact=fact):
+                return self.calendar.holds(predicate, -self.age(fact))
             case Clock(fact=fact, days=days, start=start, end=end, zone=zone):
                 # left free: a witness that the evaluator does not confirm is not reported
                 return z3.Bool(f"clock:{fact}:{days}:{start}:{end}:{zone}")
@@ -260,12 +302,20 @@ class _World:
         raise TypeError(f"not a predicate: {predicate!r}")
 
     # back to a record
+    def at(self, now: datetime) -> list[Any]:
+        """What is true when this is `now`."""
+        found = [self.now == microseconds(now), *self.calendar.at(now)]
+        for zone, minute in self.zones.items() if self.calendar else ():
+            local = now.astimezone(ZoneInfo(zone))
+            found.append(minute == local.weekday() * 1440 + local.hour * 60 + local.minute)
+        return found
+
     def facts_of(self, model: Any) -> dict[str, Any]:
         def value(term: Any) -> Any:
             return model.eval(term, model_completion=True)
 
-        now = MOMENT
-        for zone, minute in self.zones.items():
+        now = moment_of(value(self.now).as_long())
+        for zone, minute in self.zones.items() if not self.calendar else ():
             now = _moment_at(zone, value(minute).as_long())
         facts: dict[str, Any] = {"now": now.isoformat()}
         for entity, there in self.record_of.items():
@@ -333,6 +383,27 @@ def _witness(world: _World, formula: Any, covered: list[tuple[Form, bool]]) -> W
     solver = z3.Solver()
     solver.set("timeout", TIMEOUT_MS)
     solver.add(*world.axioms, formula)
+    if not world.calendar:
+        if not world.free:
+            solver.add(*world.at(MOMENT))
+        return _found(world, solver, covered)
+    if solver.check() == z3.unsat:
+        return None
+    problem = Unconfirmed("no record was found at the moments that were tried")
+    for now in candidates():
+        solver.push()
+        solver.add(*world.at(now))
+        try:
+            witness = _found(world, solver, covered)
+        except Unconfirmed as found:
+            problem, witness = found, None
+        if witness is not None:
+            return witness
+        solver.pop()
+    raise problem
+
+
+def _found(world: _World, solver: Any, covered: list[tuple[Form, bool]]) -> Witness | None:
     outcome = solver.check()
     if outcome == z3.unsat:
         return None

@@ -21,6 +21,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Calendar,
     Clock,
     Count,
     Empty,
@@ -35,6 +36,7 @@ from .form import (
     Predicate,
     Share,
     Truth,
+    Unit,
     Weekly,
     full_predicate,
 )
@@ -79,6 +81,10 @@ def cel_body(predicate: Predicate) -> str:
             return f'{fact} {order} timestamp("{at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}")'
         case Clock(fact=fact):
             return f"({_clock(predicate, fact)})"
+        case Calendar(fact=fact, unit=unit, first=first, last=last, zone=zone):
+            distance = f"{_ordinal(unit, fact, zone)} - {_ordinal(unit, 'now', zone)}"
+            sides = [f"{distance} {order} {end}" for order, end in ((">=", first), ("<=", last)) if end is not None]
+            return f"({' && '.join(sides)})" if sides else "true"
         case Truth(fact=fact):
             return f"{fact} == true"
         case Empty(fact=fact):
@@ -120,6 +126,12 @@ def cel_guard(requirement: Requirement) -> str:
             return f"size({fact}) > 0"
         case "equals":
             return f"{fact} == {_text(requirement.value)}"
+        case "alone":
+            return f"(!has({fact}) || {fact} <= 1.0)"
+        case "theirs":
+            own = requirement.value
+            same = f"(has({own}) ? {fact}.all(v, v == {own}) : !({_text(own)} in empty))"
+            return f"(!has({fact}) || size({fact}) == 0 || {same})"
 
 
 def cel_weekly(weekly: Weekly) -> str:
@@ -132,7 +144,30 @@ def _clock(weekly: Weekly | Clock, at: str) -> str:
     zone = _text(weekly.zone)
     days = ", ".join(str((day + 1) % 7) for day in weekly.days)
     minute = f"{at}.getHours({zone}) * 60 + {at}.getMinutes({zone})"
-    return f"{at}.getDayOfWeek({zone}) in [{days}] && {minute} >= {weekly.start} && {minute} < {weekly.end}"
+    hours = f"{minute} >= {weekly.start} && {minute} < {weekly.end}"
+    if weekly.start >= weekly.end:
+        hours = f"({minute} >= {weekly.start} || {minute} < {weekly.end})"
+    return f"{at}.getDayOfWeek({zone}) in [{days}] && {hours}"
+
+
+def _ordinal(unit: Unit, at: str, zone: str) -> str:
+    """CEL for the number of the day, week, month, quarter or year of an instant; `calendars.ordinal` in Python."""
+    where = _text(zone)
+    year, month = f"{at}.getFullYear({where})", f"{at}.getMonth({where})"
+    days = (
+        f"({year} - 1) * 365 + ({year} - 1) / 4 - ({year} - 1) / 100 + ({year} - 1) / 400 + {at}.getDayOfYear({where})"
+    )
+    match unit:
+        case "day":
+            return f"({days})"
+        case "week":
+            return f"(({days}) / 7)"
+        case "month":
+            return f"({year} * 12 + {month})"
+        case "quarter":
+            return f"(({year} * 12 + {month}) / 3)"
+        case "year":
+            return year
 
 
 def cel_text(form: Form, catalogue: Catalogue) -> str:

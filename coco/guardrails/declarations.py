@@ -247,13 +247,18 @@ def _forms(verb: str, gerund: str, participle: str, *more: tuple[str, str, str])
 
 _ENRICH = _forms("enrich", "enriching", "enriched", ("bulk enrich", "bulk enriching", "bulk enriched"))
 _ARCHIVE = _forms("archive", "archiving", "archived")
-_DELETE = _forms("delete", "deleting", "deleted")
+_DELETE = _forms(
+    "delete", "deleting", "deleted", ("permanently delete", "permanently deleting", "permanently deleted"),
+    ("irreversibly delete", "irreversibly deleting", "irreversibly deleted"),
+)  # fmt: skip
 _UPDATE = _forms("update", "updating", "updated", ("edit", "editing", "edited"), ("modify", "modifying", "modified"))
 _ASSIGN = _forms(
     "assign", "assigning", "assigned",
     ("reassign", "reassigning", "reassigned"), ("hand over", "handing over", "handed over"),
     ("hand off", "handing off", "handed off"), ("transfer", "transferring", "transferred"), ("give", "giving", "given"),
     ("set the owner of", "setting the owner of", ""), ("change the owner of", "changing the owner of", ""),
+    ("pass", "passing", ""), ("pass on", "passing on", "passed on"), ("hand", "handing", "handed"),
+    ("allocate", "allocating", "allocated"),
     ("transfer ownership of", "transferring ownership of", ""), ("route", "routing", "routed"),
 )  # fmt: skip
 _TAG = _forms("tag", "tagging", "tagged", ("label", "labeling", "labeled"), ("label", "labelling", "labelled"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from .calendars import falls
 from .catalogue import Catalogue
 from .form import (
     Age,
@@ -14,6 +15,7 @@ from .form import (
     And,
     AtLeast,
     Atom,
+    Calendar,
     Clock,
     Count,
     Empty,
@@ -115,9 +117,11 @@ def _atom_holds(atom: Atom, value: Value, facts: Mapping[str, Value]) -> bool:
             return compare(value, order, microseconds(at))
         case Clock(), int():
             return weekly_open(atom, value)
-        case ((Age() | Ahead()), int()):
+        case ((Age() | Ahead() | Calendar()), int()):
             now = facts["now"]
             if isinstance(now, int):
+                if isinstance(atom, Calendar):
+                    return falls(atom, value, now)
                 if isinstance(atom, Age):
                     return compare(now - value, atom.order, atom.seconds * SECOND)
                 return value >= now and compare(value - now, atom.order, atom.seconds * SECOND)
@@ -128,7 +132,10 @@ def weekly_open(weekly: Weekly | Clock, now: int) -> bool:
     """Is this instant inside the weekly window?"""
     moment, zone = moment_of(now), ZoneInfo(weekly.zone)
     local = (moment if moment.year < 9999 else moment - timedelta(days=7)).astimezone(zone)  # 9999-12-31 has no morrow
-    return local.weekday() in weekly.days and weekly.start <= local.hour * 60 + local.minute < weekly.end
+    minute = local.hour * 60 + local.minute
+    if weekly.start < weekly.end:
+        return local.weekday() in weekly.days and weekly.start <= minute < weekly.end
+    return local.weekday() in weekly.days and (minute >= weekly.start or minute < weekly.end)
 
 
 def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
@@ -138,6 +145,8 @@ def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
         prefix = f"{fact}."
         known = any(value is not None and name.startswith(prefix) for name, value in facts.items())
         return None if known else f"the record has no facts of a {fact}"
+    if requirement.kind in {"alone", "theirs"}:
+        return _not_theirs(requirement, facts)
     if fact not in facts:
         return f"{fact} is missing"
     value = facts[fact]
@@ -159,6 +168,22 @@ def unmet(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
         case "equals" if value != requirement.value:
             return f"{fact} is {value}, not {requirement.value}"
     return None
+
+
+def _not_theirs(requirement: Requirement, facts: Mapping[str, Value]) -> str | None:
+    """Why what is sent does not go to the record's contact alone, or None."""
+    given, people = facts.get(requirement.fact), "invited" if "attendee" in requirement.fact else "written to"
+    if requirement.kind == "alone":
+        if isinstance(given, float) and given > 1:
+            return f"{requirement.fact} is {given:g}: the record says nothing of the others that are {people}"
+        return None
+    if not given or requirement.value not in facts:
+        return None
+    own = facts[requirement.value]
+    strangers = [str(one) for one in given if one != own] if isinstance(given, tuple) else []
+    if not strangers:
+        return None
+    return f"{strangers[0]} is {people}, and is not {requirement.value}, so the record says nothing of them"
 
 
 def _shown(value: Value, fact: str, catalogue: Catalogue) -> object:

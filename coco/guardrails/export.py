@@ -107,6 +107,9 @@ def not_covered(form: Form, catalogue: Catalogue) -> list[str]:
             found.append(f"records where {need.fact} is an empty list")
         elif need.kind == "equals":
             found.append(f"records where {need.fact} is not {need.value}")
+        elif need.kind == "alone":
+            people = "attendees" if "attendee" in need.fact else "recipients"
+            found.append(f"more {people} than one, or one that is not the record's contact")
         elif need.kind == "past":
             found.append(f"records where {need.fact} lies in the future")
     if form.limits.credits or form.limits.credits_per_action is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import nan
 from typing import Any
 
+from .calendars import falls, ordinal
 from .catalogue import Catalogue
 from .evaluate import SECOND, compare, frame_problem, weekly_open
 from .form import (
@@ -17,6 +18,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Calendar,
     Clock,
     Count,
     Empty,
@@ -90,6 +92,12 @@ def _requirement(need: Requirement) -> Test:
             return lambda facts: bool(facts[fact])
         case "equals":
             return lambda facts: bool(facts[fact] == wanted)
+        case "alone":
+            return lambda facts: not (facts.get(fact) or 0) > 1
+        case "theirs":
+            return lambda facts: (
+                not facts.get(fact) or wanted not in facts or all(one == facts[wanted] for one in facts[fact])
+            )
 
 
 def _test(predicate: Predicate) -> Test:
@@ -137,6 +145,9 @@ def _test(predicate: Predicate) -> Test:
         case Clock():
             clock = predicate
             return lambda facts: weekly_open(clock, facts[fact])
+        case Calendar():
+            calendar = predicate
+            return lambda facts: falls(calendar, facts[fact], facts["now"])
         case Truth():
             return lambda facts: facts[fact] is True
         case Empty():
@@ -265,7 +276,7 @@ class Columns:
     def _requirement(self, need: Requirement) -> int:
         fact = need.fact
         match need.kind:
-            case "record":
+            case "record" | "theirs":
                 test = _requirement(need)
                 return self._mask([test(record.facts) for record in self._records])
             case "present":
@@ -278,6 +289,8 @@ class Columns:
                 return self._mask([bool(value) for value in self._column(fact)])
             case "equals":
                 return self._mask([value == need.value for value in self._column(fact)])
+            case "alone":
+                return self._mask([not (value or 0) > 1 for value in self._column(fact)])
 
     def _predicate(self, predicate: Predicate) -> int:
         match predicate:
@@ -316,10 +329,31 @@ class Columns:
                 return self._compared(
                     [nan if value is None else value for value in self._column(fact)], order, microseconds(at)
                 )
+            case Calendar():
+                return self._calendar(atom)
         test = _test(atom)
         empty = isinstance(atom, Empty)
         name = getattr(atom, "fact", "")
         return self._mask([(value is not None or empty) and test({name: value}) for value in self._column(name)])
+
+    def _calendar(self, atom: Calendar) -> int:
+        """Which unit a moment falls in is worked out once for each moment that occurs."""
+        seen: dict[int, int] = {}
+
+        def number(at: int) -> int:
+            found = seen.get(at)
+            if found is None:
+                found = seen[at] = ordinal(atom.unit, at, atom.zone)
+            return found
+
+        flags = bytearray(self._count)
+        for row, (now, at) in enumerate(zip(self._column("now"), self._column(atom.fact), strict=True)):
+            if now is not None and at is not None:
+                distance = number(at) - number(now)
+                flags[row] = (atom.first is None or distance >= atom.first) and (
+                    atom.last is None or distance <= atom.last
+                )
+        return int.from_bytes(flags, "little")
 
     @staticmethod
     def _compared(values: list[Any], order: Order, limit: float) -> int:

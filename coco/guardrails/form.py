@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 FORM_VERSION = 1
 
 Order = Literal["<", "<=", ">", ">=", "=="]
+Unit = Literal["day", "week", "month", "quarter", "year"]
 Per = Literal["run", "hour", "day", "week", "month"]
 Mode = Literal["run", "draft_only", "notify_first"]
 
@@ -90,13 +91,25 @@ class Moment(_Node):
 
 class Clock(_Node):
     """A timestamp fact falls on these days (0 is Monday), from `start` (inclusive) to `end` (exclusive), minutes of the
-    day in `zone`."""
+    day in `zone`. Where `start` is not before `end`: at or after `start`, or before `end`."""
 
     kind: Literal["clock"] = "clock"
     fact: str
     days: tuple[int, ...] = Field(min_length=1)
     start: int = Field(ge=0, lt=1440)
     end: int = Field(gt=0, le=1440)
+    zone: str
+
+
+class Calendar(_Node):
+    """A timestamp fact falls in the day, week (from Monday), month, quarter or year of `now`, counted in `zone`, moved
+    by `first` to `last` of them: 0 is this one, -1 the one before, 1 the next. None is no limit on that side."""
+
+    kind: Literal["calendar"] = "calendar"
+    fact: str
+    unit: Unit
+    first: int | None
+    last: int | None
     zone: str
 
 
@@ -157,10 +170,26 @@ class AtLeast(_Node):
 
 
 Predicate = Annotated[
-    Is | Has | Only | Number | Age | Ahead | Moment | Clock | Truth | Empty | Count | Share | And | Or | Not | AtLeast,
+    Is
+    | Has
+    | Only
+    | Number
+    | Age
+    | Ahead
+    | Moment
+    | Clock
+    | Calendar
+    | Truth
+    | Empty
+    | Count
+    | Share
+    | And
+    | Or
+    | Not
+    | AtLeast,
     Field(discriminator="kind"),
 ]
-Atom = Is | Has | Only | Number | Age | Ahead | Moment | Clock | Truth | Empty | Count | Share
+Atom = Is | Has | Only | Number | Age | Ahead | Moment | Clock | Calendar | Truth | Empty | Count | Share
 for _model in (And, Or, Not, AtLeast):
     _model.model_rebuild()
 
@@ -173,7 +202,8 @@ class Within(_Node):
 
 
 class Weekly(_Node):
-    """Only on these days (0 is Monday), from `start` (inclusive) to `end` (exclusive), minutes of the day in `zone`."""
+    """Only on these days (0 is Monday), from `start` (inclusive) to `end` (exclusive), minutes of the day in `zone`.
+    Where `start` is not before `end`: at or after `start`, or before `end`, of the same days."""
 
     days: tuple[int, ...] = Field(min_length=1)
     start: int = Field(ge=0, lt=1440)
@@ -249,6 +279,10 @@ def negation(item: Predicate) -> Predicate:
     """Not item; a double negation cancels, and an ordered comparison turns around (every value it needs is known)."""
     if isinstance(item, Not):
         return item.item
+    if isinstance(item, Calendar) and item.last is None and item.first is not None:
+        return item.model_copy(update={"first": None, "last": item.first - 1})
+    if isinstance(item, Calendar) and item.first is None and item.last is not None:
+        return item.model_copy(update={"first": item.last + 1, "last": None})
     if isinstance(item, Number | Age | Moment | Count | Share) and item.order in _OPPOSITE:
         return item.model_copy(update={"order": _OPPOSITE[item.order]})
     return Not(item=item)

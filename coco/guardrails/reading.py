@@ -16,6 +16,7 @@ from .form import (
     Ahead,
     And,
     AtLeast,
+    Calendar,
     Clock,
     Count,
     Covered,
@@ -88,6 +89,15 @@ def number_text(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else repr(value)
 
 
+# lists of people, as one of them is said
+_PEOPLE = {
+    "action.attendee_domains": "attendee is at",
+    "action.attendees": "attendee is",
+    "action.recipient_domains": "recipient is at",
+    "action.recipients": "recipient is",
+}
+
+
 def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NONE) -> str:
     """One condition as a clause: "the deal's stage is "qualified""."""
     match predicate:
@@ -101,6 +111,10 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
             return f"the action changes {_fields(values, catalogue, spell, 'or')}"
         case Not(item=Has(fact="action.fields", values=values, least=1)):
             return f"the action does not change {_fields(values, catalogue, spell, 'or')}"
+        case Not(item=Has(fact=fact, values=values, least=1)) if fact in _PEOPLE:
+            return f"no {_PEOPLE[fact]} {_values(fact, values, catalogue, spell, 'or')}"
+        case Has(fact=fact, values=values, least=1) if fact in _PEOPLE:
+            return f"at least one {_PEOPLE[fact]} {_values(fact, values, catalogue, spell, 'or')}"
         case Has(fact=fact, values=values, least=least):
             return _has_text(fact, values, least, catalogue, spell)
         case Not(item=Has(fact=fact, values=values, least=1)) if fact.endswith(".tags"):
@@ -123,11 +137,17 @@ def clause_text(predicate: Predicate, catalogue: Catalogue, spell: Spelling = NO
         case Moment(fact=fact, order=order, at=at):
             when = f"{_BEFORE[order]} {at.strftime('%Y-%m-%d %H:%M')} UTC"
             declared = catalogue.fact(fact)
+            if fact == "now":
+                return f"now is {when}"
             return (
                 f"{_subject(fact)} {declared.happened} {when}"
                 if declared.past
                 else f"{_noun(fact, catalogue)} is {when}"
             )
+        case Calendar(fact=fact):
+            declared = catalogue.fact(fact)
+            who = f"{_subject(fact)} {declared.happened}" if declared.past else f"{_noun(fact, catalogue)} is"
+            return f"{who} {calendar_text(predicate)}"
         case Clock(fact=fact):
             return f"{_noun(fact, catalogue)} falls {weekly_text(predicate)}"
         case Truth(fact=fact):
@@ -237,10 +257,33 @@ def weekly_text(weekly: Weekly | Clock) -> str:
         days = "weekends"
     else:
         days = _listed([DAY_NAMES[day] for day in weekly.days], "and")
+    if weekly.start >= weekly.end and len(weekly.days) < 7:  # all hours of these days but some
+        return f"on {days} except between {_clock(weekly.end)} and {_clock(weekly.start)} {weekly.zone}"
     hours = (
         "" if (weekly.start, weekly.end) == (0, 1440) else f" between {_clock(weekly.start)} and {_clock(weekly.end)}"
     )
     return f"{hours.strip()} {weekly.zone}" if len(weekly.days) == 7 and hours else f"on {days}{hours} {weekly.zone}"
+
+
+_DAY = {-1: "yesterday", 0: "today", 1: "tomorrow"}
+
+
+def calendar_text(calendar: Calendar) -> str:
+    """ "this month UTC", "since yesterday Europe/Berlin": what the grammar reads back."""
+
+    def named(offset: int) -> str:
+        if calendar.unit == "day":
+            return _DAY[offset]
+        return f"{ {-1: 'last', 0: 'this', 1: 'next'}[offset] } {calendar.unit}"
+
+    first, last = calendar.first, calendar.last
+    if first is not None and first == last:
+        return f"{named(first)} {calendar.zone}"
+    if last == 1:
+        return f"before the end of {named(1)} {calendar.zone}"
+    side, offset = ("since", first) if first is not None else ("before", (last or 0) + 1)
+    start = "the start of " if offset < 0 and calendar.unit != "day" else ""
+    return f"{side} {start}{named(offset)} {calendar.zone}"
 
 
 def _operation_text(covered: Covered, spell: Spelling, catalogue: Catalogue, target: str) -> str:

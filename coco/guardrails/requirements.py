@@ -10,28 +10,53 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .catalogue import Catalogue
-from .form import Age, Ahead, Empty, Form, Moment, Number, Predicate, Share, atoms, full_predicate
+from .form import Age, Ahead, Calendar, Empty, Form, Moment, Number, Only, Predicate, Share, atoms, full_predicate
 
 
 @dataclass(frozen=True)
 class Requirement:
     """`record`: some fact of the entity `fact` is known, so that the record is about one. `present`: the fact is in the
     record. `known`: and is not null. `past`: not after now. `some`: the list has
-    entries. `equals`: the fact is `value`."""
+    entries. `equals`: the fact is `value`. `alone`: where the fact is known, it is at most 1. `theirs`: where the list
+    and the fact `value` are known, each of its entries is that value."""
 
-    kind: Literal["record", "present", "known", "past", "some", "equals"]
+    kind: Literal["record", "present", "known", "past", "some", "equals", "alone", "theirs"]
     fact: str
     value: str = ""
 
 
 def form_requirements(form: Form, catalogue: Catalogue) -> tuple[Requirement, ...]:
     """The requirements of a whole rule: those of its conditions, and that the record is of the rule's kind at all."""
-    found = requirements(full_predicate(form), catalogue)
+    found = (*requirements(full_predicate(form), catalogue), *_addressees(form))
     if form.target == "action" or any(
         need.kind in {"known", "present"} and need.fact.startswith(f"{form.target}.") for need in found
     ):
         return found
     return (Requirement("record", form.target), *found)
+
+
+_PEOPLE = {"email.send": "recipient", "event.create": "attendee", "event.update": "attendee"}
+
+_NAMED = frozenset(f"action.{one}{what}" for one in ("recipient", "attendee") for what in ("s", "_domains"))
+
+
+def _addressees(form: Form) -> tuple[Requirement, ...]:
+    """What is sent because of a record goes to nobody but its contact: a record says nothing of other people. A rule
+    on deals or companies that says by address to whom ("email ops@acme.com when a deal is won") speaks of these."""
+    named = (
+        {atom.fact for atom in atoms(form.predicate) if isinstance(atom, Only)} if form.target != "contact" else set()
+    )
+    if form.target == "action" or not named.isdisjoint(_NAMED):
+        return ()
+    people = dict.fromkeys(_PEOPLE[one.operation] for one in form.operations if one.operation in _PEOPLE)
+    return tuple(
+        need
+        for one in people
+        for need in (
+            Requirement("alone", f"action.{one}_count"),
+            Requirement("theirs", f"action.{one}s", "contact.email"),
+        )
+    )
 
 
 def requirements(predicate: Predicate, catalogue: Catalogue) -> tuple[Requirement, ...]:
@@ -42,7 +67,7 @@ def requirements(predicate: Predicate, catalogue: Catalogue) -> tuple[Requiremen
             found[Requirement("present", atom.fact)] = None
             continue
         found[Requirement("known", atom.fact)] = None
-        if isinstance(atom, Age | Ahead | Moment):
+        if isinstance(atom, Age | Ahead | Moment | Calendar):
             found[Requirement("known", "now")] = None
             if catalogue.fact(atom.fact).past:
                 found[Requirement("past", atom.fact)] = None

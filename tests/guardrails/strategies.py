@@ -12,6 +12,7 @@ from coco.guardrails.form import (
     Age,
     Ahead,
     AtLeast,
+    Calendar,
     Count,
     Covered,
     Empty,
@@ -76,9 +77,17 @@ ATOMS: st.SearchStrategy[Predicate] = st.one_of(
     st.builds(Ahead, fact=st.just("deal.close_date"), order=ORDERS, seconds=st.sampled_from(LENGTHS)),
     st.builds(
         Moment,
-        fact=st.sampled_from(["contact.created_at", "deal.close_date"]),
+        fact=st.sampled_from(["contact.created_at", "deal.close_date", "now"]),
         order=ORDERS,
         at=st.sampled_from([NOW, datetime(2026, 1, 1, tzinfo=UTC)]),
+    ),
+    st.builds(
+        Calendar,
+        fact=st.sampled_from(["contact.created_at", "deal.close_date"]),
+        unit=st.sampled_from(["day", "week", "month", "quarter", "year"]),
+        first=st.sampled_from([-1, 0, 1]),
+        last=st.just(1) | st.none(),
+        zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Auckland"]),
     ),
     st.builds(Truth, fact=st.just("contact.unsubscribed")),
     st.builds(Empty, fact=st.sampled_from(["contact.owner", "contact.tags", "contact.email"])),
@@ -116,10 +125,9 @@ FORMS: st.SearchStrategy[Form] = st.builds(
         within=st.none() | st.builds(Within, fact=st.just("contact.created_at"), seconds=st.sampled_from(LENGTHS)),
         weekly=st.none()
         | st.builds(
-            Weekly,
-            days=st.sampled_from([(0, 1, 2, 3, 4), (5, 6), (1,)]),
-            start=st.just(540),
-            end=st.just(1020),
+            lambda days, hours, zone: Weekly(days=days, start=hours[0], end=hours[1], zone=zone),
+            days=st.sampled_from([(0, 1, 2, 3, 4), (5, 6), (1,), (0, 1, 2, 3, 4, 5, 6)]),
+            hours=st.sampled_from([(540, 1020), (1320, 360)]),
             zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
         ),
     ),
@@ -131,7 +139,7 @@ def _times() -> st.SearchStrategy[Any]:
     offsets = [0, 1, -1]
     return st.builds(
         lambda length, micro, sign: (NOW - sign * timedelta(seconds=length, microseconds=micro)).isoformat(),
-        st.sampled_from([0, *LENGTHS]),
+        st.sampled_from([0, *LENGTHS, 22 * 3600, 400 * 86_400]),
         st.sampled_from(offsets),
         st.sampled_from([1, 1, 1, -1]),
     )

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from lark import Token, Tree
 
 from ..catalogue import FactType
-from ..form import Covered, Empty, Has, Number, Only, Predicate, conjunction, disjunction, negation
+from ..form import Ahead, Covered, Empty, Has, Number, Only, Order, Predicate, conjunction, disjunction, negation
 from ..records import Malformed, fold
 from .grouping import GroupReader
-from .parts import UNIVERSAL, Node, child, children, plural, span_of, tokens_of
+from .lexer import Length
+from .parts import LENGTHS, UNIVERSAL, Node, child, children, plural, span_of, tokens_of
 from .problems import Refused
 
 _LEMMAS = {
     "make": "create", "making": "create", "creating": "create", "adding": "add", "put": "add", "logging": "log",
     "enter": "log", "setting up": "set up", "scheduling": "schedule", "booking": "book", "arranging": "arrange",
-    "canceling": "cancel", "cancelling": "cancel", "call off": "cancel", "rescheduling": "reschedule",
+    "canceling": "cancel", "cancelling": "cancel", "call off": "cancel", "cancelled": "cancel", "canceled": "cancel",
+    "called off": "cancel", "booked": "book", "scheduled": "schedule", "arranged": "arrange", "moved": "move",
+    "rescheduled": "reschedule", "rescheduling": "reschedule",
     "posting": "post", "sharing": "share", "discarding": "discard", "triggering": "trigger", "firing": "fire",
     "sending": "send", "send out": "send", "sent": "send", "moving": "move", "deleting": "delete", "edit": "update",
     "modify": "update", "push": "move", "advance": "move", "shift": "move",
@@ -37,6 +41,7 @@ SPEAKS_OF = {
 }  # fmt: skip
 
 
+_WRITTEN = frozenset({"changed", "touched"})
 # systems that do some operations only
 _DOES = {
     "slack": ("message.",), "zoominfo": (".enrich",), "google_calendar": ("event.",),
@@ -99,7 +104,8 @@ class ActReader(GroupReader):
 
     def _act(self, node: Node, posts: Sequence[Node] = ()) -> None:
         span = span_of(node)
-        verb = self._text(span_of(node.children[0])).lower()
+        first = tokens_of(node.children[0])[0]
+        verb = first.value if first.type == "MAKEV" else self._text(span_of(first)).lower()
         lemma = _LEMMAS.get(verb, verb)
         obj = child(node, "OBJ", "DRAFT", "ACTIONS", "ENT", "EMAILOBJ")
         noun = {"DRAFT": "draft", "EMAILOBJ": "message"}.get(obj.type, str(obj.value))
@@ -117,13 +123,23 @@ class ActReader(GroupReader):
         previous, self._subject = self._subject, "action"
         try:
             if (dur := child(node, "DUR")) is not None:
-                conditions.append(self._minutes("==", dur))
-            for one in children(node, "p_long"):
-                conditions.append(self._lasting(child(one, *_LENGTHS)))
+                or_less = child(node, "p_or_less") is not None
+                if or_less and not re.search(r"less|short|under|below", self._text(span_of(child(node, "p_or_less")))):
+                    raise Refused(span_of(child(node, "p_or_less")), "or shorter?", "or shorter", weak=True)
+                conditions.append(self._minutes("<=" if or_less else "==", dur.value, span_of(dur)))
+            elif (lone := child(node, "p_or_less")) is not None:
+                raise Refused(span_of(lone), "than how long?", "of at most 30 minutes", weak=True)
+            for one in children(node, "p_ahead"):  # "meetings more than 2 days from now"
+                conditions.append(self._ahead(one))
+            for one in children(node, "p_longer"):
+                if child(one, "lengthcmp") is not None and child(child(one, "lengthcmp"), "cmp") is None:
+                    raise Refused(span_of(one), "how long is it? Say so", f"of {self._text(span_of(one))}", weak=True)
+            for one in children(node, "p_long", "p_longer"):
+                conditions.append(self._lasting(child(one, *LENGTHS)))
             for one in posts:
                 piece = one.children[0]
-                if isinstance(piece, Token) or piece.data in _LENGTHS:
-                    conditions.append(self._lasting(child(one, *_LENGTHS)))
+                if isinstance(piece, Token) or piece.data in LENGTHS:
+                    conditions.append(self._lasting(child(one, *LENGTHS)))
                 else:
                     if piece.data == "clause" and (system := self._connector_in(piece)) is not None:
                         self._set_connector(system)
@@ -164,9 +180,9 @@ class ActReader(GroupReader):
         self._np_caps(destination)
         self._cover(("event.create",), node, None, None)
         if (dur := child(destination, "DUR")) is not None:
-            self.parts.conditions.append(self._minutes("==", dur))
+            self.parts.conditions.append(self._minutes("==", dur.value, span_of(dur)))
         for one in children(destination, "p_long"):
-            self.parts.conditions.append(self._lasting(child(one, *_LENGTHS)))
+            self.parts.conditions.append(self._lasting(child(one, *LENGTHS)))
 
     def _must_be_of_the_action(self, piece: Node) -> None:
         """ "Schedule meetings in Germany": whose country? What follows the object speaks of the event itself."""
@@ -179,37 +195,48 @@ class ActReader(GroupReader):
         except Malformed as problem:
             raise Refused(span_of(token), f"this name {problem}") from None
 
-    def _minutes(self, order: str, dur: Token) -> Predicate:
-        found = dur.value
+    def _minutes(self, order: Order, found: Length, span: tuple[int, int]) -> Predicate:
         if found.shortest != found.longest or found.shortest > 14 * 86_400:
-            raise Refused(span_of(dur), "how many minutes, hours or days does the event last?", "30 minutes")
+            raise Refused(span, "how many minutes, hours or days does the event last?", "30 minutes")
         return Number(fact="action.duration_minutes", order=order, value=found.shortest / 60)
+
+    def _ahead(self, node: Node) -> Predicate:
+        long = child(node, *LENGTHS)
+        if long.data == "lengthcmp" and child(long, "cmp") is None:
+            raise Refused(
+                span_of(node), "more than, or less than this far ahead?", f"more than {self._text(span_of(node))}"
+            )
+        self.parts.start_span = span_of(node)
+        return self._length("action.starts_at", long, Ahead)
 
     def _lasting(self, node: Node) -> Predicate:
         """How long an event lasts; a bare length is exact."""
-        durs = [one.children[0] for one in children(node, "dur")]
-        match str(node.data):
-            case "lengthcmp":
-                cmp = child(node, "cmp")
-                return self._minutes(self._order(cmp) if cmp is not None else "==", durs[0])
-            case "len_ge":
-                return self._minutes(">=", durs[0])
-            case "len_le":
-                return self._minutes("<=", durs[0])
-            case "len_between":
-                return conjunction([self._minutes(">=", durs[0]), self._minutes("<=", durs[1])])
-        raise Refused(span_of(node), "write both ends with their unit", "between 15 minutes and 60 minutes")
+        span, kind = span_of(node), str(node.data)
+        if kind in {"lengthcmp", "len_ge", "len_le"}:
+            cmp, dur = child(node, "cmp"), self._dur(child(node, "dur"))
+            exact: Order = {"lengthcmp": "==", "len_ge": ">=", "len_le": "<="}[kind]  # type: ignore[assignment]
+            return self._minutes(self._order(cmp) if cmp is not None else exact, dur, span)
+        orders = [self._order(one) for one in children(node, "cmp")] or [">=", "<="]
+        if {one[0] for one in orders} != {"<", ">"}:
+            raise Refused(span, "write the range from its start", "between 15 minutes and 60 minutes")
+        return conjunction(
+            [self._minutes(order, found, span) for order, (found, _) in zip(orders, self._ends(node), strict=True)]
+        )
 
     def _post(self, node: Node) -> None:
         first = node.children[0]
-        if first.type == "MAKEV" and self._text(span_of(first)).lower() not in {"post", "posting", "share", "sharing"}:
+        if first.type == "MAKEV" and first.value not in {"post", "posting", "share", "sharing"}:
             raise Refused(span_of(first), "post or send?", "Post to the channel …", weak=True)
         if first.type == "SEND" and child(node, "mailobj") is None:
             raise Refused(span_of(first), "send what? Name the message", "Send a message to …", weak=True)
         said = child(node, "ACTIONS", "OPV", "EMAILOBJ")
-        if said is not None and self._text(span_of(said)).lower() not in {"update", "updates", "alert", "message"}:
+        if said is not None and self._text(span_of(said)).lower() not in {
+            "update", "updates", "alert", "message", "slack",
+        }:  # fmt: skip
             raise Refused(span_of(said), "what is posted?", "Post a message to the channel …", weak=True)
         self._np_caps(node)
+        if said is not None and self._text(span_of(said)).lower() == "slack":
+            self.parts.connector, self.parts.connector_span = "slack", span_of(said)
         self._posted(child(node, "chan"), node)
 
     def _posted(self, chan: Node, node: Node) -> None:
@@ -245,7 +272,11 @@ class ActReader(GroupReader):
         names = self._names(child(node, "names"))
         fact = self.catalogue.fact("action.host")
         if len(names.tokens) != 1 or names.tokens[0].type not in {"DOMAIN", "QUOTED"}:
-            raise Refused(names.span, "one host is needed here; write one guardrail for each", "hooks.acme.com")
+            raise Refused(
+                names.span,
+                "one host is needed here; write one guardrail for each",
+                self._text(span_of(names.tokens[0])),
+            )
         value = self._value(names.tokens[0], fact)
         self.parts.spellings.pop(value, None)
         self._pinned("webhook.send", node, value, value)
@@ -375,7 +406,17 @@ class ActReader(GroupReader):
         det = child(node, "DET")
         if det is not None and child(node, "EXC", "NOT") is not None and det.value != "the":
             raise Refused(span_of(node), "this is no list of fields", "", weak=3)
-        if child(node, "NCHANGES", "EXC", "NOT") is not None:
+        word = child(node, "EXC")
+        if word is not None and re.search(r"\b(unless|if|when|where)$", self._text(span_of(word)), re.I):
+            raise Refused(span_of(node), "this is no list of fields", "", weak=3)  # a condition follows
+        if (left := child(node, "SILENT")) is not None and self._text(span_of(left)).lower() != "untouched":
+            raise Refused(span_of(node), "leave these as they are? Say so", "leaving … alone", weak=3)
+        past = node.data == "c_not" and re.search(
+            r"\b(was|were|been)|n't been", self._text(span_of(child(node, "NBE")))
+        )
+        if past or (node.data == "c_not" and self._text(span_of(child(node, "TV"))).lower() not in _WRITTEN):
+            raise Refused(span_of(node), "which fields may not change?", "", weak=3)
+        if node.data in {"c_leave", "c_not"} or child(node, "NCHANGES", "EXC", "NOT") is not None:
             if not all(c.operation.endswith((".update", ".enrich")) for c in self.parts.operations):
                 raise Refused(
                     span_of(node), "the rule updates nothing, so this exception would say nothing", "", weak=True
@@ -421,7 +462,7 @@ class ActReader(GroupReader):
                 str(piece.data).startswith(("f_", "b_"))
                 or piece.data in {"clause", "factclause", "group", "bounce", "onlyfor", "exception"}
             ):
-                if child(piece, "counted_ent") is not None:
+                if child(piece, "counted_ent", "to_recipients") is not None:
                     continue  # "more than 20 people": a number, no record
                 for token in tokens_of(piece):
                     if token.type in {"ENT", "ENTLC", "ENTPOSS"}:
@@ -450,6 +491,3 @@ class ActReader(GroupReader):
                     )
                 if isinstance(atom, Empty) and atom.fact.startswith("action."):
                     raise Refused((0, len(self.sentence)), f"{atom.fact} cannot be empty here", "")
-
-
-_LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")

@@ -39,7 +39,8 @@ def disjunction_of_values(found: list[Predicate], span: tuple[int, int]) -> Pred
 
 
 PEOPLE = frozenset({"people", "persons", "folks", "individuals"})  # told by their addresses, as "anyone" is
-_MAKES_DRAFTS = frozenset({"create", "creating", "make", "making"})
+_SHALL = ("should", "must", "have to", "has to", "need")
+_MAKES_DRAFTS = frozenset({"create", "creating", "make", "making", "queue", "queue up"})
 _POSTS = frozenset({"post", "posting", "share", "sharing", "announce", "announcing"})
 
 
@@ -47,26 +48,35 @@ class Builder(ActReader):
     """Builds the parts of one sentence, statement by statement. Raises Refused."""
 
     _reached = False  # the destination was used by an operation
-    _before: dict[int, str] = {}  # the type of the token before the one that begins here
 
     def statement(self, start: Node) -> None:
         node = start.children[0]
         tokens = sorted(tokens_of(node), key=lambda token: token.start_pos or 0)
-        self._before = {after.start_pos or 0: before.type for before, after in pairwise(tokens)}
+        self._before = {after.start_pos or 0: before for before, after in pairwise(tokens)}
+        self._forbids = tokens[0].type in {"NEVERDO", "NOT", "EXC", "NOSEND"}
+        self._excepted = next((token.start_pos for token in tokens if token.type == "EXC"), None)
         {
             "grant": self._grant,
             "passive": self._passive,
             "p_get": self._get,
             "gerund": self._gerund,
+            "g_capped": self._gerund_capped,
+            "g_before": self._before_told,
+            "g_told": self._before_told,
             "rest": self._rest,
             "x_fields": self._never_fields,
             "x_leave": self._leave,
+            "x_held": self._held,
+            "x_target": self._never_there,
             "x_records": self._never_records,
             "x_bare": self._never_bare,
             "x_bad": self._never_bad,
             "x_mail": self._never_mail,
         }[str(node.data)](node)
         self._contents([token for token in tokens if token.type == "CONTENTN"])
+        inside = next((token for token in tokens if token.type == "INTERNAL"), None)
+        if inside is not None:
+            self.parts.internal_span = span_of(inside)
 
     def _contents(self, tokens: list[Token]) -> None:
         """ "A thank-you email": what a message says is not looked at. A draft is read before it leaves; what is sent
@@ -97,6 +107,14 @@ class Builder(ActReader):
             )
 
     def _grant(self, node: Node) -> None:
+        verbs = child(node, "verbs")
+        if self.parts.operations and verbs is not None and child(verbs, "v_drafts") is not None:
+            raise Refused(span_of(verbs), "this is said of the rule before it", "", weak=True)
+        ahead = child(node, "ahead")
+        if self.parts.operations and ahead is not None and child(ahead, "note") is not None:
+            raise Refused(
+                span_of(ahead), "this is said of the rule before it", "", weak=True
+            )  # "before you archive it"
         self._begin(node)
         lead = child(node, "lead_if", "lead_for", "lead_exc", "lead_born")
         system = child(node, "lead_system")
@@ -114,16 +132,21 @@ class Builder(ActReader):
             raise Refused(span_of(child(node, "np")), "which field is set? Say it first", "", weak=2)
         if child(node, "np"):
             self._np(child(node, "np"))
+            first = child(lead, "np") if lead is not None and lead.data in {"lead_for", "lead_born"} else None
+            if first is not None:  # "Open deals: archive deals that …" says both of them
+                self._same_entity(first)
+                self._premodifiers(first, self.parts.target or "contact")
         elif lead is not None and lead.data in {"lead_for", "lead_born"}:
             self._np(child(lead, "np"))
             if lead.data == "lead_born":
                 self._born(lead)
+        elif lead is not None and alone and not any(t.type in {"ENT", "ENTLC", "ENTPOSS"} for t in tokens_of(lead)):
+            self._target_of_the_act(alone, children(node, "item"))
         elif lead is not None:
             self._target_from(lead)
             self.parts.met = True
         else:
             self._target_of_the_act(alone, children(node, "item"))
-        verbs = child(node, "verbs")
         self._no_addressees(node, verbs)
         if lead is not None:
             before = self.parts.target
@@ -137,6 +160,11 @@ class Builder(ActReader):
         items = children(node, "item")
         if alone and lead is None and self.parts.met and not any(one.data == "a_set" for one in alone):
             self._named_too_early(items)
+        if alone and alone[0].data == "a_bare" and items and self._piece(items[0]).data in {"clause", "factclause"}:
+            said = self._text(span_of(alone[0]))
+            raise Refused(span_of(alone[0]), "done to which records? Say it right after", f"{said} them", weak=2)
+        if alone and alone[0].data == "a_bare" and items and self._piece(items[0]).data == "d_bare":
+            raise Refused(span_of(items[0]), "to it, or with it?", f"to {self._text(span_of(items[0])).strip()}")
         rest, destination = self._split_destination(items)
         if verbs is not None:
             for verb in verbs.children:
@@ -152,7 +180,8 @@ class Builder(ActReader):
                 else "there is nothing here that takes a target"
             )
             raise Refused(span_of(destination), why, "", weak=True)
-        ahead = child(node, "ahead")
+        if (freely := child(child(node, "go"), "RUNNOW")) is not None:  # "may, without approval, …"
+            self.parts.modes.setdefault("run", span_of(freely))
         if ahead is not None:  # "At most 20 a day, archive …"
             self._items([Tree("item", list(ahead.children))])
         self._conditions(lead_units)
@@ -170,6 +199,13 @@ class Builder(ActReader):
                 and child(item, "i_if", "i_only", "i_where") is None
             ):
                 said = self._text(span_of(piece))
+                before, after = self.sentence[: span_of(piece)[0]], self.sentence[span_of(piece)[1] :]
+                if before.rstrip().endswith(",") and after.lstrip().startswith(","):  # "a task, due in a day, for …"
+                    raise Refused(
+                        span_of(piece),
+                        f'write "{said}" right after what is made, without commas',
+                        f"{before.rstrip(' ,')} {said} {after.lstrip(' ,')}",
+                    )
                 raise Refused(
                     span_of(piece),
                     f'does "{said}" speak of what is made, or of the {self._plural}? The former is not looked at; '
@@ -199,12 +235,19 @@ class Builder(ActReader):
         if child(np, "e_those") is None and not (people and len(conditions) == 1):
             return
         first = tokens_of(items[0])
-        sends = any(str(one.data) in {"v_send", "v_message"} for one in verbs.children if isinstance(one, Tree))
+        sends = any(
+            str(one.data) in {"v_send", "v_message"} or any(t.value == "direct message" for t in tokens_of(one))
+            for one in verbs.children
+            if isinstance(one, Tree)
+        )
         if sends and any(token.type in {"DOMAIN", "EMAILADDR"} for token in first):
             raise Refused(span_of(np), "to whom is checked by address", "Send emails to …", weak=True)
 
     def _passive(self, node: Node) -> None:
-        if child(node, "p_tag_name") is not None and child(node, "BE") is not None:
+        deontic = child(node, "BE") is not None and self._text(span_of(child(node, "BE"))).lower().startswith(_SHALL)
+        if deontic and self.parts.operations:
+            raise Refused(span_of(node), "this could say which records are meant, or be a second rule", "", weak=True)
+        if child(node, "p_tag_name") is not None and child(node, "BE") is not None and not deontic:
             raise Refused(
                 span_of(node),
                 "does this say which records are meant, or what may be done to them?",
@@ -236,9 +279,19 @@ class Builder(ActReader):
             self._cover(opp.children[0].value, opp, None, destination)
         elif opp.data in {"p_added", "p_removed"}:
             wanted = "added" if opp.data == "p_added" else "removed"
-            if self._text(span_of(opp)).lower() not in {wanted, "taken off"} or destination is None:
+            said = self._text(span_of(opp)).lower()
+            put = (
+                {"put", "placed"} if opp.data == "p_added" else {"taken off", "taken", "taken out", "pulled", "dropped"}
+            )
+            if said not in {wanted, *put} or destination is None:
+                made = said == "created"
                 raise Refused(
-                    span_of(opp), f"{wanted} where? Name the list", f'{wanted} to the list "Webinar"', weak=True
+                    span_of(opp),
+                    f'for what? Say for which records: "Create {self._plural} for …"'
+                    if made
+                    else f"{wanted} where? Name the list",
+                    "" if made else f'{wanted} to the list "Webinar"',
+                    weak=True,
                 )
             self._cover_by_destination(opp, "v_add" if wanted == "added" else "v_remove", destination)
         elif opp.data == "p_closed":
@@ -247,9 +300,11 @@ class Builder(ActReader):
             self._closed_stage(opp, how)
         elif opp.data == "p_marked":
             said = self._text(span_of(opp)).lower()
-            if destination is None or destination.data not in ({"d_to"} if said == "set" else {"d_as"}):
+            if said == "given" and destination is not None and destination.data == "d_to":
+                self._cover(self._named("assign"), opp, None, destination)
+            elif destination is None or destination.data not in ({"d_to"} if said == "set" else {"d_as"}):
                 raise Refused(span_of(opp), f"{said} as what? Name the stage", 'moved to "closed lost"', weak=True)
-            if destination.data == "d_as":
+            elif destination.data == "d_as":
                 self._pinned_stage(opp, destination)
             else:
                 self._cover(("deal.move_stage",), opp, None, destination)
@@ -282,7 +337,7 @@ class Builder(ActReader):
             raise Refused(span_of(word), "what may be done? Name the operation", "may be archived", weak=True)
         self._np(child(node, "np"))
         self._np_caps(node)
-        drafted, given = child(node, "DRAFT"), child(node, "DRAFT", "mailobj", "EMAILOBJ")
+        drafted, given = child(node, "DRAFT"), child(node, "DRAFT", "mailobj", "EMAILOBJ", "EMAILN")
         if drafted is not None and self._text(span_of(drafted)).lower() not in {"draft", "drafts", "drafted"}:
             raise Refused(span_of(drafted), "what is drafted?", "a follow-up draft", weak=True)
         if had and drafted is None:
@@ -312,6 +367,46 @@ class Builder(ActReader):
         rest, destination = self._split_destination(children(node, "item"))
         self._cover(verb.children[0].value, verb, None, destination)
         self.parts.operation_span = span_of(verb)
+        self._conditions(self._items(rest))
+
+    def _before_told(self, node: Node) -> None:
+        """ "Before you archive contacts tagged …, notify me", "tell me before archiving …"."""
+        word = child(node, "BEFOREHAND")
+        if word is not None and self._text(span_of(word)).lower() != "before you":
+            raise Refused(span_of(word), "before what?", "Notify me first.", weak=True)
+        told = child(node, "NOTIFY")
+        if (
+            told is not None
+            and child(node, "BEFORE") is None
+            and not self._text(span_of(told)).lower().endswith("before")
+        ):
+            raise Refused(span_of(told), "told before what?", "Notify me first.", weak=True)
+        if (word is None) != (child(node, "beforeverb") is None):
+            raise Refused(span_of(node), "say what may be done", "Notify me first.", weak=True)
+        self._begin(node)
+        self._np(child(node, "np"))
+        verb = child(node, "gverb", "beforeverb")
+        rest, destination = self._split_destination(children(node, "item"))
+        self._cover(verb.children[0].value, verb, None, destination)
+        self.parts.operation_span = span_of(verb)
+        self.parts.modes.setdefault("notify_first", span_of(verb))
+        self._wait(child(node, "toldme") or node)
+        self._conditions(self._items(rest))
+
+    def _gerund_capped(self, node: Node) -> None:
+        """ "Spend at most 200 credits a month on enriching contacts tagged …"."""
+        self._begin(node)
+        np, noun = child(node, "np"), child(node, "ENT")
+        if np is not None:
+            self._np(np)
+        else:
+            self._set_target(noun.value, span_of(noun))
+        verb = child(node, "gverb")
+        rest, destination = self._split_destination(children(node, "item"))
+        self._cover(verb.children[0].value, verb, None, destination)
+        self.parts.operation_span = span_of(verb)
+        cap = next(one for one in node.children if isinstance(one, Tree) and str(one.data).startswith("l_"))
+        self._conditions(self._items([Tree("item", [cap])]))
         self._conditions(self._items(rest))
 
     def _rest(self, node: Node) -> None:
@@ -365,10 +460,24 @@ class Builder(ActReader):
         first = tokens_of(piece)[0] if tokens_of(piece) else None
         return first is not None and first.type in {"BE", "NBE", "HAVE", "NHAVE"}
 
+    def _no_window(self, items: Sequence[Node]) -> None:
+        """ "Never archive customers on weekends": a window of the exception, which it cannot have, or of the rule?"""
+        for item in items:
+            piece = self._piece(item)
+            if str(piece.data).startswith("weekly") and self._conn(child(item, "conn")) != "comma":
+                said = self._text(span_of(piece)).strip(" ,")
+                raise Refused(
+                    span_of(piece),
+                    f'does "{said}" limit the exception, or the whole rule? An exception holds at any time: leave it '
+                    "out, or put it in a sentence of its own",
+                    "",
+                )
+
     def _never_records(self, node: Node) -> None:
         names = child(node, "OPV", "OPG").value
         np = child(node, "np")
         items = children(node, "item")
+        self._no_window(items)
         target = self._entity_of(np)
         chosen = self._pick(names, target, span_of(node))
         if (
@@ -391,12 +500,38 @@ class Builder(ActReader):
 
     def _leave(self, node: Node) -> None:
         """ "Leave customers alone"."""
+        self._no_window(children(node, "item"))
         np = child(node, "np")
-        if self._entity_of(np) != self.parts.target:
+        those = child(np, "e_those")
+        anything = those is not None and those.children[0].value not in PERSONS
+        if not anything and self._entity_of(np) != self.parts.target:
             raise Refused(span_of(np), f"the rule is about {self._plural}", "")
+        if anything:
+            found = self._excluded(lambda: self._joined_items(children(node, "item")))
+            self.parts.conditions.append(negation(conjunction(found)))
+            return
         found = self._excluded(lambda: [*self._premodifier_conditions(np), *self._joined_items(children(node, "item"))])
         if not found:
             raise Refused(span_of(np), f"that leaves out every {self.parts.target}", "")
+        self.parts.conditions.append(negation(conjunction(found)))
+
+    def _never_there(self, node: Node) -> None:
+        """ "Never move anything to Closed Won": nothing that the rule covers may go there; what it leaves out waits."""
+        name = child(node, "name").children[0]
+        said = {self._folded(name) if name.type == "QUOTED" else self._text(span_of(name)).lower()}
+        if isinstance(name.value, tuple):
+            said |= {str(value) for _, value in name.value}
+        for covered in self.parts.operations:
+            if any(value.casefold() in said for _, value in covered.arguments):
+                raise Refused(
+                    span_of(name),
+                    f"a contradiction: the sentence both permits {self._text(span_of(name))} and forbids it",
+                )
+
+    def _held(self, node: Node) -> None:
+        """What holds where this is so: an exception."""
+        self._no_window(children(node, "item"))
+        found = self._excluded(lambda: self._joined_items(children(node, "item")))
         self.parts.conditions.append(negation(conjunction(found)))
 
     def _never_bare(self, node: Node) -> None:
@@ -440,7 +575,7 @@ class Builder(ActReader):
         raise Refused(span_of(node), "write one exception for each operation", "")
 
     def _entity_of(self, np: Node) -> Target:
-        ent = child(np, "e_plain", "e_lifecycle", "e_two", "e_poss", "e_those", "e_lifecycles")
+        ent = child(np, "e_plain", "e_lifecycle", "e_two", "e_poss", "e_those", "e_lifecycles", "e_titles")
         if ent.data == "e_those":
             said = self._text(span_of(ent))
             if ent.children[0].value not in PERSONS:
@@ -461,7 +596,9 @@ class Builder(ActReader):
             )
         if ent.data == "e_lifecycles" and self._excluding:
             raise Refused(span_of(ent), "does what follows speak of both? Write one exception for each", "")
-        if ent.data in {"e_lifecycle", "e_lifecycles"}:
+        if ent.data == "e_titles" and self._excluding:
+            raise Refused(span_of(ent), "whose job title is just that? Say it", 'whose job title is "CEO"')
+        if ent.data in {"e_lifecycle", "e_lifecycles", "e_titles"}:
             return "contact"
         return ent.children[0].value  # type: ignore[no-any-return]
 
@@ -514,7 +651,13 @@ class Builder(ActReader):
     def _premodifier_conditions(self, np: Node) -> list[Predicate]:
         found: list[Predicate] = []
         target = self._entity_of(np)
-        ent = child(np, "e_plain", "e_lifecycle", "e_poss", "e_those", "e_lifecycles")
+        ent = child(np, "e_plain", "e_lifecycle", "e_poss", "e_those", "e_lifecycles", "e_titles")
+        if ent.data == "e_titles":  # "CEOs and CFOs"
+            titles = tuple(dict.fromkeys(str(token.value) for token in children(ent, "ENTTITLE")))
+            found.append(Is(fact="contact.jobtitle", values=tuple(title.lower() for title in titles)))
+            for title in titles:
+                self.parts.spellings.setdefault(title.lower(), title)
+            self._noted(f'"{self._text(span_of(ent))}" is read as: the job title is just that.')
         if ent.data == "e_lifecycles":  # "leads and customers in Norway": what follows holds for both
             stages = tuple(dict.fromkeys(token.value for token in children(ent, "ENTLC")))
             found.append(Is(fact="contact.lifecycle_stage", values=stages))
@@ -540,6 +683,19 @@ class Builder(ActReader):
                     self.parts.silent_span = span_of(one)  # "stale deals with no activity in 60 days" says how long
                 case "m_untagged":
                     found.append(Empty(fact=f"{target}.tags"))
+                case "m_bounced":
+                    raise Refused(
+                        span_of(one),
+                        "every e-mail, at least one, or the last one? Say how many have bounced",
+                        f"{self._text(span_of(ent))} where every email has bounced",
+                    )
+                case "m_owner":
+                    if self._excluding:
+                        raise Refused(span_of(one), "owned by them, or at that company?", "")
+                    owner = child(one, "OWNERNAME")
+                    self.parts.owner_span = span_of(one)
+                    found.append(Is(fact=f"{target}.owner", values=(self._folded(owner),)))
+                    self.parts.spellings.setdefault(self._folded(owner), str(owner.value))
                 case "m_noowner":
                     found.append(Empty(fact=f"{target}.owner"))
         return found
@@ -581,6 +737,12 @@ class Builder(ActReader):
             return
         if kind == "v_set":
             self._set(verb.children[0])
+            return
+        if kind == "v_dm":
+            if child(verb, "OBJ").value != "direct message":
+                raise Refused(span_of(verb), "what is to be done with it?", "Schedule a meeting with …", weak=True)
+            self._cover(("message.direct",), verb, None, destination)
+            self._addressees(child(verb, "addressees"))
             return
         if kind == "v_stop":
             if self._text(span_of(verb.children[0])).lower() not in {"stop", "please stop"}:
@@ -625,8 +787,13 @@ class Builder(ActReader):
                     span_of(verb), "send it, or draft it?", f"Send {self._text(span_of(verb)).lower()} to …", weak=True
                 )
             names = ("email.send",)
+        elif kind in {"v_drafts", "v_queue"}:
+            self._drafts(verb)
+            names = ("email.draft",)
         elif kind == "v_only_draft":
-            if not self._text(span_of(child(verb, "QUEUE"))).lower().endswith("draft"):
+            if child(verb, "COLON", "COMMA") is not None:
+                self.parts.modes.setdefault("draft_only", span_of(verb))
+            elif not self._text(span_of(child(verb, "QUEUE"))).lower().endswith("draft"):
                 raise Refused(span_of(verb), "draft what?", "Draft follow-ups for …", weak=True)
             names = ("email.draft",)
         elif kind == "v_draft":
@@ -637,11 +804,25 @@ class Builder(ActReader):
             names = ("email.send",)
         self._cover(names, verb, argument, destination)
 
+    def _drafts(self, node: Node) -> None:
+        """ "Drafts only", "queue follow-up drafts for me": writing them is what is meant."""
+        word = child(node, "QUEUE")
+        said = self._text(span_of(word)).lower() if word is not None else ""
+        if child(node, "DRAFT") is None and not re.search(r"\bdrafts?\b", said):
+            raise Refused(span_of(node), "what is drafted?", "Draft follow-ups for …", weak=True)
+
     def _target_of_the_act(self, alone: list[Node], items: list[Node]) -> None:
         """ "Post to #deals when a deal is won" is about deals; "Send messages only on weekdays" names no record."""
         named = self._records_of(items)
+        updates = [child(one.children[0], "ENT") for one in alone if one.data == "a_post"]
+        if named is None and len(alone) == 1 and updates and updates[0] is not None:  # "post deal updates in #deals"
+            self._set_target(updates[0].value, span_of(updates[0]))
+            self.parts.universal = True
+            return
         for one in alone:
-            if one.data in {"a_pron", "a_move"} or (named is None and one.data in {"a_add_tag", "a_remove_tag"}):
+            if one.data in {"a_pron", "a_move", "a_bare"} or (
+                named is None and one.data in {"a_add_tag", "a_remove_tag"}
+            ):
                 pron = child(one, "pron") or one
                 said = self._text(span_of(pron))
                 raise Refused(
@@ -670,7 +851,7 @@ class Builder(ActReader):
 
     def _alone(self, one: Node, destination: Node | None) -> None:
         if one.data == "a_draft_made":
-            if self._text(span_of(child(one, "MAKEV"))).lower() not in _MAKES_DRAFTS:
+            if child(one, "MAKEV").value not in _MAKES_DRAFTS:
                 raise Refused(span_of(one), "what is done with the draft?", "Draft follow-ups for …", weak=True)
             self._np_caps(one)
             self._cover(("email.draft",), one, None, destination)
@@ -678,10 +859,7 @@ class Builder(ActReader):
             self._np_caps(one)
             self._cover(("email.draft" if one.data == "a_draft" else "email.send",), one, None, destination)
             if one.data == "a_send_to":
-                whom = child(child(one, "addressees"), "ENT")
-                if whom is not None and self._text(span_of(whom)).lower() not in PEOPLE:
-                    raise Refused(span_of(whom), "these are records, not addresses", "", weak=2)
-                self.parts.conditions.append(self._addressed(child(child(one, "addressees"), "names")))
+                self._addressees(child(one, "addressees"))
         elif one.data in {"a_add_tag", "a_remove_tag"}:
             self._cover(self._named(str(one.data)[2:]), one, child(one, "name").children[0], destination)
         elif one.data == "a_act":
@@ -694,15 +872,35 @@ class Builder(ActReader):
             if child(one, "OBJ").value != "direct message":
                 raise Refused(span_of(one), "what is to be done with it?", "Schedule a meeting with …", weak=True)
             self._cover(("message.direct",), one, None, destination)
-            self.parts.conditions.append(self._addressed(child(one, "names")))
+            self._addressees(child(one, "addressees"))
+            for system in children(one, "CONNECTOR"):
+                self._set_connector(system)
+        elif one.data == "a_dm_to":
+            if child(one, "OBJ").value != "direct message":
+                raise Refused(span_of(one), "what is sent?", "Send direct messages to …", weak=True)
+            self._np_caps(one)
+            self._cover(("message.direct",), one, None, destination)
+            self._addressees(child(one, "addressees"))
         elif one.data == "a_hook":
             self._hook(one.children[0])
         elif one.data == "a_move":
             self._cover(("deal.move_stage",), one, None, destination)
+        elif one.data == "a_drafts":
+            self._drafts(one)
+            self._cover(("email.draft",), one, None, destination)
+        elif one.data == "a_bare":
+            self._cover(one.children[0].value, one, None, destination)
         elif isinstance(one.children[0], Tree):
             self._verb(one.children[0], destination)
         else:
             self._cover(("email.draft",), one, None, destination)
+
+    def _addressees(self, node: Node) -> None:
+        """ "To anyone at acme.com", "to our own people (acme.com)": everyone it goes to is there."""
+        whom = child(node, "ENT")
+        if whom is not None and self._text(span_of(whom)).lower() not in PEOPLE:
+            raise Refused(span_of(whom), "these are records, not addresses", "", weak=2)
+        self.parts.conditions.append(self._addressed(child(node, "names")))
 
     def _cover_fields(self, verb: Node, destination: Node | None) -> None:
         """ "Update the job title and phone of …": an update that changes nothing else."""
@@ -726,7 +924,7 @@ class Builder(ActReader):
     def _cover_by_destination(self, verb: Node, kind: str, destination: Node | None) -> None:
         """ "Add … to the list …", "mark … as closed lost", "post … to #deals": the end says which operation it is."""
         span = span_of(verb)
-        said = self._text(span)
+        said = self._text(span_of(verb.children[0]) if kind == "v_make" else span)
         end = str(destination.data) if destination is not None else ""
         if destination is not None and kind in {"v_add", "v_remove"} and end == "d_list":
             sequence = child(destination, "SEQW") is not None
@@ -750,7 +948,10 @@ class Builder(ActReader):
                 "v_setto": ("to what? A rule can move deals to a stage", 'Move {} to "closed lost"'),
                 "v_make": ("what is made, or where is it posted?", "Post a message to the channel … for {} …"),
                 "v_add": ("add to what? A list, a sequence, or a tag", 'Add {} to the list "…"'),
-                "v_remove": ("remove from what? A list or a tag; to put them away, archive", "Archive {} …"),
+                "v_remove": (
+                    "remove from what? Say that it is a list, a sequence or a tag; to put them away, archive",
+                    'Remove {} from the sequence "…"',
+                ),
             }
             why, example = hints[kind]
             if kind in {"v_close", "v_setto"} and not self.sentence[: span[0]].strip():
@@ -812,6 +1013,7 @@ class Builder(ActReader):
                     span_of(node),
                     f"say which {fact.field}: a rule that left it open would cover any",
                     f"{self._text(span_of(node))} … {examples.get(operation.argument, '')}".strip(),
+                    weak=True,
                 )
             arguments = ((operation.argument, self._value(argument, fact)),)
         covered = Covered(operation=name, arguments=arguments)
@@ -849,7 +1051,8 @@ class Builder(ActReader):
 
     def _after_a_noun(self, destination: Node) -> bool:
         """Could the name before which no word stands belong to the word before it ("with the job title "CTO"")?"""
-        return self._before.get(span_of(destination)[0]) not in {
+        before = self._before.get(span_of(destination)[0])
+        return (before.type if before is not None else None) not in {
             "VAL", "DUR", "CONNECTOR", "ENT", "ENTLC", "PRON", "MONEY", "PCT", "AGO", "NUM", "DATE", "COUNTN", "UNSUB",
         }  # fmt: skip
 

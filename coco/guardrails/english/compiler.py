@@ -19,11 +19,13 @@ from ..form import (
     And,
     AtLeast,
     Atom,
+    Calendar,
     Empty,
     Form,
     Limits,
     Moment,
     Not,
+    Only,
     Or,
     Predicate,
     Window,
@@ -34,12 +36,17 @@ from ..form import (
 from ..reading import clause_text, reading
 from ..sanity import finding
 from .build import Builder
+from .forbidden import told_apart
 from .frame import DEFAULT_WAIT_HOURS
 from .lexer import Lexer
+from .orders import Words, other_orders
 from .parser import NoParse, parse
-from .parts import Parts, plural, span_of
+from .parts import Parts, capitalised, plural, span_of
+from .periods import NOW
 from .problems import Problem, Refused
+from .shorthand import Written
 from .suggest import RECORDS, spliced
+from .tails import check_tails, without_tails
 from .vocabulary import UNKNOWN_OPERATIONS, build_vocabulary
 from .words import describe
 
@@ -65,7 +72,9 @@ def _lexer(catalogue: Catalogue) -> Lexer:
     return Lexer(build_vocabulary(catalogue))
 
 
-GRANTS = frozenset({"grant", "passive", "gerund", "p_get"})  # statements that permit something
+GRANTS = frozenset(
+    {"grant", "passive", "gerund", "g_capped", "g_before", "g_told", "p_get"}
+)  # statements that permit something
 OPERATIONS_SAID = (
     "enrich, archive, update, delete, tag, assign, move (deals to a stage), draft, send, create a task, add a note"
 )
@@ -95,17 +104,39 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, sugge
     return replace(compiled, problems=spliced(sentence, compiled.problems, again, narrows))
 
 
+# words that may be left out, and alternatives, without which a rule covers less
+_ADDS_LITTLE = re.compile(
+    r"the|teh|ones?|marked|priced|inclusive|in total|ever|due|again|please|kindly|thanks?|ago|"
+    r"or (?:to |in )?(?:[#\"].*|[a-z]+)|and (?:to )?[#\"].*|#[^ ]*"
+)
+# where an alternative holds a rule back, there it covers more without it
+_HOLDS_BACK = re.compile(r"\b(?:no|not|without|never|unless|except\w*|excluding|neither|nobody)\b|n't\b", re.I)
+_ADDS_NOTHING = re.compile(
+    r",?\s*\b(?:even (?:if|when|though)|regardless of|no matter (?:what|which|who|how|if|whether)|whether or not)\b"
+    r"[^.,;]*",
+    re.I,
+)
+
+
 def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     """Where a single problem has no suggestion and the rest of the sentence is a rule, suggest the rest."""
-    if len(compiled.problems) != 1 or compiled.problems[0].suggestion:
+    if len(compiled.problems) != 1 or (compiled.problems[0].suggestion and not _ADDS_NOTHING.search(compiled.sentence)):
         return compiled
     problem = compiled.problems[0]
     start, end = problem.span
-    if (start, end) == (0, len(compiled.sentence)) or re.search(
-        r"\b(draft\w*|next|upcoming|planned|hard|soft|last)\b|\b(usd|eur|gbp|chf|jpy|cad|aud|sek|nok|dkk|pln|inr|brl|nzd|sgd|euros?|dollars?|pounds|a|c|no|not|never|non|without|none|half|empty|only|except|first|last|least|most|more|less|than|once|twice|times|over|under|since|before|after|un\w+)\b|n't|\d|-",
-        problem.text.lower(),
+    for moot in _ADDS_NOTHING.finditer(compiled.sentence):
+        kept = re.sub(r"\s+", " ", f"{compiled.sentence[: moot.start()]}{compiled.sentence[moot.end() :]}").strip()
+        if moot.start() <= start < moot.end() and _compile(kept, catalogue, explained=False).ok:
+            message = f'"{moot.group().strip(" ,")}" adds nothing to a rule: it covers what it says. Leave it out'
+            return replace(compiled, problems=(replace(problem, message=message, suggestion=kept),))
+    said = problem.text.strip(" ,").lower()
+    if (
+        problem.suggestion
+        or (start, end) == (0, len(compiled.sentence))
+        or not (_ADDS_LITTLE.fullmatch(said) or "leave the name out" in problem.message)
+        or (said.startswith("or ") and _HOLDS_BACK.search(compiled.sentence[:start]))
     ):
-        return compiled  # leaving out a "not" or a number would turn the meaning around
+        return compiled  # anything else may be what the rule is limited to
     rest = re.sub(r"\s+", " ", f"{compiled.sentence[:start]} {compiled.sentence[end:]}")
     without = re.sub(r"\.\s*\.$", ".", re.sub(r"\s*,?\s+([.,;])|,(\.)", r"\1\2", rest).strip())
     negated = re.search(
@@ -123,27 +154,45 @@ def _accepted(sentence: str, catalogue: Catalogue) -> bool:
 
 
 def _compile(sentence: str, catalogue: Catalogue, *, explained: bool = True) -> Compiled:
+    """Read a sentence, its shorthand written out."""
+    written = Written(sentence)
+    if written.text == sentence:
+        return _compile_written(sentence, catalogue, explained=explained)
+    compiled = _compile_written(written.text, catalogue, explained=explained)
+    problems = tuple(
+        replace(problem, span=span, text=sentence[slice(*span)])
+        for problem in compiled.problems
+        for span in [written.back(problem.span)]
+    )
+    return replace(compiled, sentence=sentence, problems=problems)
+
+
+def _compile_written(sentence: str, catalogue: Catalogue, *, explained: bool) -> Compiled:
     """Without `explained`, a problem may not say what could have stood in its place, which takes long to find out: for
     sentences whose problems nobody reads."""
     tokens, refusals = _lexer(catalogue).tokens(sentence)
     if not refusals and not any(token.type not in {"STOP", "COMMA", "COLON"} for token in tokens):
         refusals = [Refused((0, len(sentence)), "there is no rule here", 'Archive contacts tagged "old".')]
+    tokens, tails = without_tails(tokens)
     parsed: list[list[Any]] = []
-    for statement in _statements(tokens):
+    words = Words(sentence, _lexer(catalogue).meaning)
+    statements = told_apart(list(_statements(tokens)), words)
+    for statement in statements:
         if any(token.type == "PROBLEM" for token in statement):
             continue
         try:
-            parsed.append(parse(statement))
+            parsed.append(_parsed(statement, words))
         except NoParse as problem:
             refusals.append(_unparsed(statement, problem, sentence, explained))
     if refusals:
         return _refused(sentence, refusals, catalogue)
     if not any(str(tree.children[0].data) in GRANTS for trees in parsed for tree in trees) and all(
-        statement[0].type in {"EXC", "NEVERDO", "NOT", "NOSEND"} for statement in _statements(tokens)
+        statement[0].type in {"EXC", "NEVERDO", "NOT", "NOSEND", "LEAVEV", "HELD"} for statement in statements
     ):
         return _refused(sentence, [_only_forbids(sentence, tokens, catalogue)], catalogue)
     try:
         form, notes = _one_meaning(parsed, sentence, catalogue)
+        check_tails(tails, form.predicate, sentence, catalogue)
     except Refused as problem:
         return _refused(sentence, [problem], catalogue)
     found, fact = finding(form, catalogue)
@@ -151,6 +200,29 @@ def _compile(sentence: str, catalogue: Catalogue, *, explained: bool = True) -> 
         return _refused(sentence, [_contradiction(form, fact, sentence, catalogue)], catalogue)
     warnings = (f"This rule covers every {form.target}.",) if found == "everything" else ()
     return Compiled(sentence, form, reading(form, catalogue), (), notes, warnings)
+
+
+_NEEDS_ANOTHER = frozenset({"OTHER", "ELSEW", "OTHERWISE", "BIGGER", "SMALLER"})
+
+
+def _parsed(statement: list[Token], words: Words) -> list[Any]:
+    """The derivations of a statement, in another order of its words where the grammar has none for it as it stands."""
+    other = other_orders(statement, words)
+    if other is not None and other[1]:
+        try:
+            return parse(other[0])
+        except NoParse:
+            pass
+    try:
+        return parse(statement)
+    except NoParse:
+        if other is None:
+            raise
+        try:
+            return parse(other[0])
+        except NoParse:
+            pass
+        raise
 
 
 def _contradiction(form: Form, fact: str, sentence: str, catalogue: Catalogue) -> Refused:
@@ -267,7 +339,24 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
     if tokens[0].type in {"NEVERDO", "LIMITTO"} and (caps := _only_caps(sentence)) is not None:
         return caps
     if problem.index < len(tokens):
-        token = tokens[problem.index]
+        token = next((one for one in tokens[problem.index :] if one.end_pos != one.start_pos), tokens[problem.index])
+        told = {one.type for one in tokens[: problem.index]}
+        if token.type in {"MOVESTO", "INTERNALTO"} and told & {"ENT", "ENTLC"} and not told & {"EMAILN", "EMAILOBJ"}:
+            said = sentence[slice(*span_of(token))]
+            return Refused(
+                span_of(token),
+                f'"{said}": to another stage, or to a new owner? Say "may be moved to" or "may be assigned to"',
+                "may be moved to the stage …",
+            )
+        if token.type in _NEEDS_ANOTHER:
+            said = sentence[slice(*span_of(token))]
+            without = re.sub(r"\s+", " ", f"{sentence[: token.start_pos]}{sentence[token.end_pos :]}").strip()
+            return Refused(
+                span_of(token),
+                f'"{said}" than which? Say before it what must not be done, or leave it out: what no rule covers waits '
+                "for you anyway",
+                capitalised(without) if compile_sentence_plainly(capitalised(without)) else "",
+            )
         span = (token.start_pos or 0, token.end_pos or 0)
         said = sentence[span[0] : span[1]]
         before = (
@@ -302,14 +391,29 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
             slack = tokens[problem.index - 1]
             if slack.value == "slack":
                 return Refused(span_of(slack), "which channel, or to whom? Name it", 'the Slack channel "deals"')
+        if before_type == "CHANNELW" and token.type == "EXC":
+            return Refused(
+                (tokens[problem.index - 1].start_pos or 0, span[1]),
+                "which channel? A rule is for one, which it names, and not for all but some",
+                'Post to the channel "deals" when a deal is won.',
+            )
+        if token.type == "CHANNEL" and before_type in {"AND", "OR", "COMMA"}:
+            at = tokens[problem.index - 1].start_pos or 0
+            rest = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :]}".replace("channels", "channel")
+            return Refused(
+                span,
+                "a rule is for one channel. Write one guardrail for each",
+                rest if compile_sentence_plainly(rest) else "",
+            )
         if token.type in {"DATE", "INSTANT"} and before_type in {"UNTIL", "SINCE", "BEFORE", "AFTERD", "OFTHE"}:
             at = tokens[problem.index - 1].start_pos or 0
-            without = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :]}"
+            said = sentence[at : span[1]]
+            apart = f"{sentence[:at].rstrip(' ,')}{sentence[span[1] :].rstrip(' .')}. Only {said}."
             return Refused(
                 (at, span[1]),
-                f'"{sentence[at : span[1]]}" says when the rule begins or ends, which no sentence can: its lease does. '
-                "To speak of the records, say what happened then: created, updated, last contacted, …",
-                without if compile_sentence_plainly(without) else "",
+                f'"{said}": does the rule begin or end then? Put that in a sentence of its own. Or did something '
+                "happen to the records? Say what: created, updated, last contacted, …",
+                apart if compile_sentence_plainly(apart) else "",
             )
         if (unmodelled := _of_other_records(tokens, problem.index, sentence)) is not None:
             return unmodelled
@@ -318,6 +422,12 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
         where = f' after "{before}"' if before else " at the start of a statement"
         message = f'"{said}" does not fit{where}'
         return Refused(span, f"{message}; here could stand: {describe(problem.expected)}" if explained else message, "")
+    if tokens[-1].type == "CHANNELW":
+        return Refused(
+            span_of(tokens[-1]),
+            "which channel? A rule is for one, which it names",
+            'Post to the channel "deals" when a deal is won.',
+        )
     if len(tokens) > 1 and (unmodelled := _of_other_records(tokens, len(tokens) - 1, sentence)) is not None:
         return unmodelled
     last = tokens[-1]
@@ -472,7 +582,8 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
                 raise
             failures.append(problem)
             continue
-        forms.setdefault(form, notes)
+        if not any(_same(form, one) for one in forms):
+            forms[form] = notes
         if len(forms) > 1:
             break
     if len(forms) > 1:
@@ -481,6 +592,15 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
     if not forms:
         raise min(failures, key=lambda failure: int(failure.weak))
     return next(iter(forms.items()))
+
+
+def _same(one: Form, other: Form) -> bool:
+    """Are these the same but for the order of what must all be true?"""
+    if one == other:
+        return True
+    return one.model_copy(update={"predicate": TRUE}) == other.model_copy(update={"predicate": TRUE}) and set(
+        _conjuncts(one.predicate)
+    ) == set(_conjuncts(other.predicate))
 
 
 def _grants_first(parsed: list[list[Any]]) -> list[list[Any]]:
@@ -513,8 +633,16 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             parts.start_span,
             "the start that the meeting has, or its new one? Only the new one is looked at; if it is meant, say the "
             "action's start time",
-            "if the action's start time is in the next 2 days",
+            _new_start(sentence[slice(*parts.start_span)]),
             fatal=True,
+        )
+    if parts.other_fields_span is not None and not any(
+        isinstance(one, Only) and one.fact == "action.fields" for one in _conjuncts(conjunction(parts.conditions))
+    ):
+        raise Refused(
+            parts.other_fields_span,
+            "which fields may change, then? Name them: an update of single fields changes no other",
+            f"Update the job title of {plural(parts.target)} …",
         )
     mode, wait, offline, excluded = _mode(parts, catalogue)
     if parts.new_span is not None and parts.within is None:
@@ -529,6 +657,19 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
                 if "new" in said.lower()
                 else f"{sentence.strip().rstrip('.!')} within 24 hours of creation.",
             )
+    if parts.owner_span is not None and not all(one.operation.endswith(".assign") for one in parts.operations):
+        raise Refused(
+            parts.owner_span,
+            "owned by them, or at that company? Say it after the records, in quotation marks",
+            "",
+        )
+    if parts.internal_span is not None and not any(
+        isinstance(one, Only) and one.fact.startswith(("action.attendee", "action.recipient"))
+        for one in _conjuncts(conjunction(parts.conditions))
+    ):
+        raise Refused(
+            parts.internal_span, "does not tell inside from outside: name the domains", "every attendee is at acme.com"
+        )
     if parts.silent_span is not None and not any(
         isinstance(one, Age | Moment)
         and one.fact == f"{parts.target}.last_activity_at"
@@ -567,10 +708,16 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
             f'"that have …"; for the latter, name the fields: "enrich the phone number of {plural(parts.target)} …"',
             re.sub(r"^(who are |that are )?with\b", "that have", said),
         )
-    unconditional = predicate == conjunction([]) and parts.within is None
+    unconditional = all(atom.fact == NOW for atom in atoms(predicate)) and parts.within is None
     if parts.target == "action":
         pinned = any(covered.arguments for covered in parts.operations)
-        framed = parts.weekly_span is not None or parts.actions or parts.credits or parts.credits_per_action is not None
+        framed = (
+            parts.dated
+            or parts.weekly_span is not None
+            or parts.actions
+            or parts.credits
+            or parts.credits_per_action is not None
+        )
         if unconditional and not (pinned or framed or parts.universal_act):
             raise Refused(
                 parts.operation_span,
@@ -622,6 +769,12 @@ def _build(trees: list[Any], sentence: str, catalogue: Catalogue) -> tuple[Form,
     return form, tuple(parts.notes)
 
 
+def _new_start(said: str) -> str:
+    """ "Start more than 48 hours from now", said of the time that a meeting is moved to."""
+    when = re.sub(r"^(?:that |which )?(?:starts?|starting|begins?|beginning)\s+", "", said, flags=re.I)
+    return f"if the action's start time is {when}" if when != said else ""
+
+
 def _with_all(sentence: str, parts: Parts) -> str:
     """The sentence with "all" before its records."""
     noun = re.compile(rf"\b(the\s+)?({plural(parts.target or 'contact')}|accounts|opportunities|people)\b", re.I)
@@ -647,6 +800,8 @@ def _since_then(atom: Atom) -> bool:
     match atom:
         case Age(order="<" | "<=") | Moment(order=">" | ">="):
             return True
+        case Calendar(first=first):
+            return first is not None
     return False
 
 
@@ -676,6 +831,11 @@ def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, 
     said = parts.modes
     draft = "draft_only" in said
     notify = "notify_first" in said
+    if "stop" in said and not notify and not draft and kinds != {"draft"}:
+        # it can only be stopped by who was told of it: the narrower reading
+        parts.notes.append("To stop it you must be told first: read as notify me first, and wait.")
+        said.setdefault("notify_first", said["stop"])
+        notify = True
     if "wait" in said and not notify:
         raise Refused(
             said["wait"],
@@ -683,7 +843,7 @@ def _mode(parts: Parts, catalogue: Catalogue) -> tuple[Any, float | None, bool, 
             "Notify me first and wait 24 hours.",
         )
     if "stop" in said and not notify:
-        raise Refused(said["stop"], "to stop it you must be told first; say so", "Notify me first.")
+        raise Refused(said["stop"], "drafts run nothing, so there is nothing to stop", "Queue drafts for review.")
     if "offline" in said and not notify:
         raise Refused(said["offline"], "this only matters where you are notified first; say so", "Notify me first.")
     if draft and notify:

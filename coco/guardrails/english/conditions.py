@@ -6,10 +6,12 @@ import re
 
 from lark import Token, Tree
 
-from ..catalogue import FactType
+from ..catalogue import Fact, FactType
 from ..form import (
     Age,
+    Ahead,
     AtLeast,
+    Calendar,
     Count,
     Empty,
     Has,
@@ -19,15 +21,19 @@ from ..form import (
     Predicate,
     Share,
     Truth,
+    atoms,
     conjunction,
     disjunction,
     negation,
 )
-from .parts import UNIVERSAL, Names, Node, child, children, span_of, tokens_of
+from .everyday import UNKNOWN_TO_US
+from .parts import LENGTHS, UNIVERSAL, Names, Node, child, children, span_of, tokens_of
+from .people import PeopleReader
 from .problems import Refused
-from .times import TimeReader
 
-_STATES = frozenset({"tag_out", "prep_out", "prep_fact_out", "own_out", "life_not", "named_out", "mail_domain_out"})
+_STATES = frozenset(
+    {"tag_out", "prep_other", "prep_out", "prep_fact_out", "own_out", "life_not", "named_out", "mail_domain_out"}
+)
 # states that a deal enters on its close date
 _ENDED = {
     "deal.status": frozenset({"won", "lost"}),
@@ -50,13 +56,15 @@ _EVENTS = frozenset(
         "act_len",
         "starting",
     }
-    | {"tv_falls", "is_new", "after_tv"}
+    | {"tv_falls", "is_new", "after_tv", "ev_unheard", "ev_never_heard", "ev_since", "ev_stayed", "ev_reply"}
+    | {"ev_no_reply", "ev_unmoved", "ev_since_last"}
 )
+# after "at companies", these could still speak of the people there
+_LOOSE = re.compile(r"(?:with|without)\b", re.I)
 _MISSING = frozenset({"missing", "is missing", "are missing"})
-_LENGTHS = ("lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range")
 
 
-class ConditionReader(TimeReader):
+class ConditionReader(PeopleReader):
     """One condition on a record."""
 
     def _condition(self, node: Node) -> Predicate:
@@ -82,8 +90,12 @@ class ConditionReader(TimeReader):
                 return self._value_condition(child(node, "VAL"), "company")
             case "companies":
                 return self._companies(node)
+            case "now_is":
+                return self._now_is(node)
         if kind.startswith("b_"):
             return self._bounce(node)
+        if kind.startswith("ev_"):
+            return self._everyday(node)
         if kind == "f_either_missing":
             return self._either_missing(node)
         if kind.startswith("f_"):
@@ -91,6 +103,50 @@ class ConditionReader(TimeReader):
         if kind.startswith("r_"):
             return self._recipients(node)
         raise Refused(span_of(node), "this is no condition on a record", "")
+
+    def _bare_fact(self, node: Node, fact: Fact) -> Predicate:
+        """ "Stage "Lost"" in the telegraph style, where nothing could be set to it."""
+        span, names = span_of(node), self._names(child(node, "names"))
+        said = self._text(span)
+        given = any(
+            covered.operation.endswith((".update", ".create", ".assign", ".move_stage"))
+            for covered in self.parts.operations
+        )
+        if given or (fact.type is FactType.NAMES and not self._leading_or_listed(span)):
+            raise Refused(
+                span,
+                f'"{said}": which {self.parts.target or "record"}s, or what they are given? For the former, say '
+                '"whose" or "tagged"',
+                f"tagged {self._text(names.span)}"
+                if fact.type is FactType.NAMES
+                else f"whose {said.replace(' ', ' is ', 1)}",
+                weak=True,
+            )
+        if fact.type is FactType.NAMES:
+            return Has(fact=fact.name, values=(self._value(names.tokens[0], fact),), least=1)
+        if fact.type not in {FactType.NAME, FactType.COUNTRY, FactType.DOMAIN}:
+            raise Refused(span, f"{fact.name} is a {fact.type.value}, not a name", "", weak=True)
+        return self._named_condition(fact, names, True)
+
+    def _leading_or_listed(self, span: tuple[int, int]) -> bool:
+        """Does it stand before the operation, or in what follows a colon?"""
+        before = self.sentence[: span[0]].rstrip()
+        return not self.parts.operations or (before.endswith(":") and before.count(":") == 1)
+
+    def _old(self, fact: str, lengthcmp: Node) -> Predicate:
+        """ "Whose last reply is more than 5 days old"."""
+        if lengthcmp.data == "lengthcmp" and child(lengthcmp, "cmp") is None:
+            said = self._text(span_of(lengthcmp))
+            raise Refused(span_of(lengthcmp), "more than, at least, or less than this old?", f"at least {said}")
+        return self._length(fact, lengthcmp)
+
+    def _now_is(self, node: Node) -> Predicate:
+        """ "Now is before 2027-01-01 00:00 UTC": what the reading says."""
+        found = self._when(self.catalogue.fact("now"), node.children[-1], False)
+        if any(isinstance(atom, Age | Ahead | Calendar) for atom in atoms(found)):
+            raise Refused(span_of(node), "the moment of the check is compared with dates only", "", weak=True)
+        self.parts.dated = True
+        return conjunction([found])
 
     def _alternatives(self, node: Node, *, dated: bool = False) -> list[Predicate]:
         """The conditions of "either … or …" and its like, each checked for whose it is; `dated` for when, too."""
@@ -155,7 +211,8 @@ class ConditionReader(TimeReader):
                         f"a {entity}",
                         fatal=True,
                     )
-                if not again and not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
+                same = entity == self.parts.target and det is not None and det.children[0].value == "the"
+                if not again and not same and not self._own_verb(node) and tokens_of(node.children[-1])[0].type != "TV":
                     raise Refused(
                         span_of(node),
                         f"this names {self._text(span_of(first))} beside {self._plural}, so the condition "
@@ -164,6 +221,8 @@ class ConditionReader(TimeReader):
                         f"{self._plural} {self._text(span_of(node.children[-1]))}",
                     )
                 self._allow(entity, span_of(subject))
+            elif first.data == "e_lifecycle" and self.parts.target == "deal" and self._replies(node):
+                pass  # the deal's contact, who replies
             elif first.data == "e_lifecycle" and first.children[0].value not in self.parts.lifecycles:
                 said = self._text(span_of(first))
                 raise Refused(
@@ -171,10 +230,23 @@ class ConditionReader(TimeReader):
                     f"the rule is about {self._plural}, not only about these: {said}",
                     f"the {self.parts.target}",
                 )
+        if subject is not None and not any(token.value == "we" for token in tokens_of(subject)):
+            self._check_subject_wrote(node.children[-1])
         try:
             return self._predicate(node.children[-1])
         finally:
             self._subject = previous
+
+    def _replies(self, clause: Node) -> bool:
+        """Does "the customer" of a deal reply, or not?"""
+        det = child(child(clause, "subject"), "det")
+        spoken = [token for token in tokens_of(clause.children[-1]) if token.type in {"TV", "REPLYW", "UPDATED", "ACT"}]
+        return (
+            det is not None
+            and det.children[0].value == "the"
+            and bool(spoken)
+            and all(token.type == "REPLYW" or token.value == "last_reply_at" for token in spoken)
+        )
 
     def _predicate(self, node: Node) -> Predicate:
         kind = str(node.data)
@@ -203,9 +275,11 @@ class ConditionReader(TimeReader):
             case "tag_none":
                 return Empty(fact=self._own("tags", span))
             case "tag_count":
-                raise Refused(span, "how many tags a record has is no condition; name the tags", 'tagged "A"')
+                return self._tag_count(node)
             case "prep_in" | "prep_out" | "prep_fact_in" | "prep_fact_out":
                 return self._prep(node, kind.endswith("_in"))
+            case "prep_other":
+                return self._in_another(node)
             case "belong_in" | "belong_out":
                 noun, word = child(node, "FACT"), self._text(span_of(child(node, "OWNEDBY", "NOWNEDBY"))).lower()
                 fact = self._fact_named(noun.value, span_of(noun))
@@ -229,7 +303,8 @@ class ConditionReader(TimeReader):
                 fact = self.catalogue.fact(self._own("name", span))
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "named_in")
             case "mail_domain_in" | "mail_domain_out":
-                names = Names([child(node, "DOMAIN")], "one", span)
+                domains = children(node, "DOMAIN")
+                names = Names(domains, "one" if len(domains) == 1 else "or", span)
                 return self._named_condition(
                     self.catalogue.fact(self._own("email_domain", span)), names, kind == "mail_domain_in"
                 )
@@ -241,6 +316,7 @@ class ConditionReader(TimeReader):
                     self._mail_fact(self._names(child(node, "names")), span), self._names(child(node, "names")), True
                 )
             case "own_in" | "own_out":
+                self._no_belonging(node)
                 fact = self.catalogue.fact(self._own("owner", span))
                 return self._named_condition(fact, self._names(child(node, "names")), kind == "own_in")
             case "own_any":
@@ -288,6 +364,10 @@ class ConditionReader(TimeReader):
             case "val_not":
                 return negation(self._any_value(children(node, "VAL")))
             case "life_is" | "life_not":
+                if (noun := child(node, "FACT")) is not None and (  # "customers by lifecycle stage"
+                    str(child(node, "UNTIL").value) != "by" or "contact.lifecycle_stage" not in noun.value
+                ):
+                    raise Refused(span_of(noun), "customers by what?", "", weak=True)
                 if self._entity != "contact":
                     raise Refused(span, f"only contacts have a lifecycle stage, and this is about a {self._entity}", "")
                 stages = tuple(dict.fromkeys(token.value for token in children(node, "ENTLC")))
@@ -303,6 +383,12 @@ class ConditionReader(TimeReader):
                 return Truth(fact="action.reversible")
             case "not_rev":
                 return negation(Truth(fact="action.reversible"))
+        if kind.startswith("ev_"):
+            return self._everyday(node)
+        if kind == "r_ahead":
+            return self._people(node)
+        if kind == "to_recipients":
+            return self._count_of_recipients(node)
         if kind.startswith("has_") or kind == "is_empty":
             return self._has(node)
         if kind in {
@@ -361,6 +447,8 @@ class ConditionReader(TimeReader):
             if (past := _PAST.match(self._text(rest))) is not None:
                 raise self._was(past, rest)
         match kind:
+            case "f_bare":
+                return self._bare_fact(node, fact)
             case "f_is" | "f_is_not":
                 names = self._names(child(node, "names"))
                 if fact.type is FactType.EMAIL:
@@ -405,7 +493,9 @@ class ConditionReader(TimeReader):
                 empty = Empty(fact=fact.name)
                 return empty if kind == "f_empty" else negation(empty)
             case "f_missing":
-                if self._text(span_of(child(node, "NHAVE"))).lower() not in {"is missing", "are missing"}:
+                word = self._text(span_of(child(node, "NHAVE"))).lower()
+                ours = child(child(node, "fref"), "WHOSE") is not None and word in UNKNOWN_TO_US
+                if word not in {"is missing", "are missing"} and not ours:
                     raise Refused(span, "the condition breaks off", "… is empty")
                 return Empty(fact=fact.name)
             case "f_older":
@@ -427,9 +517,11 @@ class ConditionReader(TimeReader):
                     raise Refused(span, f"{fact.name} is a {fact.type.value}, not a number", "")
                 return Number(fact=fact.name, order="==", value=0)
             case "f_long":
-                if fact.name != "action.duration_minutes":
+                if fact.type is FactType.TIMESTAMP and fact.past:  # "last activity > 90 days": so long ago
+                    return self._old(fact.name, child(node, *LENGTHS))
+                if fact.name != "action.duration_minutes" or child(node, "OLD") is not None:
                     raise Refused(span, f"{fact.name} is no length of time", "", weak=True)
-                return self._lasting(child(node, "lengthcmp", "len_ge", "len_le", "len_between"))
+                return self._lasting(child(node, *LENGTHS))
             case "f_passed":
                 if fact.type is not FactType.TIMESTAMP or fact.past:
                     raise Refused(span, f"{fact.name} does not lie ahead", "")
@@ -437,9 +529,8 @@ class ConditionReader(TimeReader):
             case "f_num":
                 return self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
             case "f_num_not":
-                return negation(
-                    self._numcmp(fact, child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare"))
-                )
+                numcmp = child(node, "n_cmp", "n_range", "n_ge", "n_le", "n_between", "n_bare")
+                return negation(conjunction(self._excluded(lambda: [self._numcmp(fact, numcmp)])))
             case "f_num_eq":
                 return self._number(fact, "==", child(node, "num"))
             case "f_falls":
@@ -478,10 +569,19 @@ class ConditionReader(TimeReader):
             said = re.sub(r"^(are|is|that) ", "", self._text(span).lower())
             if said.split()[0] not in {"missing", "lacking", "lack", "lacks"}:
                 raise Refused(span, "without the two, or without one of them?", "with neither … nor …")
-        elif kind == "has_none_of" and self._text(span).lower().split()[0] not in {
-            "with", "without", "has", "have", "having",
-        }:  # fmt: skip
+        elif (
+            kind == "has_none_of"
+            and child(node, "NEITHER") is None
+            and self._text(span).lower().split()[0] not in {"with", "without", "has", "have", "having"}
+        ):
             raise Refused(span, "missing one of these, or missing both?", "with no … and with no …")
+        if kind == "has_none_of" and self._excluding and child(node, "NEITHER") is None:
+            raise Refused(
+                span,
+                f'"{self._text(span)}": those without both, or those without either of them? Say it in full',
+                "missing either … or …",
+                fatal=True,
+            )
         if kind in {"has_none_of", "has_missing_both"}:
             return conjunction(
                 [
@@ -566,6 +666,11 @@ class ConditionReader(TimeReader):
         if child(node, "OFTHE") is not None and preposition != "from the":
             raise Refused(span, "in, at or from?", "")
         preposition = preposition.removesuffix(" the")
+        if (address := child(node, "RECIP")) is not None and (
+            self._text(span_of(address)).lower() not in {"address", "addresses"}
+            or any(token.type not in {"DOMAIN", "EMAILADDR"} for token in names.tokens)
+        ):
+            raise Refused(span_of(address), "whose address?", "", weak=True)
         if noun is not None:
             fact = self._fact_named(noun.value, (noun.start_pos or 0, noun.end_pos or 0))
             if fact.type in {FactType.NUMBER, FactType.INTEGER, FactType.FRACTION, FactType.TIMESTAMP}:
@@ -585,6 +690,13 @@ class ConditionReader(TimeReader):
             and all(c.operation == "deal.move_stage" for c in self.parts.operations)
         ):
             fact = self.catalogue.fact(self._own("stage", span))  # "move deals from "Trial" to "Won""
+        elif (
+            preposition == "at"
+            and {token.type for token in names.tokens} == {"QUOTED"}
+            and self._entity == "contact"
+            and not any(self._known_value(str(token.value)) for token in names.tokens)
+        ):
+            fact = self.catalogue.fact(self._own("company", span))  # "contacts at Siemens"
         else:
             fact = self._fact_of_values(names, span)
         if (
@@ -606,16 +718,36 @@ class ConditionReader(TimeReader):
             if fact.field not in {"stage"} or not positive:
                 raise Refused(span_of(long), f"since when {fact.name} has had its value is not recorded", "")
             entered = self._own("stage_entered_at", span)
+            since = child(long, "date_day", "date_instant", "date_year")
+            if since is not None:
+                if str(child(long, "SINCE").value) != "since":
+                    raise Refused(span_of(long), "since when?", "", weak=True)
+                return conjunction([condition, self._since(entered, since, True)])
+            after = child(long, "OFTHE")
+            if after is not None and (str(after.value) != "after" or not preposition.startswith("still")):
+                raise Refused(span_of(long), "for how long?", "for more than 30 days", weak=True)
             return conjunction(
                 [
                     condition,
                     self._length(
                         entered,
-                        child(long, "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range"),
+                        child(long, *LENGTHS),
                     ),
                 ]
             )
         return condition
+
+    def _in_another(self, node: Node) -> Predicate:
+        """ "In any stage other than proposal"."""
+        noun, names = child(node, "FACT"), self._names(child(node, "names"))
+        fact = self._fact_named(noun.value, span_of(noun))
+        said, det = self._text(span_of(child(node, "EXC"))).lower(), child(node, "det")
+        plain = det is None or det.children[0].value in {"a", "an", "any", "all", "every"}
+        if said not in {"other than", "except", "apart from", "except for", "excluding", "but not"} or not plain:
+            raise Refused(span_of(node), "in which?", "", weak=True)
+        if fact.type not in {FactType.NAME, FactType.COUNTRY} or names.joined == "neither":
+            raise Refused(span_of(node), f"{fact.name} is a {fact.type.value}, not a name", "", weak=True)
+        return self._named_condition(fact, names, False)
 
     def _entered(self, node: Node) -> Predicate:
         """ "that entered negotiation in the last 7 days", "that spent over 30 days in discovery": still there."""
@@ -630,32 +762,62 @@ class ConditionReader(TimeReader):
         if note not in self.parts.notes:
             self.parts.notes.append(note)
         if node.data == "prep_spent":
-            return conjunction([condition, self._length(entered.name, child(node, *_LENGTHS))])
+            return conjunction([condition, self._length(entered.name, child(node, *LENGTHS))])
         return conjunction([condition, self._when(entered, node.children[-1], False)])
 
     def _companies(self, node: Node) -> Predicate:
         ent = child(node, "ENT")
         if ent.value != "company":
             raise Refused(span_of(node), f"how do these {self._text(span_of(ent))} belong to the rule?", "")
-        if self.parts.target == "deal":
-            pass
         cond = child(node, "co_pred", "co_fact", "co_val")
         previous, self._subject = self._subject, "company"
         try:
             inner = cond.children[0]
-            if cond.data == "co_pred":
-                return self._predicate(inner)
-            if cond.data == "co_fact":
-                return self._condition(inner)
-            return self._value_condition(inner, "company")
+            if cond.data == "co_val":
+                return self._value_condition(inner, "company")
+            found = self._predicate(inner) if cond.data == "co_pred" else self._condition(inner)
         finally:
             self._subject = previous
+        said = self._text(span_of(cond))
+        own = {f"{self.parts.target}.{atom.fact.partition('.')[2]}" for atom in atoms(found)}
+        if child(node, "THAT") is None and _LOOSE.match(said) and own & set(self.catalogue.facts):
+            raise Refused(
+                span_of(cond),
+                f'does "{said}" speak of the {self.parts.target} or of the company? Say whose it is',
+                "",
+                fatal=True,
+            )
+        return found
+
+    def _no_belonging(self, node: Node) -> None:
+        """ "That belong to Acme": to a company, or to an owner?"""
+        word, names = child(node, "OWNEDBY", "NOWNEDBY"), self._names(child(node, "names"))
+        said = self._text(span_of(word))
+        if "belong" not in said.lower() or {token.type for token in names.tokens} == {"EMAILADDR"}:
+            return
+        listed = ", ".join(f'"{token.value}"' for token in names.tokens[:-1])
+        shown = f'{listed} or "{names.tokens[-1].value}"' if listed else f'"{names.tokens[-1].value}"'
+        negated = "not " if "not" in said.lower() or "n't" in said.lower() or child(node, "neg") is not None else ""
+        verb = re.match(r"(that |who |which )?(belongs?|don't|do not|doesn't|does not)\b", said, re.I)
+        be = (
+            "" if verb is None or verb.group(1) else "is " if re.match(r"belongs|does", verb.group(2), re.I) else "are "
+        )
+        company = f', or "who {"do not " if negated else ""}work at {shown}"' if self._entity == "contact" else ""
+        raise Refused(
+            span_of(node),
+            f'"{self._text(span_of(node))}": is that their owner, or a company? Say "{negated}owned by {shown}"'
+            f"{company}",
+            f"{be}{negated}owned by {shown}",
+            fatal=True,
+        )
 
     def _recipients(self, node: Node) -> Predicate:
         if node.data == "r_with":
             return self._with_people(node)
         if node.data == "r_people":
             return self._only_people(node)
+        if node.data in {"r_every", "r_nobody_out", "r_none", "r_some", "r_nobody"}:
+            return self._people(node)
         attend = node.data == "r_attend"
         if attend and child(node, "COUNTN").value != "action.attendee_count":
             raise Refused(span_of(node), "this is no condition on people", "", weak=True)
@@ -669,6 +831,9 @@ class ConditionReader(TimeReader):
         fact = self.catalogue.fact(f"action.{people}_domains")
         names = self._names(child(node, "names"))
         det = child(node, "det")
+        if self._excluding and det is not None and det.children[0].value in {"any", "a", "an", "any of the"}:
+            fact = self.catalogue.fact(f"action.{people}_domains")  # "unless any recipient is at …": one is enough
+            return Has(fact=fact.name, values=tuple(self._value(token, fact) for token in names.tokens), least=1)
         if det is None or det.children[0].value not in UNIVERSAL - {"any"}:
             raise Refused(span_of(node), f"every {people}, or some?", f"every {people} is at {self._text(names.span)}")
         if all(token.type in {"EMAILADDR", "QUOTED"} and "@" in str(token.value)[1:] for token in names.tokens):
@@ -775,6 +940,15 @@ class ConditionReader(TimeReader):
                 return Count(fact=fact, order=">=", number=1)
             case "b_none":
                 return Count(fact=fact, order="==", number=0)
+            case "b_not" | "b_on":
+                return self._bounced_on(node)
+            case "b_unclear" if self._excluding and num is None and child(node, "BE") is None:
+                if child(node, "det") is None:
+                    self._noted(f'"{self._text(span)}" is read as: at least one email has bounced.')
+                    return Count(fact=fact, order=">=", number=1)
+            case "b_unclear" if (det := child(node, "det")) is not None and child(node, "BE") is None:
+                if det.children[0].value in {"a", "any"} and child(node, "HAVE", "WITH") is not None:
+                    return Count(fact=fact, order=">=", number=1)
             case "b_times":
                 if re.search(r"\bhard\b", self._text(span), re.I) and subject is None:
                     raise Refused(span, "which bounces were hard is not recorded", "at least 2 emails have bounced")
@@ -795,5 +969,13 @@ class ConditionReader(TimeReader):
                 words = tokens_of(node)
                 if any(token.type == "DET" and token.value in {"every", "all", "each"} for token in words):
                     return Share(fact=fact, order=">=", per_myriad=10_000)
-        many = f"at least {self._whole(num)} emails have bounced" if num is not None else "every email has bounced"
+        if re.search(r"\b(?:no|not|without|never|zero)\b|n't\b", self._text(span), re.I):
+            raise Refused(span, "has no e-mail bounced, or not every one?", "no email has bounced", weak=True)
+        many = (
+            f"at least {self._whole(num)} emails have bounced"
+            if num is not None
+            else "any email has bounced"
+            if self._excluding
+            else "every email has bounced"
+        )
         raise Refused(span, "every e-mail, at least one, or the last one? Say how many have bounced", many)

@@ -5,33 +5,29 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..catalogue import Fact, FactType
+from ..catalogue import FactType
 from ..form import (
-    Clock,
     Order,
     Per,
-    Predicate,
-    Weekly,
     Within,
 )
-from .conditions import ConditionReader
-from .parts import Node, Parts, child, children, span_of, tokens_of
+from .parts import Node, child, children, span_of, tokens_of
+from .periods import PeriodReader
 from .problems import Refused
 
 DEFAULT_WAIT_HOURS = 24.0
+_PERIODS: dict[str, Per] = {"hour": "hour", "dail": "day", "week": "week", "month": "month"}
 
 
-def _starting(said: str, zoned: bool) -> str:
-    """Days and hours said of the start of a meeting: "weekdays only" -> "starting on weekdays Europe/Berlin"."""
-    plain = re.sub(r"\s*\bonly\b\s*", " ", said, flags=re.I).strip(" ,")
-    on = "" if re.match(r"(on|at|between|from|before|after)\b", plain, re.I) or plain[:1].isdigit() else "on "
-    return f"starting {on}{plain}{'' if zoned else ' Europe/Berlin'}"
+# "if it costs at most 2 credits" is said of one action; "spending" and "it may cost" could be of all of them
+_COSTS = re.compile(
+    r"\b(?:each|lookup|enrichment|action|action's|that|which|it only) costs?\b|\b(?:it|they|this) costs?$|"
+    r"^the (?:action's )?cost is",
+    re.I,
+)
 
 
-_HALF = re.compile(r"\b0|\d\s*([:.h]|[ap]\.?m)|\bnoon\b|\bmidnight\b", re.I)  # which half of the day is said
-
-
-class FrameReader(ConditionReader):
+class FrameReader(PeriodReader):
     """What frames a rule: windows, caps, mode."""
 
     _pending: tuple[Order, int, tuple[int, int]] | None = None  # a cap that still waits for its period
@@ -95,10 +91,10 @@ class FrameReader(ConditionReader):
         cmp_node = child(node, "cmp")
         limit_word = child(node, "LIMITTO")
         order = (
-            self._order(cmp_node)
+            self._most(cmp_node, node)
             if cmp_node is not None
             else "<="
-            if limit_word is not None or child(node, "WLE")
+            if limit_word is not None or child(node, "WLE", "POSTLE")
             else None
         )
         if order in {">", ">="}:
@@ -108,7 +104,7 @@ class FrameReader(ConditionReader):
                 f"at most {number} {self._text(span_of(child(node, 'per')))}",
             )
         sends = all(c.operation.startswith(("email.", "message.")) for c in self.parts.operations)
-        if limit_word is not None and re.search(r"\bsend\b", self._text(span_of(limit_word)), re.I) and not sends:
+        if limit_word is not None and re.search(r"\bsend(ing)?\b", self._text(span_of(limit_word)), re.I) and not sends:
             raise Refused(span, "the rule sends nothing, so this would cap nothing", f"at most {number} per day")
         if order is None:  # "20 a day": a rule permits, so it can only be the most that may run
             order = "<="
@@ -121,6 +117,14 @@ class FrameReader(ConditionReader):
             )
         most = number - 1 if order == "<" else number
         counted = child(node, "counted")
+        if counted is None and (self.parts.credits or self.parts.credits_per_action is not None):
+            period = self._text(span_of(child(node, "per")))
+            raise Refused(
+                span,
+                f'"{self._text(span).strip(" ,")}": actions, or credits? Say which',
+                f"at most {number} actions {period}",
+                fatal=True,
+            )
         if counted is not None:
             what = [token for token in tokens_of(counted) if token.type in {"ENT", "ENTLC"}]
             if what and what[0].type == "ENT" and what[0].value != self.parts.target and self.parts.target is not None:
@@ -148,6 +152,12 @@ class FrameReader(ConditionReader):
         note = f"{number} is read as at most {number}: a rule permits, it does not demand."
         if note not in self.parts.notes:
             self.parts.notes.append(note)
+
+    def _most(self, cmp: Node, node: Node) -> Order:
+        """The comparison of a cap; "20 a day tops" is at most 20."""
+        last = cmp.start_pos if hasattr(cmp, "start_pos") else span_of(cmp)[0]
+        tops = self._text(span_of(cmp)).strip().lower() == "tops"
+        return "<=" if tops and last > span_of(child(node, "NUM"))[0] else self._order(cmp)
 
     def _limit_each(self, node: Node) -> None:
         span = span_of(node)
@@ -224,10 +234,10 @@ class FrameReader(ConditionReader):
         number = float(child(node, "NUM").value)
         cmp_node = child(node, "cmp")
         order = (
-            self._order(cmp_node)
+            self._most(cmp_node, node)
             if cmp_node is not None
             else "<="
-            if child(node, "LIMITTO", "WLE") is not None or node.data == "l_credits"
+            if child(node, "LIMITTO", "WLE", "POSTLE") is not None or node.data == "l_credits"
             else None
         )
         if order not in {"<", "<="}:
@@ -238,6 +248,13 @@ class FrameReader(ConditionReader):
             number -= 1
             self.parts.notes.append(f"Fewer than {number + 1:g} credits is read as at most {number:g}.")
         per: Any = "action" if node.data == "l_credits_action" else self._per(node)
+        spends = child(node, "SPEND")
+        if node.data == "l_credits_action" and not _COSTS.search(self._text(span_of(spends))):
+            raise Refused(
+                span,
+                f'"{self._text(span).strip(" ,")}": per action, or in what time? A cap needs a period',
+                f"at most {number:g} credits per day",
+            )
         if per == "hour":
             raise Refused(
                 span, "credits are capped per action, run, day, week or month", f"at most {number:g} credits per day"
@@ -252,6 +269,55 @@ class FrameReader(ConditionReader):
         period: Per = per
         if self.parts.credits.setdefault(period, number) != number:
             raise Refused(span, "the rule already has such a cap", "")
+
+    def _says_never_more(self, node: Node) -> bool:
+        """ "As long as we don't blow past 200 credits a week", "we stay under 20 a day"."""
+        word = child(node, "LIMITTO")
+        return (
+            word is not None
+            and re.search(r"n't|\bnot\b|\bnever\b|\bstays?\b", self._text(span_of(word)), re.I) is not None
+        )
+
+    def _limit_free(self, node: Node) -> None:
+        """ "As long as it costs nothing"."""
+        if self.parts.credits_per_action not in (None, 0):
+            raise Refused(span_of(node), "the rule already has such a cap", "")
+        self.parts.credits_per_action = 0.0
+
+    def _limit_period(self, node: Node) -> None:
+        """ "A daily limit of 20", "monthly budget: 200 credits"."""
+        span, said = span_of(node), self._text(span_of(child(node, "LIMITPER"))).lower()
+        per: Per = next(one for word, one in _PERIODS.items() if word in said)
+        number = float(child(node, "NUM").value)
+        orders = [self._order(one) for one in children(node, "cmp")]
+        if any(order not in {"<", "<="} for order in orders):
+            raise Refused(span, "a rule caps what runs", f"at most {number:g} per {per}", weak=True)
+        if "<" in orders:
+            number -= 1
+        if node.data == "l_period" and re.search(r"\b(budget|spend|credit\w*)\b", said):
+            raise Refused(span, "a budget of what? Say credits", f"at most {number:g} credits per {per}", weak=True)
+        if node.data == "l_period_credits":
+            if per == "hour":
+                raise Refused(span, "credits are capped per action, run, day, week or month", "", weak=True)
+            if self.parts.credits.setdefault(per, number) != number:
+                raise Refused(span, "the rule already has such a cap", "")
+            return
+        most = self._whole(child(node, "NUM")) - (1 if "<" in orders else 0)
+        if most < 1:
+            raise Refused(span, "this cap lets nothing run", "at most 1 per day")
+        if self.parts.actions.setdefault(per, most) != most:
+            raise Refused(span, f"the rule already says at most {self.parts.actions[per]} per {per}", "")
+
+    def _limit_dear(self, node: Node) -> None:
+        """ "Actions that cost more than 5 credits need my OK": what costs no more does not."""
+        order, number = self._order(child(node, "cmp")), float(child(node, "NUM").value)
+        if order not in {">", ">="} or not self.parts.operations:
+            raise Refused(span_of(node), "say what may run, and what it may cost", "at most 5 credits per action")
+        if order == ">=":
+            number -= 1
+        if number < 0 or self.parts.credits_per_action not in (None, number):
+            raise Refused(span_of(node), "the rule already has such a cap", "")
+        self.parts.credits_per_action = number
 
     def _limit_total(self, node: Node) -> None:
         raise Refused(span_of(node), "in total over what time? A cap needs a period", "at most 100 credits per month")
@@ -285,143 +351,14 @@ class FrameReader(ConditionReader):
         order = self._order(child(limit, "cmp"))
         self._pending = (order, self._whole(child(limit, "NUM")), span_of(limit))
 
-    def _falls(self, fact: Fact, node: Node) -> Predicate:
-        """ "Starting on weekdays between 9:00 and 17:00 Europe/Berlin": the days and hours of the meeting itself."""
-        span = span_of(node)
-        if fact.name != "action.starts_at":
-            raise Refused(span, f"on which days {fact.name} falls is not looked at", "", weak=True)
-        hours = child(node, "weekhours")
-        said = child(hours, "days", "day_span")
-        days = tuple(sorted(set(self._days(said)))) if said is not None else tuple(range(7))
-        between = child(hours, "timerange", "time_until", "time_from", "time_both")
-        start, end = self._time_range(between) if between is not None else (0, 1440)
-        zones = {token.value for token in tokens_of(hours) if token.type == "ZONE"}
-        if len(zones) != 1:
-            text = self._text(span_of(hours))
-            raise Refused(
-                span_of(hours),
-                "in which time zone? Days and hours differ from place to place" if not zones else "give one time zone",
-                f"{text} Europe/Berlin",
-            )
-        return Clock(fact=fact.name, days=days, start=start, end=end, zone=zones.pop())
-
-    def _weekly(self, node: Node) -> None:
-        self._set_weekly(node, False)
-
-    def _weekly_not(self, node: Node) -> None:
-        self._set_weekly(node, True)
-
-    def _set_weekly(self, node: Node, negated: bool) -> None:
-        """Collect days, hours and zone; `weekly` puts them together when all statements are read."""
-        events = [c.operation for c in self.parts.operations if c.operation.startswith("event.")]
-        if events and child(node, "RUNONLY") is None:
-            said = self._text(span_of(node)).strip(" ,")
-            zoned = [token for token in tokens_of(node) if token.type == "ZONE"] or self.parts.weekly_zones
-            raise Refused(
-                span_of(node),
-                f'does "{said}" say when the rule may run, or when the meeting takes place? A rule can say when it '
-                "runs, and when the meeting starts",
-                _starting(said, bool(zoned)),
-            )
-        det = child(node, "DET")
-        if det is not None and det.value not in {"every", "any", "each"}:
-            raise Refused(span_of(node), "every one of these days?", "on Mondays Europe/Berlin", weak=True)
-        days: tuple[int, ...] = ()
-        for one in children(node, "days", "day_span"):
-            if days:
-                raise Refused(span_of(node), "the days are given twice", "")
-            days = self._days(one)
-        if negated:
-            days = tuple(day for day in range(7) if day not in days)
-        if days:
-            self.parts.weekly_days = tuple(day for day in self.parts.weekly_days if day in days)
-        timerange = child(node, "timerange", "time_until", "time_from", "time_both")
-        if timerange is not None:
-            start, end = self._time_range(timerange)
-            before = self.parts.weekly_hours
-            self.parts.weekly_hours = (max(before[0], start), min(before[1], end))
-        self.parts.weekly_zones.update(token.value for token in tokens_of(node) if token.type == "ZONE")
-        start, end = self.parts.weekly_span or span_of(node)
-        self.parts.weekly_span = (min(start, span_of(node)[0]), max(end, span_of(node)[1]))
-
-    @staticmethod
-    def weekly(parts: Parts, sentence: str) -> Weekly | None:
-        """The weekly window of a whole sentence, None where it has none."""
-        span = parts.weekly_span
-        if span is None:
-            if parts.zone_span is not None:
-                raise Refused(
-                    parts.zone_span,
-                    "a time zone of what? Give the days or hours it is for",
-                    "Only on weekdays between 9:00 and 17:00 Europe/Berlin.",
-                )
-            return None
-        said = sentence[slice(*span)]
-        if not parts.weekly_zones:
-            raise Refused(
-                span, "in which time zone? Days and hours differ from place to place", f"{said} Europe/Berlin"
-            )
-        if len(parts.weekly_zones) > 1:
-            raise Refused(span, "two time zones; give one", "")
-        (zone,) = parts.weekly_zones
-        start, end = parts.weekly_hours
-        if not parts.weekly_days or start >= end:
-            raise Refused(span, "the time windows never meet, so the rule would never apply", "")
-        return Weekly(days=tuple(sorted(set(parts.weekly_days))), start=start, end=end, zone=zone)
-
-    def _days(self, node: Node) -> tuple[int, ...]:
-        if node.data == "day_span":
-            first, last = (one.children[0].value for one in children(node, "dayname"))
-            return tuple((first + step) % 7 for step in range((last - first) % 7 + 1))
-        if child(node, "WEEKDAYS") is not None:
-            return (0, 1, 2, 3, 4)
-        if child(node, "WEEKENDS") is not None:
-            return (5, 6)
-        return tuple(one.children[0].value for one in children(node, "dayname"))
-
-    def _time_range(self, node: Node) -> tuple[int, int]:
-        span = span_of(node)
-        token = child(node, "TIMERANGE")
-        if node.data in {"time_until", "time_from"}:
-            moment = child(node, "TIME").value
-            start, end = (0, moment) if node.data == "time_until" else (moment, 1440)
-        elif node.data == "time_both":
-            start, end = (one.value for one in children(node, "TIME"))
-        elif token is not None:
-            start, end, _ = token.value
-        else:
-            values = []
-            for one in children(node, "clock"):
-                value = one.children[0]
-                if value.type == "NUM":
-                    hours = self._whole(value)
-                    if hours > 24:
-                        raise Refused(span_of(one), "this is no time of day", "9:00")
-                    values.append(hours * 60)
-                else:
-                    values.append(value.value)
-            start, end = values
-        if 60 <= start < 480 and start < end <= 720 and not _HALF.search(self._text(span)):
-            raise Refused(
-                span,
-                "in the morning, or in the afternoon?",
-                f"{start // 60 + 12}:00-{end // 60 + 12}:00",
-                fatal=True,
-            )
-        if start >= end:
-            said = (
-                f"{start // 60}:{start % 60:02}-{end // 60 + 12}:{end % 60:02}"
-                if end <= 720 and end + 720 > start
-                else "9:00-17:00"
-            )
-            raise Refused(span, "this window ends before it begins (a window cannot run past midnight)", said)
-        return start, end
-
     def _mode(self, node: Node) -> None:
         kind, span = str(node.data), span_of(node)
         parts = self.parts
         if kind in {"auto", "ask_else"}:
             return  # "… automatically", "ask me otherwise": what a rule is for, and what the gate does anyway
+        if kind == "other_fields":
+            parts.other_fields_span = span
+            return
         if kind == "ask":
             dur = child(node, "DUR", "dur")
             wait = f" and wait {self._text(span_of(dur))}" if dur is not None else ""
@@ -441,6 +378,7 @@ class FrameReader(ConditionReader):
             parts.modes.setdefault("run", span)
         elif kind == "stop":
             parts.modes.setdefault("stop", span)
+            self._wait(node)
         elif kind in {"off_ok", "off_no"}:
             value = kind == "off_ok"
             if parts.offline not in (None, value):
@@ -448,18 +386,62 @@ class FrameReader(ConditionReader):
             parts.offline = value
             parts.modes.setdefault("offline", span)
         else:
-            if kind == "note":
+            if kind in {"note", "note_after"}:
+                self._told(node)
                 parts.modes.setdefault("notify_first", span)
             else:
                 parts.modes.setdefault("wait", span)
-            dur = child(node, "dur")
-            if dur is not None:
-                hours = self._seconds(dur, ">=") / 3600
-                if parts.wait_hours not in (None, hours):
-                    raise Refused(span, "two lengths of waiting; give one", "")
-                if hours > 24 * 90:
-                    raise Refused(span, "waiting is at most 90 days", "24 hours")
-                parts.wait_hours = hours
-                cmp = child(node, "cmp")
-                if cmp is not None and self._order(cmp) not in {">=", "=="}:
-                    raise Refused(span, "say how long to wait", "wait 24 hours")
+            self._wait(node)
+
+    def _told(self, node: Node) -> None:
+        """What stands beside "notify me first": "24 hours after telling me", "before you delete a contact"."""
+        word = child(node, "NOTIFY")
+        said = self._text(span_of(word)).lower() if word is not None else ""
+        if node.data == "note_after" and not re.search(r"\b(after|once)\b", said):
+            raise Refused(span_of(node), "how long before? Say how long to wait", "notify me 4 hours before", weak=True)
+        notice = child(node, "NOTICE")
+        if len(node.children) == 1 and notice is not None and not self._text(span_of(notice)).lower().endswith("first"):
+            raise Refused(span_of(notice), "before or after it has happened?", "Notify me first.", weak=True)
+        passed = child(node, "PASSED")
+        if passed is not None and not re.search(r"passed|gone by|lapsed", self._text(span_of(passed)), re.I):
+            raise Refused(span_of(passed), "how long is there to stop it?", "wait 24 hours", weak=True)
+        tail = child(node, "notifytail")
+        if tail is None:
+            return
+        if child(node, "BEFORE") is None and re.search(
+            r"\b(first|beforehand)$|^(but |run |do it |only )*(after|once)\b", said
+        ):
+            raise Refused(span_of(tail), "told first before what?", "Notify me first.", weak=True)
+        ours = {covered.operation for covered in self.parts.operations}
+        if not ours:
+            raise Refused(span_of(tail), "said of which rule?", "Notify me first.", weak=2)
+        ent = child(tail, "e_plain", "e_lifecycle", "e_two")
+        done = child(tail, "OPV", "OPG")
+        other = ent is not None and (ent.data == "e_two" or self._entity_said(ent) != self.parts.target)
+        if other or (done is not None and ours and not ours & set(done.value)):
+            raise Refused(
+                span_of(tail),
+                f"this rule does something else: {', '.join(sorted(ours))}",
+                "Notify me first.",
+                weak=True,
+            )
+
+    @staticmethod
+    def _entity_said(ent: Node) -> str:
+        token = ent.children[0]
+        return "contact" if token.type == "ENTLC" else str(token.value)
+
+    def _wait(self, node: Node) -> None:
+        """The length of time between the notice and the action."""
+        span, parts, dur = span_of(node), self.parts, child(node, "dur")
+        if dur is None:
+            return
+        hours = self._seconds(dur, ">=") / 3600
+        if parts.wait_hours not in (None, hours):
+            raise Refused(span, "two lengths of waiting; give one", "")
+        if hours > 24 * 90:
+            raise Refused(span, "waiting is at most 90 days", "24 hours")
+        parts.wait_hours = hours
+        cmp = child(node, "cmp")
+        if cmp is not None and self._order(cmp) not in {">", ">=", "=="}:
+            raise Refused(span, "say how long to wait", "wait 24 hours")

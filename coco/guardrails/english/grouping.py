@@ -12,6 +12,7 @@ from ..catalogue import FactType
 from ..form import (
     TRUE,
     Age,
+    Count,
     Empty,
     Is,
     Moment,
@@ -23,7 +24,7 @@ from ..form import (
     negation,
 )
 from .frame import FrameReader
-from .parts import MODE_KINDS, Node, Unit, capitalised, child, span_of, tokens_of
+from .parts import MODE_KINDS, PERIODS, Node, Unit, capitalised, child, children, span_of, tokens_of
 from .problems import Refused
 
 
@@ -38,12 +39,15 @@ def _bare(text: str) -> str:
     ).strip(" ,")
 
 
-_NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL"})
+_NEGATIVE = frozenset({"NBE", "NHAVE", "NOT", "NOWNEDBY", "NINCL", "NHEARD", "NOTLEFT", "NOTBOUNCED", "NOTMOVED"})
 _MAYBE_NEGATIVE = frozenset({"NPREP", "LE", "GE", "WLE", "WGE"})  # "not in", "not over": where the text says "not"
-_VERBS = frozenset("was were is are has have had goes comes arrives signs falls".split())  # noqa: SIM905
-EXCEPTIONS = frozenset({"exception", "exc_names", "exc_list", "exc_ones"})
-_MAY_BE_LIMITED = frozenset({"ns", "off_no", "off_ok", "ask_else", "note", "note_wait", "stop"})
-_GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand"})
+_VERBS = frozenset(  # finite forms, which no "not" before them can reach
+    "was were is are has have had goes comes arrives signs falls sits lives works belongs remains stays sat".split()  # noqa: SIM905
+)
+_WITH_VERB = frozenset({"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED", "PREP", "WORKAT", "OWNEDBY", "SPENT"})
+EXCEPTIONS = frozenset({"exception", "exc_names", "exc_list", "exc_ones", "exc_bounced"})
+_MAY_BE_LIMITED = frozenset({"ns", "off_no", "off_ok", "ask_else", "note", "note_wait", "note_after", "stop"})
+_GROUPED = frozenset({"group", "nottrue", "someof", "eitheror", "neithernor", "bothand", "ev_lacks_some", "ev_listed"})
 
 
 def _loose_tokens(node: Node) -> list[Token]:
@@ -77,6 +81,22 @@ def _has_or_list(node: Node) -> bool:
     return any(_has_or_list(one) for one in node.children)
 
 
+def _neither(first: str, then: str) -> str:
+    """ "who have not replied", "or been contacted" -> "who have neither replied nor been contacted"; empty where the
+    "not" is said in another way, which "neither" would not replace."""
+    said = re.match(
+        r"[\s,]*(?:and |but )?((?:that|who|which|whoever) )?(?:(have|has|are|is)(?:n't| not)\s+|not\s+)"
+        r"(?!been |an? |the )",
+        first,
+        re.I,
+    )
+    if said is None:
+        return ""
+    head = f"{said.group(1) or ''}{said.group(2) + ' ' if said.group(2) else ''}"
+    return f"{head}neither {first[said.end() :].strip(' ,')} nor {_bare(then)}"
+
+
+_INFINITIVE = re.compile(r"[\s,]*(?:and|or)\s+(?:have(?! (?:no|not|never|been)\b)|get|be|work|belong|carry)\b", re.I)
 _DID_NOT = re.compile(r"(weren't|wasn't|were not|was not|haven't|hasn't|have not|has not|didn't|did not)\b", re.I)
 # conditions that say when something happened
 _DATED = frozenset({"tv", "tv_not", "updated", "act", "closed_when", "val_when", "closed_as_when", "unsub_when"})
@@ -98,21 +118,32 @@ class GroupReader(FrameReader):
         )
         foreign: str | None = None
         before: Node | None = None
+        excepting = False  # "unless …": what "or" adds is a part of it
         for item in items:
             self._check_forbidden(before, item)
             self._check_modifier(before, item)
             before = item
-            unit = self._item(item)
+            unit = (
+                self._in_exception(item) if excepting and self._conn(child(item, "conn")) == "or" else self._item(item)
+            )
+            excepting = unit is not None and (unit.exception or (excepting and unit.conn == "or"))
+            if unit is not None and units:
+                self._check_ended(units[-1], unit, self._kind(self._piece(item)))
             if unit is None or not any(isinstance(atom, Number) for atom in atoms(unit.predicate)):
                 self._last_number = None
             if unit is not None:
                 foreign = self._check_attachment(foreign, self._piece(item), unit.predicate)
             if unit is None:
-                if self._piece(item).data != "l_per" and not self._is_connector(item):
+                if self._piece(item).data not in {"l_per", "auto"} and not self._is_connector(item):
                     framed = span_of(item)
                     comma = self._conn(child(item, "conn")) == "comma"
                     window = self._piece(item).data in {"within", "within_bare"}
-                    limits = self._piece(item).data not in {*MODE_KINDS, "weekly_not"}  # "never on Mondays, unless …"
+                    limits = self._piece(item).data not in {
+                        *MODE_KINDS,
+                        *PERIODS,
+                        "weekly_not",
+                        "outside",
+                    }  # "never on Mondays, unless …"
                     parenthetic = not self._excluding and (window or (comma and limits))
                     needs_comma = not window
                 continue
@@ -133,6 +164,30 @@ class GroupReader(FrameReader):
             raise Refused(span, f"up to {number} in what time? A cap needs a period", f"at most {number} per day")
         return units
 
+    def _in_exception(self, item: Node) -> Unit | None:
+        """An item that "or" adds to an exception: what it names is left out as well."""
+        before, self._excluding = self._excluding, True
+        try:
+            return self._item(item)
+        finally:
+            self._excluding = before
+
+    def _check_ended(self, before: Unit, unit: Unit, kind: str) -> None:
+        """ "Deals in Closed Lost older than a year": since they were created, or closed?"""
+        ended = isinstance(before.predicate, Is) and (
+            (before.predicate.fact == "deal.status" and "open" not in before.predicate.values)
+            or (before.predicate.fact == "deal.stage" and {"closed won", "closed lost"} & set(before.predicate.values))
+        )
+        if ended and kind in {"older", "newer"} and not unit.own_aux and unit.conn in {"", "and"}:
+            said = self._text(unit.span).strip(" ,")
+            length = re.sub(r"^.*?\bthan\s+", "", said, flags=re.I)
+            raise Refused(
+                unit.span,
+                f'"{said}": since they were created, or since they were closed? Say which',
+                f"closed {'more' if kind == 'older' else 'less'} than {length} ago",
+                fatal=True,
+            )
+
     def _check_forbidden(self, before: Node | None, item: Node) -> None:
         """ "Don't send on Sundays": what stands beside "don't send" without a comma may say when not to."""
         if before is None:
@@ -147,6 +202,15 @@ class GroupReader(FrameReader):
             )
         if child(item, "conn") is not None:
             return
+        if first.data == "weekly_not" and then.data == "weekly" and child(then, "days", "day_span") is None:
+            said = self._text((span_of(first)[0], span_of(then)[1])).strip(" ,")
+            raise Refused(
+                (span_of(first)[0], span_of(then)[1]),
+                f'"{said}": only those hours of that day? A rule has the same hours on each of its days. Leave the day '
+                "out, or write two guardrails",
+                "",
+                fatal=True,
+            )
         after = first.data in _MAY_BE_LIMITED and then.data not in {*MODE_KINDS, *EXCEPTIONS}
         if after or (then.data == "ns" and str(first.data).startswith(("weekly", "within", "l_"))):
             mode, other = (first, then) if after else (then, first)
@@ -156,7 +220,8 @@ class GroupReader(FrameReader):
                 (span_of(first)[0], span_of(then)[1]),
                 f'does "{said}" say when the rule may run, or when "{way}" holds? Write each as a sentence of its own',
                 apart if other.data == "weekly" else "",
-                fatal=True,
+                fatal=not (mode.data == "stop" and other.data in {"within", "within_bare"}),
+                weak=True,
             )
 
     def _check_modifier(self, before: Node | None, item: Node) -> None:
@@ -164,6 +229,12 @@ class GroupReader(FrameReader):
         between may describe the fact and not the record."""
         if before is not None and self._piece(before).data == "someof" and self._piece(item).data == "group":
             raise Refused(span_of(item), "this parenthesis belongs to the list before it", "", weak=True)
+        if (
+            before is not None
+            and self._piece(before).data in {"ev_lacks_some", "ev_listed"}
+            and self._kind(self._piece(item)).startswith("has_")
+        ):
+            raise Refused(span_of(item), "this belongs to the list before it", "", weak=True)
         if before is None or child(item, "conn", "i_if", "i_only", "i_where", "i_that") is not None:
             return
         first, then = self._piece(before), self._piece(item)
@@ -202,7 +273,7 @@ class GroupReader(FrameReader):
                 "for the former, put it next to the operation",
                 "Enrich contacts via Apollo that …",
             )
-        frames = {"within", "within_bare", "weekly", "weekly_not"}
+        frames = {"within", "within_bare", "weekly", "weekly_not", "outside", *PERIODS}
         # "not won within 30 days of creation" may be a deal that was won later
         ended = self._happened(first) or kind in {"not_closed", "val_not", "b_none"}
         failed = _DID_NOT.match(self._text(span_of(first)).strip(" ,"))
@@ -214,7 +285,7 @@ class GroupReader(FrameReader):
                 f'does "{said}" say when the rule may run, or when "{condition}" is counted? Put it in a sentence '
                 "of its own",
                 f"{condition}. Only {said}",
-                fatal=not self._tells_time(first),
+                fatal=not self._tells_time(first) and then.data not in PERIODS,
                 weak=True,
             )
 
@@ -312,7 +383,14 @@ class GroupReader(FrameReader):
             "l_noper": self._limit_noper,
             "l_each": self._limit_each,
             "weekly_zone": self._weekly_zone,
+            "weekly_vague": self._weekly_vague,
+            "outside": self._outside,
+            **dict.fromkeys(PERIODS, self._period),
             "l_per": self._limit_per,
+            "l_free": self._limit_free,
+            "l_period": self._limit_period,
+            "l_period_credits": self._limit_period,
+            "l_dear": self._limit_dear,
         }
         if kind in frame or kind in MODE_KINDS:
             if conn == "or":
@@ -324,9 +402,11 @@ class GroupReader(FrameReader):
             allowed = {"", "only"}
             if kind == "weekly":
                 allowed |= {"if"}
-            elif kind == "l_credits_action":
-                allowed |= {"if", "that"}
+            elif kind in {"l_credits_action", "l_free"}:
+                allowed |= {"if", "that", "where"}
             elif kind == "l_credits" and child(piece, "SPEND") is not None and self._per(piece) == "action":
+                allowed |= {"if", "where"}
+            elif kind in {"l_credits", "l_count"} and self._says_never_more(piece):
                 allowed |= {"if"}
             if intro not in allowed:
                 said, tail = self._text(span_of(piece)), self.sentence[span[1] :].strip()
@@ -351,12 +431,25 @@ class GroupReader(FrameReader):
             self._check_system(piece, connector)
             self._set_connector(connector)
             return None
-        if kind in {"c_only", "c_some", "c_except"}:
+        if kind in {"c_only", "c_some", "c_except", "c_leave", "c_not"}:
             return Unit(conn, intro, self._field_condition(piece), False, True, False, span)
         if kind in EXCEPTIONS:
             if intro and intro != "that":
                 raise Refused(span, "two ways of joining at once", "")
-            return Unit(conn, "", self._exception(piece), False, True, True, span)
+            predicate, inner = self._exception(piece), piece.children[-1]
+            if kind != "exception":
+                return Unit(conn, "", predicate, False, True, True, span)
+            return Unit(
+                conn,
+                "",
+                predicate,
+                self._is_negated(inner),
+                True,
+                True,
+                span,
+                neither=self._is_neither(inner),
+                nor=inner.data == "neithernor",
+            )
         if kind == "onlyfor":
             ent = child(piece, "e_plain", "e_lifecycle")
             if ent is not None and child(piece, "e_plain") is not None and ent.children[0].value != self.parts.target:
@@ -368,8 +461,22 @@ class GroupReader(FrameReader):
             if ent is not None and ent.data == "e_lifecycle":
                 extra.append(Is(fact="contact.lifecycle_stage", values=(ent.children[0].value,)))
             inner = self._condition(piece.children[-1])
-            happened = self._happened(piece)
-            return Unit(conn, "only", conjunction([*extra, inner]), False, True, False, span, happened=happened)
+            last = piece.children[-1]
+            return Unit(
+                conn,
+                "only",
+                conjunction([*extra, inner]),
+                self._is_negated(last),
+                True,
+                False,
+                span,
+                _has_and_list(last),
+                self._is_neither(last),
+                last.data == "neithernor",
+                _has_or_list(last),
+                self._happened(piece),
+                self._kind(last) in _DATED,
+            )
         first = tokens_of(piece)[0]
         if intro == "that" and re.match(r"(should|must|needs?|has to|have to)\b", self._text(span_of(first)), re.I):
             raise Refused(
@@ -526,9 +633,11 @@ class GroupReader(FrameReader):
                 return True
             if token.type == "NOACT" and first == "no":
                 return True
-            if token.type == "UNSUB" and first in {"unsubscribes", "opts", "unsubscribe"}:
+            if token.type == "UNSUB" and first in {
+                "unsubscribes", "opts", "unsubscribe", "has", "have",
+            }:  # fmt: skip
                 return True
-            if token.type in {"TV", "NOACT", "SILENT", "WLE", "WGE", "BOUNCED"} and first in _VERBS:
+            if token.type in _WITH_VERB and first in _VERBS:
                 return True
         return False
 
@@ -651,12 +760,12 @@ class GroupReader(FrameReader):
                         after.span, '"new" cannot stand in an alternative; say how new', "created in the last 24 hours"
                     )
             for before, after in pairwise(group):
-                if (before.negated or before.neither) and not after.own_aux:
+                if (before.negated or before.neither) and not (after.own_aux and not self._goes_on(before, after)):
                     raise Refused(
                         (before.span[0], after.span[1]),
                         '"not … or …" can mean neither of the two, or only not the first. Say "neither … nor …", '
                         'or repeat the "not"',
-                        f"neither {_bare(self._text(before.span))} nor {_bare(self._text(after.span))}",
+                        "" if before.neither else _neither(self._text(before.span), self._text(after.span)),
                     )
             return disjunction([unit.predicate for unit in group])
         for before, after in pairwise(group):
@@ -671,8 +780,10 @@ class GroupReader(FrameReader):
                 raise self._mixed([before], after)
             if (
                 before.negated
-                and after.conn == "and"
-                and not after.own_aux
+                and (after.conn == "and" or (after.conn == "comma" and group[-1].conn == "and"))
+                and (not after.own_aux or self._goes_on(before, after))
+                and not re.search(r"\b(?:no|zero|any|a) bounces?\W*$", self._text(before.span), re.I)
+                and not re.match(r"[\s,]*and (?:who|which)\b", self._text(after.span), re.I)  # a clause of its own
                 and self._text(before.span).lower().split()[0] not in {"with", "without"}
                 and self._text(before.span).lower().split()[:2] not in (["and", "with"], ["and", "without"])
             ):
@@ -683,6 +794,11 @@ class GroupReader(FrameReader):
                     f"{self._text(after.span).strip(' ,').removeprefix('and ')}",
                 )
         return conjunction([unit.predicate for unit in group])
+
+    def _goes_on(self, before: Unit, after: Unit) -> bool:
+        """ "Didn't reply or get contacted": a bare verb that the "didn't" before it reaches."""
+        auxiliary = re.search(r"\b(?:do|does|did|should|must|may|can)(?:n't| not)\b", self._text(before.span), re.I)
+        return auxiliary is not None and _INFINITIVE.match(self._text(after.span)) is not None
 
     def _field_condition(self, node: Node) -> Predicate:
         """Which fields an update may change; see acts.py."""
@@ -695,14 +811,24 @@ class GroupReader(FrameReader):
     def _exception(self, node: Node) -> Predicate:
         if node.data == "exc_list":
             return self._exception_list(node)
+        if node.data == "exc_bounced":
+            self.parts.notes.append('"Bounced" is read as: at least one email has bounced.')
+            return Count(fact="email.bounced", order=">=", number=1)
         if node.data == "exc_ones":  # "but not the won ones"
             if self._text(span_of(child(node, "THOSE"))).lower() != "ones":
                 raise Refused(span_of(node), "except which?", "", weak=2)
-            value = child(node, "VAL")
             entity = self.parts.target or "contact"
-            return self._value_condition(value, entity) if value is not None else self._closed(entity, span_of(node))
+            ones = [self._value_condition(value, entity) for value in children(node, "VAL")]
+            return disjunction([*ones, *(self._closed(entity, span_of(one)) for one in children(node, "CLOSED"))])
         if node.data == "exc_names":
             names = self._names(child(node, "names"))
+            if (noun := child(node, "RECIP")) is not None and (
+                self._text(span_of(noun)).lower() not in {"address", "addresses"}
+                or any(token.type not in {"DOMAIN", "EMAILADDR"} for token in names.tokens)
+            ):
+                raise Refused(span_of(noun), "whose address?", "", weak=True)
+            if {token.type for token in names.tokens} == {"DOMAIN"} and self.parts.target == "contact":
+                return self._named_condition(self.catalogue.fact("contact.email_domain"), names, True)
             if {token.type for token in names.tokens} == {"ENTLC"} and self.parts.target == "contact":
                 return Is(
                     fact="contact.lifecycle_stage", values=tuple(dict.fromkeys(token.value for token in names.tokens))

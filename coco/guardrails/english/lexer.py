@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from lark import Token
 
 from ..countries import DISPLAY
 from ..regions import STATE_CODES, area_of
+from .dates import date_at, date_range_at
+from .filler import filler_end
 from .problems import Refused
+from .tails import tail_at
 from .unquoted import UnquotedNames
 from .vocabulary import COUNTRY_CODES, UNKNOWN_OPERATIONS, VAGUE, Vocabulary
+from .zones import zone_at
 
 MAX_CHARACTERS = 2_000
 
@@ -85,26 +86,48 @@ _UNITS = {
     "quarter": 0,
     "year": 0,
     "yr": 0,
+    "y": 0,
 }
-_MONTHS_IN = {"month": 1, "mo": 1, "quarter": 3, "year": 12, "yr": 12}
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
-_SCALE = r"(?:\s?(?:k|m|mn|million|thousand|mio)\b)?"
-_SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6}
-_UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?|mo|quarters?|years?|yrs?)"
+_MONTHS_IN = {"month": 1, "mo": 1, "quarter": 3, "year": 12, "yr": 12, "y": 12}
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d\d)?|\d{1,3}\.\d{3},\d\d|\d+(?:\.\d+)?)"
+_SCALE = r"(?:\s?(?:k|m|mm|mn|million|millions|thousand|grand|mio|bn|billion)\b)?"
+_SCALES = {
+    "k": 1e3, "thousand": 1e3, "grand": 1e3, "m": 1e6, "mm": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6,
+    "millions": 1e6,
+    "bn": 1e9, "billion": 1e9,
+}  # fmt: skip
+_UNIT = r"(minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|wks?|w|fortnights?|months?|mo|quarters?|years?|yrs?|y)"
 _WORD_NUMBER = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
 _DURATION = re.compile(
     rf"({_NUMBER}|(?:{_WORD_NUMBER})\b|an?\b|half an\b|half(?=[ -]hour\b))(\+?)(?:\s*-?\s*full)?\s*-?\s*{_UNIT}\b"
     r"(?:'s?(?!\w))?(?!\s+(?:per|a)\s+(?:day|week)\b)",
     re.I,
 )
+_AND_A_HALF = re.compile(
+    rf"(?:(an?|one)\s+{_UNIT}\s+and\s+a\s+half|({_NUMBER}|{_WORD_NUMBER})\s+and\s+a\s+half\s+{_UNIT})\b", re.I
+)
+_OR_MORE_OF = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(or\s+more|or\s+fewer|or\s+less|plus)\s+{_UNIT}\b", re.I)
+_IN_OTHER_WORDS = re.compile(rf"\s*\(\s*(?:i\.?e\.?,?\s+|=\s*)?({_NUMBER})\s*-?\s*{_UNIT}\s*\)", re.I)
 _RANGE_OF_TIME = re.compile(rf"(\d+)\s?-\s?(\d+)\s+{_UNIT}\b", re.I)
 _BUSINESS = re.compile(rf"({_NUMBER}|{_WORD_NUMBER})\s+(business|working|work|calendar week)[\s-]days?\b", re.I)
+# "EUR 1,5 million": a comma that is no separator of thousands
+_COMMA_DECIMAL = re.compile(
+    r"((?:US\$|[$€£¥]|(?:USD|EUR|GBP|CHF)\b)\s?)?(\d{1,3}),(\d{1,2})(?!\d)(\s?(?:k|m|mn|mio|million|thousand|bn|billion|€|eur"
+    r"|euros?|usd|gbp|chf)\b)",
+    re.I,
+)
 _MONEY_BEFORE = re.compile(
     rf"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)\s?({_NUMBER})({_SCALE})", re.I
 )
 _MONEY_AFTER = re.compile(
     rf"({_NUMBER})({_SCALE})\s?(USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD|US dollars|dollars|"
     r"euros?|pounds|swiss francs|yen|bucks|€|£|\$)(?!\w)",
+    re.I,
+)
+_SIGN = r"(US\$|[$€£¥]|(?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD)\b)"
+_RANGE_OF_MONEY = re.compile(
+    rf"{_SIGN}?\s?({_NUMBER})({_SCALE})\s?-\s?{_SIGN}?\s?({_NUMBER})({_SCALE})\s?"
+    r"((?:USD|EUR|GBP|CHF|JPY|CAD|AUD|SEK|NOK|DKK|PLN|INR|BRL|NZD|SGD|dollars|euros?|pounds)\b|[€£$](?!\w))?(?![\w.]*\d)",
     re.I,
 )
 _CURRENCY = {
@@ -122,6 +145,10 @@ _CURRENCY = {
     "yen": "JPY",
     "bucks": "USD",
 }
+_DECIMAL_COMMA = re.compile(
+    r"(?:[$€£]\s?)\d+,\d{1,2}(?!\d)|\d+,\d{1,2}(?!\d)(?=\s?(?:%|[€$£]|k\b|m\b|million|mio|EUR\b|USD\b|GBP\b|CHF\b|percent))",
+    re.I,
+)
 _PERCENT = re.compile(rf"({_NUMBER})\s?(?:%|percent\b|per cent\b)", re.I)
 _PLAIN = re.compile(rf"({_NUMBER})({_SCALE})(?![\w.]*\w@)", re.I)
 _A_HUNDRED = re.compile(r"(?:an?|one)\s+(hundred|thousand|dozen|million)\b", re.I)
@@ -133,46 +160,25 @@ _COUNTED = re.compile(
     rf"({_NUMBER})\s?-\s?({_NUMBER})(?=\s+(?:employees|people|staff|attendees|guests|points|recipients)\b)", re.I
 )
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[a-z]{2,}\b")
-_MONTH_NAMES = {name.lower(): i for i, name in enumerate(calendar.month_name) if name} | {
-    name.lower(): i for i, name in enumerate(calendar.month_abbr) if name
-}
-_MONTH = "|".join(sorted(_MONTH_NAMES, key=len, reverse=True))
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d))?\s?(UTC|Z)\b)?(?![\d-])")
-_LONG_DATE = re.compile(
-    rf"(?:the\s+)?(\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?({_MONTH})\b\.?,?(?:\s+(\d{{4}}))?(?!\w)|({_MONTH})\b\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}}))?(?!\w)",
+_UNIT_NAMES = r"(?:calendar\s+)?(week|month|quarter|year)"
+_CALENDAR = re.compile(
+    rf"(?:(so far|earlier|later)\s+)?(?:(today|yesterday|tomorrow)|"
+    rf"(this|the current|the present|last|the previous|previous|next|the coming)\s+{_UNIT_NAMES})\b(?!'|-)",
     re.I,
 )
-_MONTH_YEAR = re.compile(rf"({_MONTH})\b\.?,?\s+(\d{{4}})\b", re.I)
-_EDGE = re.compile(rf"(?:the\s+)?(start|beginning|end)\s+of\s+(?:({_MONTH})\s+)?(\d{{4}})\b", re.I)
-_SLASH_DATE = re.compile(r"\d{1,4}[/.]\d{1,2}[/.]\d{1,4}")
-_CLOCK = r"(\d{1,2})(?::(\d\d))?\s?(am|pm|a\.m\.|p\.m\.)?"
-_TIME_RANGE = re.compile(rf"{_CLOCK}\s?-\s?{_CLOCK}(?![\w%])", re.I)
-_TIME = re.compile(r"(\d{1,2}):(\d\d)\s?(am|pm|a\.m\.|p\.m\.)?(?!\w)|(\d{1,2})\s?(am|pm|a\.m\.|p\.m\.)(?!\w)", re.I)
-_ZONE = re.compile(r"(?:[A-Z][A-Za-z]+/)+[A-Z][A-Za-z_-]+|\bUTC\b|\bGMT\b")
-_CITY_TIME = re.compile(r"((?:[A-Z][a-z]+\s)+)time\b")
-_US_ZONES = {
-    "Eastern": "America/New_York", "Central": "America/Chicago", "Mountain": "America/Denver",
-    "Pacific": "America/Los_Angeles",
-}  # fmt: skip
-_US_TIME = re.compile(r"(Eastern|Central|Mountain|Pacific)\b( time\b)?")
-_ABBREVIATED = {
-    "CET": "Europe/Berlin",
-    "CEST": "Europe/Berlin",
-    "EST": "America/New_York",
-    "EDT": "America/New_York",
-    "ET": "America/New_York",
-    "PST": "America/Los_Angeles",
-    "PDT": "America/Los_Angeles",
-    "PT": "America/Los_Angeles",
-    "CST": "America/Chicago",
-    "CDT": "America/Chicago",
-    "MST": "America/Denver",
-    "BST": "Europe/London",
-    "IST": "Asia/Kolkata",
-    "JST": "Asia/Tokyo",
-    "AEST": "Australia/Sydney",
-}
-_SHORT_ZONE = re.compile(rf"(?:{'|'.join(_ABBREVIATED)})\b")
+_CALENDAR_EDGE = re.compile(
+    r"(?:the\s+)?(end|start|beginning)\s+of\s+(?:(the|this|the current|last|next)\s+)?"
+    rf"(?:(day)|{_UNIT_NAMES})\b(?!'|-)",
+    re.I,
+)
+_OFFSETS = {"yesterday": -1, "last": -1, "the previous": -1, "previous": -1, "tomorrow": 1, "next": 1, "the coming": 1}
+_HALF_SAID = r"am|pm|a\.m\.|p\.m\.|in the morning|in the afternoon|in the evening"
+_CLOCK = rf"(\d{{1,2}})(?::(\d\d))?\s?({_HALF_SAID}|h\b)?"
+_TIME_RANGE = re.compile(rf"{_CLOCK}\s?(?:-to)?-\s?{_CLOCK}(?![\w%])", re.I)
+_TIME = re.compile(
+    rf"(\d{{1,2}}):(\d\d)\s?({_HALF_SAID}|h\b)?(?!\w)|(\d{{1,2}})\s?({_HALF_SAID})(?!\w)|(noon|midday|midnight)\b",
+    re.I,
+)
 _WITH_COMMA = frozenset({"OFFLINEOK", "ASKELSE"})  # phrases in which a comma may stand
 _REPLIES = re.compile(
     r"(who|that|which|contact|lead|customer|deal|person|someone|somebody|anyone|they|it|he|she)\s+"
@@ -181,10 +187,51 @@ _REPLIES = re.compile(
     re.I,
 )
 _PLEASE = re.compile(r",?\s*please\s*(?=[.!]?\s*$)", re.I)
-_NOW = re.compile(r"(?:already|currently|presently)\s+(?=[a-z])", re.I)
+_NOW = re.compile(
+    r"(?:(?:already|currently|presently)\s+(?=[a-z])|(?:existing|current)\s+(?=(?:contacts|customers?|leads?|deals?|compan(?:y|ies)|"
+    r"accounts|people|subscribers)\b))",
+    re.I,
+)
 _TO_COME = re.compile(r"\b(closing|closes?|due|starting|starts)\s*$", re.I)
 _AT_ONCE = re.compile(r"(?:right away|straight away|immediately|asap)(?=\s*(?:[.;]|$))", re.I)
-_YET = re.compile(r"yet(?=\s*(?:[.,;]|$))", re.I)
+# "has no owner yet", "no tags at all": they add nothing to a negation before them
+_YET = re.compile(
+    r"(?:as )?yet(?=\s*(?:[.,;)]|$|and are\b|can be\b|may be\b))|"
+    r"ever(?=\s*(?:[.,;)]|$|(?:may|can|should) be\b))|"
+    r"(?:what)?so ?ever\b|whatsoever\b|at all(?!\s+times)\b",
+    re.I,
+)
+_DENIES = re.compile(
+    r"(n't|\b(?:not?|never|without|nobody|missing|lack(?:s|ing)?|neither|none|zero|un\w+))\b[^.;]*\Z", re.I
+)
+# "whose email ends in @acme.com": what follows the @ is the domain
+_ENDS_IN = re.compile(r"(does not |doesn't |do not |don't )?(ends?|ending) (?:in|with)\s+(?=@[\w-]+\.)", re.I)
+# "the EU countries Germany and France": those that are named
+_COUNTRIES_OF = re.compile(
+    r"(?:EU|European|Nordic|Baltic|Benelux|DACH|Balkan) (?:countries|country|member states)(?=:? [A-Z])"
+)
+# people by their job title
+_TITLED = {f"c{one}os": f"C{one.upper()}O" for one in "efotimrp"} | {"cisos": "CISO", "founders": "Founder"}
+# a name that looks like a company's
+_COMPANY = re.compile(r"^[A-Z]{3,}$|\b(?:Inc|Ltd|LLC|GmbH|AG|Corp|PLC|SE|SA|BV)$")
+_ORDINALS = frozenset(
+    {
+        "final",
+        "first",
+        "second",
+        "third",
+        "last",
+        "next",
+        "initial",
+        "latest",
+        "previous",
+        "same",
+        "other",
+        "wrong",
+        "middle",
+    }
+)
+_HAS_BEEN = re.compile(r"(contact|deal|company|lead|customer|account|opportunity)'s(?= been\b)", re.I)
 _ONCE_A = re.compile(
     r"once (?:an? (?:contact|deal|company|lead|customer|account|opportunity)|their|its|his|her|there|all|no)\b", re.I
 )
@@ -193,11 +240,30 @@ _SHORT_TAIL = re.compile(r"'(ve|re|s)(?![^\W_])", re.I)
 _HAS = re.compile(r"\s+(had|been|gone|never|replied|bounced|unsubscribed|opted|got|not had)\b", re.I)
 _CAPITALISED = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?(?: [A-Z][^\W\d_]*)*")
 _CALLED = re.compile(r"([A-Z][^\W_]*(?: [A-Z][^\W_]*)*)(?= (?:pipeline|sequence|channel|list)\b)")
+_ASSIGNS = re.compile(
+    r"\b(?:(?:re)?assign(?:s|ed|ing)?|hand(?:ed|ing)? (?:over|off)|transfer(?:s|red|ring)?|"
+    r"giv(?:e|es|en|ing)(?! (?:me|us|notice|that)\b)|reroute|"
+    r"go(?:es)? to|set the owner|change the owner)\b",
+    re.I,
+)
 _OWNERS = re.compile(
-    r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (contacts|deals|companies|leads|customers|accounts|opportunities)\b"
+    r"([A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+)*)'s? (?:(?:open|won|lost|new|unsubscribed|closed|inactive|untagged) )?"
+    r"(contacts|deals|companies|leads|customers|accounts|opportunities)\b"
 )
 # what may follow the name of a tag that stands without quotation marks
-_TAG_ENDS = r"\s*(?:[.,;]|$)|\s+(?:that|who|which|if|when|unless|except|created|at most|within|may|can|should|must)\b"
+_TAG_ENDS = (
+    r"\s*(?:[.,;:)]|$)|\s+(?:that|who|who've|which|whose|where|if|when|unless|except|created|at most|within|may|can|"
+    r"should|must|"
+    r"in|at|from|off|with|without|owned|and|or|but|not|to|for|on|after|only|whenever|whom|based|automatically|every)\b"
+)
+# words of rules that may be the name of a tag where nothing else can stand
+_TAG_KINDS = frozenset(
+    {"VAL", "ENTLC", "CLOSED", "SILENT", "NEW", "OLD", "UNSUB", "SUBBED", "EMAILOBJ", "CONTENTN", "OBJ", "BOUNCED"}
+)
+_QUALITY = re.compile(r"(ed|ing|ive|able|ful|less|ly)$|^(un|in|dis)", re.I)
+_NO_TAG = frozenset("something somehow such so here there now then yourself together manually twice once again".split())  # noqa: SIM905
+_BEFORE_TAG = frozenset({"DET", "WITH", "HAVE", "NHAVE", "ADD", "REMOVE", "TRUEW", "AS"})
+_TAG_REASONS = ('tagged "key', 'tagged "old', "contacts tagged", 'tagged "VIP', "with an amount over")
 _ENROLS = re.compile(r"\b(?:enroll?(?:s|ed|ing)?|sequences?|cadence)\b", re.I)
 _QUOTES = {'"': '"', "«": "»", "'": "'"}
 
@@ -223,9 +289,9 @@ def length(number: float, unit: str, said: str, span: tuple[int, int]) -> Length
                 span, f'"{said}" is not a usable length of time; use between 1 minute and 100 years', "30 days"
             )
         return Length(seconds, seconds, said)
-    if number != int(number) or not 1 <= number * months <= 1200:
+    if number * months != int(number * months) or not 1 <= number * months <= 1200:
         raise Refused(span, f'"{said}" has no exact length; write it in days', "90 days")
-    count = int(number) * months
+    count = int(number * months)
     years, rest = divmod(count, 12)
     short = {0: 0, 1: 28, 2: 59, 3: 89, 4: 120, 5: 150, 6: 181, 7: 212, 8: 242, 9: 273, 10: 303, 11: 334}
     long = {0: 0, 1: 31, 2: 62, 3: 92, 4: 123, 5: 153, 6: 184, 7: 215, 8: 245, 9: 276, 10: 306, 11: 337}
@@ -237,12 +303,6 @@ def length(number: float, unit: str, said: str, span: tuple[int, int]) -> Length
     )
 
 
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    """Every time zone's name: these are looked up on disk, a file each."""
-    return frozenset(available_timezones())
-
-
 def words_of(phrase: str) -> tuple[str, ...]:
     """The lexer's words of a phrase, lower case."""
     return tuple(match.group().lower() for match in _WORD.finditer(phrase.translate(_SAME_LENGTH)))
@@ -251,13 +311,25 @@ def words_of(phrase: str) -> tuple[str, ...]:
 def clock(hour: str, minute: str | None, half: str | None, span: tuple[int, int]) -> int:
     """Minutes of the day. Raises Refused for a time that no clock shows."""
     hours, minutes = int(hour), int(minute or 0)
-    if half:
+    if half and half.lower() != "h":
         if not 1 <= hours <= 12:
             raise Refused(span, f"{hours} {half} is no time of day", "9:00")
-        hours = hours % 12 + (12 if half.lower().startswith("p") else 0)
+        hours = hours % 12 + (12 if half.lower().startswith(("p", "in the a", "in the e")) else 0)
     if minutes > 59 or hours * 60 + minutes > 24 * 60:
         raise Refused(span, "this is no time of day; write times from 0:00 to 24:00", "9:00")
     return hours * 60 + minutes
+
+
+def same_half(start: int, end: int, start_said: bool, end_said: bool) -> tuple[int, int]:
+    """Both ends where one of them says its half of the day: "2-4pm" is in the afternoon, "9am-5" ends in it. Of two
+    readings, the shorter stretch."""
+    if start_said == end_said or not ((start <= 720 and end <= 720) or start_said or end_said):
+        return start, end
+    if end_said and start < 720:
+        start = min((start, start + 720), key=lambda one: (end - one) % 1440 or 1440)
+    elif start_said and end <= 720:
+        end = min((end, (end + 720) % 1440), key=lambda one: (one - start) % 1440 or 1440)
+    return start, end
 
 
 class Lexer:
@@ -267,6 +339,10 @@ class Lexer:
         self._vocabulary = vocabulary
         self._vague = {words_of(phrase): entry for phrase, entry in VAGUE.items()}
         self._unquoted = UnquotedNames(vocabulary, frozenset(self._vague))
+
+    def meaning(self, phrase: str) -> tuple[str, object] | None:
+        """The token that a phrase is, and its value."""
+        return self._vocabulary.phrases.get(words_of(phrase))
 
     def tokens(self, sentence: str) -> tuple[list[Token], list[Refused]]:
         if len(sentence) > MAX_CHARACTERS:
@@ -284,6 +360,10 @@ class Lexer:
         while position < len(text):
             if text[position] in " \t\r":
                 position += 1
+                continue
+            if text[position].isalpha() and (tail := tail_at(text, position)) is not None:
+                found.append(tail)
+                position = tail.end_pos or position + 1
                 continue
             if (now := self._says_now(text, position)) is not None:
                 position = now
@@ -321,8 +401,10 @@ class Lexer:
         """ "Already tagged", "currently in": a rule looks at how things stand, so the word adds nothing."""
         if (please := _PLEASE.match(text, at)) is not None and at:
             return please.end()
-        if at and (yet := _YET.match(text, at)) is not None and re.search(r"(n't|\bnot?|without)\b", text[:at], re.I):
+        if at and (yet := _YET.match(text, at)) is not None and _DENIES.search(text, 0, at):
             return yet.end()
+        if (filler := filler_end(text, at)) is not None:
+            return filler
         match = _NOW.match(text, at)
         if match is None or (at and text[at - 1].isalnum()):
             return None
@@ -414,7 +496,9 @@ class Lexer:
             self._address,
             self._zone,
             self._date,
+            self._calendar,
             self._business_days,
+            self._money_range,
             self._money,
             self._duration_range,
             self._duration,
@@ -424,6 +508,8 @@ class Lexer:
         )
         if at and (text[at - 1].isalnum() or text[at - 1] == "_") and text[at].isalnum():
             return []
+        if match := _DECIMAL_COMMA.match(text, at):
+            raise Refused(match.span(), "write decimals with a point", match.group().replace(",", "."))
         for reader in readers:
             found = reader(text, at)
             if found:
@@ -458,103 +544,75 @@ class Lexer:
         return []
 
     def _zone(self, text: str, at: int) -> list[Token]:
-        if match := _ZONE.match(text, at):
-            name = match.group()
-            span = (at, match.end())
-            if name in {"UTC", "GMT"}:
-                end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
-                return [_token("ZONE", "UTC", at, end)]
-            try:
-                ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError):
-                near = get_close_matches(name, _zones(), n=1)
-                raise Refused(span, f"{name} is no time zone", near[0] if near else "Europe/Berlin") from None
-            end = match.end() + (5 if text[match.end() :].lower().startswith(" time") else 0)
-            return [_token("ZONE", name, at, end)]
-        if (match := _US_TIME.match(text, at)) and re.search(r"(\d|[ap]\.?m\.?)$", text[:at].rstrip().lower()):
-            return [_token("ZONE", _US_ZONES[match.group(1)], at, match.end())]
-        if (match := _US_TIME.match(text, at)) and match.group(2):
-            return [_token("ZONE", _US_ZONES[match.group(1)], at, match.end())]
-        if match := _CITY_TIME.match(text, at):
-            city = "_".join(match.group(1).split())
-            zones = [zone for zone in _zones() if zone.endswith("/" + city) and zone.count("/") == 1]
-            if len(zones) == 1:
-                return [_token("ZONE", zones[0], at, match.end())]
-        if match := _SHORT_ZONE.match(text, at):
-            short = match.group()
-            raise Refused(
-                match.span(), f"{short} does not say what happens in summer; name the zone", _ABBREVIATED[short]
-            )
-        return []
+        found = zone_at(text, at)
+        return [_token("ZONE", found[0], at, found[1])] if found is not None else []
 
     def _date(self, text: str, at: int) -> list[Token]:
-        if match := _ISO.match(text, at):
-            span = (at, match.end())
-            year, month, day = (int(match.group(i)) for i in (1, 2, 3))
-            start = _a_date(year, month, day, span)
-            if match.group(4):
-                try:
-                    moment = datetime(
-                        year, month, day, int(match.group(4)), int(match.group(5)), int(match.group(6) or 0), tzinfo=UTC
-                    )
-                except ValueError:
-                    raise Refused(span, "this is no time of day", start.isoformat()) from None
-                return [_token("INSTANT", moment, at, match.end())]
-            return [_token("DATE", (start, start + timedelta(days=1)), at, match.end())]
-        if match := _EDGE.match(text, at):
-            year, span = int(match.group(3)), match.span()
-            month = _MONTH_NAMES[match.group(2).lower()] if match.group(2) else 1
-            first = _a_date(year, month, 1, span)
-            if match.group(1).lower() == "end":
-                later = first + timedelta(days=32) if match.group(2) else first + timedelta(days=370)
-                first = later.replace(day=1) - timedelta(days=1) if match.group(2) else date(year, 12, 31)
-            return [_token("DATE", (first, first + timedelta(days=1)), at, match.end())]
-        if match := _MONTH_YEAR.match(text, at):
-            month = _MONTH_NAMES[match.group(1).lower()]
-            first = _a_date(int(match.group(2)), month, 1, (at, match.end()))
-            return [_token("DATE", (first, (first + timedelta(days=32)).replace(day=1)), at, match.end())]
-        if match := _LONG_DATE.match(text, at):
-            span = (at, match.end())
-            number, name, year_text = (
-                (match.group(1), match.group(2), match.group(3))
-                if match.group(1)
-                else (match.group(5), match.group(4), match.group(6))
-            )
-            if int(number) > 31 or (year_text is None and name.lower() in {"may", "mar", "march"}):
-                return []  # "80 may be archived": a verb, not a month
-            if year_text is None:
-                raise Refused(
-                    span, "which year? A rule outlives the year it was written in", f"{match.group().rstrip(' ,')} 2026"
-                )
-            day_found = _a_date(int(year_text), _MONTH_NAMES[name.lower()], int(number), span)
-            return [_token("DATE", (day_found, day_found + timedelta(days=1)), at, match.end())]
-        if match := _SLASH_DATE.match(text, at):
-            parts = [int(part) for part in re.split(r"[/.]", match.group())]
-            readings = []
-            for year, month, day in (
-                (parts[2], parts[1], parts[0]),
-                (parts[2], parts[0], parts[1]),
-                (parts[0], parts[1], parts[2]),
-            ):
-                try:
-                    if year >= 1900:
-                        readings.append(date(year, month, day).isoformat())
-                except ValueError:
-                    continue
-            hint = " or ".join(dict.fromkeys(readings)) or "2026-03-01"
-            raise Refused((at, match.end()), "a date in this order can be read in two ways; write year-month-day", hint)
+        if (pair := date_range_at(text, at)) is not None:
+            first, last, second, end = pair
+            return [
+                _token("BETWEEN", "between", at, at),
+                _token("DATE", first, at, second[0]),
+                _token("AND", "and", second[0], second[0]),
+                _token("DATE", last, second[0], end),
+            ]
+        found = date_at(text, at)
+        if found is None:
+            return []
+        return [_token("INSTANT" if isinstance(found[0], datetime) else "DATE", found[0], at, found[1])]
+
+    def _calendar(self, text: str, at: int) -> list[Token]:
+        """ "today", "last month", "the end of the quarter": (unit, offset from the present one, part)."""
+        if match := _CALENDAR.match(text, at):
+            part, day, which, unit = (group.lower() if group else "" for group in match.groups())
+            which = " ".join(which.split())
+            value = (unit or "day", _OFFSETS.get(day or which, 0), "" if part == "so far" else part)
+            return [_token("CAL", value, *match.span())]
+        if match := _CALENDAR_EDGE.match(text, at):
+            edge, which, day, unit = (group.lower() if group else "" for group in match.groups())
+            value = (unit or day, _OFFSETS.get(" ".join(which.split()), 0), "end" if edge == "end" else "start")
+            return [_token("CALEDGE", value, *match.span())]
         return []
 
     def _business_days(self, text: str, at: int) -> list[Token]:
         if match := _BUSINESS.match(text, at):
             raise Refused(
                 (at, match.end()),
-                "working days depend on a calendar of holidays that the rule does not have; count plain days",
-                f"{match.group(1)} days",
+                "working days depend on a calendar of holidays that the rule does not have; count plain days, of which "
+                "five working days take seven",
+                "",
             )
         return []
 
+    def _money_range(self, text: str, at: int) -> list[Token]:
+        """ "$5,000-$10,000", "5-10k EUR": between the two."""
+        match = _RANGE_OF_MONEY.match(text, at)
+        if match is None:
+            return []
+        before, low, low_scale, again, high, high_scale, after = match.groups()
+        if not (before or after) or (again and not before) or (before and after):
+            return []
+        code = _CURRENCY.get((before or after).lower(), (before or after).upper())
+        if again and _CURRENCY.get(again.lower(), again.upper()) != code:
+            return []
+        least = _amount(low, low_scale or high_scale, match.span(), match.group())  # the narrower of "$5-10k"
+        most = _amount(high, high_scale, match.span(), match.group())
+        at_high = match.start(5)
+        return [
+            _token("BETWEEN", "between", at, at),
+            _token("MONEY", (least, code), at, match.end(2)),
+            _token("AND", "and", match.end(2), at_high),
+            _token("MONEY", (most, code), at_high, match.end()),
+        ]
+
     def _money(self, text: str, at: int) -> list[Token]:
+        if (comma := _COMMA_DECIMAL.match(text, at)) is not None:
+            said, whole, part = comma.group(0), comma.group(2), comma.group(3)
+            raise Refused(
+                comma.span(),
+                f'"{said}": write decimals with a point',
+                said.replace(f"{whole},{part}", f"{whole}.{part}"),
+            )
         if match := _MONEY_BEFORE.match(text, at):
             currency, number, scale = match.group(1), match.group(2), match.group(3)
         elif match := _MONEY_AFTER.match(text, at):
@@ -585,13 +643,23 @@ class Lexer:
     def _duration(self, text: str, at: int) -> list[Token]:
         if match := re.compile(r"half a year\b|half[ -]year\b", re.I).match(text, at):
             return [_token("DUR", length(6, "month", match.group(), match.span()), *match.span())]
+        if match := _AND_A_HALF.match(text, at):
+            number, unit = ("1", match.group(2)) if match.group(1) else (match.group(3), match.group(4))
+            count = float(NUMBER_WORDS.get(number.lower(), 0)) or float(number.replace(",", ""))
+            return [_token("DUR", length(count + 0.5, unit, match.group(), match.span()), *match.span())]
+        if match := _OR_MORE_OF.match(text, at):
+            number, word, unit = match.groups()
+            count = float(NUMBER_WORDS.get(number.lower(), 0)) or float(number.replace(",", ""))
+            value = length(count, unit, f"{number} {unit}", match.span())
+            kind = "POSTGE" if word.lower().endswith(("more", "plus")) else "POSTLE"
+            return [_token("DUR", value, at, match.end()), _token(kind, word, match.end(), match.end())]
         match = _DURATION.match(text, at)
         if match is None:
             return []
         number, plus, unit = match.groups()
         lowered = number.lower()
         if lowered in {"a", "an"} and not plus:
-            if unit.lower() in {"h", "d", "w", "mo", "min"}:
+            if unit.lower() in {"h", "d", "w", "mo", "min", "y"}:
                 return []
             kind = {"hour": "AHOUR", "day": "ADAY", "week": "AWEEK", "month": "AMONTH"}.get(unit.lower(), "DUR")
             count = 1.0
@@ -606,8 +674,16 @@ class Lexer:
         if text[match.end() : match.end() + 4].lower() == " old" and kind != "DUR":
             kind = "DUR"
         value = length(count, unit, re.sub(r"'s?$", "", match.group()), span)
-        more = [_token("POSTGE", "+", match.end(), match.end())] if plus else []
-        return [_token(kind, value, at, match.end()), *more]
+        end = match.end()
+        if not plus and (again := _IN_OTHER_WORDS.match(text, end)) is not None:  # "three weeks (21 days)"
+            other = length(
+                float(again.group(1).replace(",", "")), again.group(2), again.group().strip(" ()"), again.span()
+            )
+            if not value.shortest <= other.shortest <= other.longest <= value.longest:
+                raise Refused((at, again.end()), "these are two different lengths of time; give one", value.said)
+            kind, value, end = "DUR", other, again.end()
+        more = [_token("POSTGE", "+", end, end)] if plus else []
+        return [_token(kind, value, at, end), *more]
 
     def _percent(self, text: str, at: int) -> list[Token]:
         if match := _PERCENT.match(text, at):
@@ -627,16 +703,14 @@ class Lexer:
             h1, m1, p1, h2, m2, p2 = match.groups()
             if not (m1 or p1 or m2 or p2) and max(int(h1), int(h2)) > 24:
                 return []
-            return [
-                _token(
-                    "TIMERANGE",
-                    (clock(h1, m1, p1, span), clock(h2, m2, p2, span), bool(p1 or p2 or m1)),
-                    at,
-                    match.end(),
-                )
-            ]
+            start, end = clock(h1, m1, p1, span), clock(h2, m2, p2, span)
+            halves = [half is not None and half.lower() != "h" for half in (p1, p2)]
+            start, end = same_half(start, end, halves[0], halves[1])
+            return [_token("TIMERANGE", (start, end, bool(p1 or p2 or m1)), at, match.end())]
         if match := _TIME.match(text, at):
             span = (at, match.end())
+            if match.group(6):
+                return [_token("TIME", 0 if match.group(6).lower() == "midnight" else 720, at, match.end())]
             minutes = clock(match.group(1) or match.group(4), match.group(2), match.group(3) or match.group(5), span)
             return [_token("TIME", minutes, at, match.end())]
         return []
@@ -712,6 +786,26 @@ class Lexer:
             return [_token("IF", lowered[0], at, words[0][2])]
         if found and found[-1].type in {"QUOTED", "ENT", "ENTLC", "PRON"} and (soon := _AT_ONCE.match(text, at)):
             return [_token("AUTO", soon.group().lower(), at, soon.end())]  # a rule says what may run at any time
+        if (
+            lowered[0] == "slack"
+            and re.match(r"slack\s+#", text[at:], re.I)
+            and (_begins(found) or found[-1].type in {"PERM", "AUTO", "COMMA", "NEVERDO", "THEN"})
+        ):
+            return [_token("EMAILOBJ", "message", at, words[0][2])]  # "Slack #deals about …"
+        if (been := _HAS_BEEN.match(text, at)) is not None:  # "a deal's been sitting in …"
+            kind, value = self._vocabulary.phrases[(been.group(1).lower(),)]
+            return [_token(kind, value, at, been.end())]
+        if (stage := _stage_name(text, at, found)) is not None and (
+            (stage,) not in self._vocabulary.phrases and (stage,) not in self._vague
+        ):
+            return [_token("QUOTED", stage, at, at + len(stage))]
+        if (ends := _ENDS_IN.match(text, at)) is not None:
+            kind = "NBE" if ends.group(1) else "PREP" if ends.group(2).lower() == "ending" else "BE"
+            return [_token(kind, {"NBE": "is not", "PREP": "at", "BE": "is"}[kind], at, ends.end())]
+        if (area := _COUNTRIES_OF.match(text, at)) is not None:
+            return [_token("FACT", ("contact.country", "company.country"), at, area.end())]
+        if lowered[0] in _TITLED and not (found and found[-1].type in {"TAGGED", "TAGN", "FACT", "BE", "NBE"}):
+            return [_token("ENTTITLE", _TITLED[lowered[0]], at, words[0][2])]
         if lowered[0] == "opportunity" and _names_a_lifecycle(found):
             return [_token("QUOTED", lowered[0], at, words[0][2])]
         if (match := _REPLIES.match(text, at)) is not None:
@@ -725,11 +819,20 @@ class Lexer:
             _in_outreach(text, words[0][2], found) or _ENROLS.search(text) is not None
         ):
             return [_token("ENT", "contact", at, words[0][2])]
-        if (name := _tag_name(text, at, found)) is not None and not self._is_known(text, at, words, name):
+        if (name := _tag_name(text, at, found)) is not None and not self._is_known(text, at, words, name, found):
             return [_token("QUOTED", name, at, at + len(name))]
         if (token := self._phrase(text, at, words)) is not None:
             return [token]
         if (owner := _OWNERS.match(text, at)) is not None and (owner.group(1).lower(),) not in self._vocabulary.phrases:
+            if _ASSIGNS.search(text) is not None:  # whose they are now, as whose they become is said too
+                return [
+                    _token(
+                        "OWNERNAME",
+                        owner.group(1),
+                        at,
+                        text.index("'", at) + (2 if text[owner.end(1) :].startswith("'s") else 1),
+                    )
+                ]
             raise Refused(
                 (at, owner.end()),
                 f'"{owner.group(1)}\'s": owned by them, or at that company? Say it after the records, in quotation '
@@ -756,8 +859,28 @@ class Lexer:
             return [_token("NUM", float(NUMBER_WORDS[word.lower()]), start, end)]
         raise self._unknown(text, word, start, end)
 
-    def _is_known(self, text: str, at: int, words: list[tuple[str, int, int]], name: str) -> bool:
+    def _is_known(self, text: str, at: int, words: list[tuple[str, int, int]], name: str, found: list[Token]) -> bool:
         """Is the word, by itself or with those after it, a word of rules, a number or a country?"""
+        one = (name.lower(),)
+        kind = self._vocabulary.phrases.get(one, ("", None))[0]
+        listed = found[-1].type in {"OR", "NOR", "COMMA", "AND"}  # there it could be another condition
+        if listed and kind in {"UNSUB", "SUBBED", "CLOSED", "VAL", "ENTLC", "NEW"}:
+            raise Refused(
+                (at, at + len(name)),
+                f'"{name}": one more tag, or another condition? Put each tag in quotation marks, or write '
+                f'"that are {name}"',
+                f'"{name}"',
+            )
+        if name.lower().endswith("ly") or name.lower() in _NO_TAG:
+            return True
+        if listed and _QUALITY.search(name) is not None:
+            return True  # "tagged old or unused": one more tag, or what they are?
+        if found[-1].type == "TAGN" and (len(found) == 1 or found[-2].type not in _BEFORE_TAG):
+            listed = True  # "Tag customers": the verb
+        if not listed and (
+            kind in _TAG_KINDS or (not kind and self._vague.get(one, ("", ""))[1].startswith(_TAG_REASONS))
+        ):
+            return False
         try:
             known = self._phrase(text, at, words) is not None
         except Refused:
@@ -789,6 +912,8 @@ class Lexer:
                     )
                 if suggestion == "in the last 7 days" and re.match(r"(for|in) ", said, re.I):
                     suggestion = "for more than 30 days" if said[:3].lower() == "for" else "in 30 days"
+                if suggestion == 'tagged "old"':
+                    suggestion = f'tagged "{said.lower()}"'
                 if suggestion.startswith("in the last ") and _TO_COME.search(text[:at]) is not None:
                     suggestion = suggestion.replace("in the last ", "in the next ")
                 if re.search(r"(tagged|tags?|labell?ed|labels?)$", text[:at].rstrip().lower()):
@@ -837,7 +962,7 @@ class Lexer:
             return Refused(
                 (start, end),
                 f'"{word}" {after.group(1).lower()} are not known as such. If it is a tag, say so',
-                f'{after.group(1)} tagged "{word}"',
+                "" if word.endswith("ly") else f'{after.group(1)} tagged "{word}"',
             )
         names = re.search(
             r"(tagged|tags?|stage|owned by|owner is|pipeline|assigned to|company is|labell?ed|or|and|to|in|is|at|the)$",
@@ -876,11 +1001,37 @@ class Lexer:
                     "cities, or say that it is a tag",
                     f'tagged "{name}"',
                 )
+            company = re.match(
+                r"\s+(?:GmbH|AG|SE|Inc|Ltd|LLC|PLC|Corp|Co|SA|BV|Oy|AB|KG)\b\.?", text[start + len(name) :]
+            )
+            full = name + (company.group() if company is not None else "")
+            if re.search(r"\s(?:GmbH|AG|SE|Inc|Ltd|LLC|PLC|Corp|Co|SA|BV|Oy|AB|KG)\.?$", full):
+                return Refused(
+                    (start, start + len(full)),
+                    f'"{full}" is a company? Say that they work there, with the name in quotation marks',
+                    f'who work at "{full}"',
+                )
+            if name in {"England", "Scotland", "Wales", "Northern Ireland", "Great Britain"}:
+                return Refused(
+                    (start, start + len(name)),
+                    f'"{name}" is a part of the United Kingdom, and what is recorded is the country and the city. Name '
+                    "the cities, or say that it is a tag",
+                    f'tagged "{name}"',
+                )
             return Refused(
                 (start, start + len(name)),
                 f'"{name}" is no country that is known. For a city, a stage or another name, say which it is and '
                 "put it in quotation marks",
-                f'whose city is "{name}"',
+                (f'who work at "{name}"' if _COMPANY.search(name) else "")
+                if re.search(r"\bfrom$", before)
+                else f'whose city is "{name}"',
+            )
+        owner = re.fullmatch(r"([A-Z]\w+)'s", word)
+        if owner is not None and re.search(r"\b(?:except|but not|unless|excluding|other than)$", before):
+            return Refused(
+                (start, end),
+                f'"{word}": owned by them? Say so, with the name as the CRM shows it in quotation marks',
+                f'those owned by "{owner.group(1)}"',
             )
         if names or word[:1].isupper():
             name = _run(text, word, start) if word[:1].isupper() else word
@@ -954,11 +1105,35 @@ def _tag_name(text: str, at: int, found: list[Token]) -> str | None:
         found[-1].type == "NHAVE" and re.search(r"\b(no|any|a|the)$", said)
     ):
         match = re.compile(r"([^\W\d_][^\W_]*)(?=\s+(?:tag|label)\b)").match(text, at)
-    elif re.search(r"\b(tag|label)$", said) and found[-1].type in {"TAGGED", "TAGN"}:
-        match = re.compile(rf"([^\W\d_][^\W_]*)(?={_TAG_ENDS})", re.I).match(text, at)
+    elif found[-1].type in {"TAGGED", "TAGN"} and re.search(
+        r"\b(tag|label|tagged|label?led|tagged as|tagged with)$", said
+    ):
+        match = re.compile(rf"([^\W\d_][^\W_]*(?:-[^\W_]+)*)(?={_TAG_ENDS})", re.I).match(text, at)
+    elif found[-1].type in {"OR", "NOR", "COMMA"} and _bare_tag(text, found[:-1]):
+        match = re.compile(rf"([^\W\d_][^\W_]*(?:-[^\W_]+)*)(?={_TAG_ENDS})").match(text, at)
     else:
         return None
     return match.group(1) if match is not None else None
+
+
+def _stage_name(text: str, at: int, found: list[Token]) -> str | None:
+    """One word in small letters between "the" and "stage" or "pipeline": "at the offer stage"."""
+    if not found or found[-1].type != "DET" or str(found[-1].value) != "the":
+        return None
+    match = re.compile(r"([a-z][a-z]+)(?= (?:stage|pipeline)\b)").match(text, at)
+    return match.group(1) if match is not None and match.group(1) not in _ORDINALS else None
+
+
+def _bare_tag(text: str, found: list[Token]) -> bool:
+    """Do these tokens end with a list of tags without quotation marks?"""
+    while found and found[-1].type == "QUOTED" and text[found[-1].start_pos or 0] not in _QUOTES:
+        found = found[:-1]
+        if found and found[-1].type in {"TAGGED", "TAGN"}:
+            return True
+        if not found or found[-1].type not in {"OR", "COMMA", "AND"}:
+            return False
+        found = found[:-1]
+    return False
 
 
 def _begins(found: list[Token]) -> bool:
@@ -971,25 +1146,16 @@ def _plus(text: str, at: int) -> list[Token]:
 
 
 def _amount(number: str, scale: str, span: tuple[int, int], said: str = "") -> float:
-    if re.fullmatch(r"\d{1,3}\.\d{3}", number) and not scale.strip():
+    """The number that is written; `said` is what it stands in where that is an amount of money."""
+    if re.fullmatch(r"\d{1,3}\.\d{3}", number) and not scale.strip() and not said:
         raise Refused(
             span,
             f"is {number} a thousand or a fraction? Write thousands with a comma or without separator",
-            (said or number).replace(number, number.replace(".", ",")),
+            number.replace(".", ","),
         )
+    if re.fullmatch(r"\d{1,3}(\.\d{3})+(,\d\d)?", number) and not scale.strip():  # no money has three decimals
+        number = number.replace(".", "").replace(",", ".")
     value = float(number.replace(",", "")) * _SCALES.get(scale.strip().lower(), 1)
     if value > 1e15:
         raise Refused(span, "this number is too large", "1,000,000")
     return value
-
-
-def _a_date(year: int, month: int, day: int, span: tuple[int, int]) -> date:
-    try:
-        found = date(year, month, day)
-    except ValueError:
-        last = calendar.monthrange(year, month)[1] if 1 <= month <= 12 and year >= 1 else 0
-        hint = f"{year:04}-{month:02}-{last:02}" if last else "2026-03-01"
-        raise Refused(span, "there is no such date", hint) from None
-    if not 1970 <= year <= 2200:
-        raise Refused(span, "dates must lie between 1970 and 2200", "2026-03-01")
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lark import Token
 
 from ..catalogue import Fact, FactType
@@ -81,6 +83,11 @@ class NameReader(Reader):
         quant_node = child(node, "quant")
         quant = quant_node.children[0].type if quant_node is not None else ""
         words = joins - {"comma"}
+        for again in children(node, "UNTIL", "OWNEDBY"):  # "owned by Kim or by Sam"
+            if self._text(span_of(again)).lower() not in {"by", "owned by"}:
+                raise Refused(span_of(again), "this list cannot be read; write the names only", "", weak=True)
+            if not re.search(r"\bowned by\b.*\Z", self.sentence[: span_of(again)[0]], re.I):
+                raise Refused(span_of(again), "this list cannot be read; write the names only", "", weak=True)
         for det in children(node, "DET"):
             if det.value != "the":
                 raise Refused(span_of(det), "this list cannot be read; write the names only", "")
@@ -212,6 +219,8 @@ class NameReader(Reader):
                 )
             condition = Has(fact=fact.name, values=values, least=len(values))
         else:
+            if self._excluding and not positive and len(values) > 1 and names.joined == "or":
+                raise Refused(names.span, "those without all of these, or those without one of them?", "", fatal=True)
             condition = Has(fact=fact.name, values=values, least=1)
         return condition if positive else negation(condition)
 
@@ -335,7 +344,9 @@ class NameReader(Reader):
                     f"{said} is a name of what? Say which fact it belongs to",
                     {"deal": f"in the {said} stage", "contact": f"whose country is {said}"}.get(
                         self._entity, f"in the {said} industry"
-                    ),
+                    )
+                    if token.type == "QUOTED"
+                    else "",
                 )
             possible = mine if possible is None else possible & mine
         own = {name for name in possible or () if name.split(".")[0] == self._entity}

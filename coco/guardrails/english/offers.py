@@ -112,7 +112,7 @@ _ACTS: tuple[tuple[str, dict[str, str]], ...] = (
         },
     ),
     (
-        r"sen[dt]\w*|e-?mail\w*|messag\w*|follow\w*|repl(?:y|ies|ying)|remind\w*|contact them|text|sms|reach",
+        r"sen[dt]\w*|e-?mail\w*|mails?|messag\w*|follow\w*|repl(?:y|ies|ying)|remind\w*|contact them|text|sms|reach",
         {
             "contact": 'Send follow-ups to contacts tagged "trial", at most 20 per day.',
             "deal": "Send follow-ups to deals silent for more than 14 days, at most 20 per day.",
@@ -136,11 +136,21 @@ OFFERS: tuple[tuple[str, str], ...] = tuple(
 )
 
 
+_FORBIDDEN = re.compile(r"(?:\b(?:never|not|no|cannot|nobody|circumstances)\b|n't\b)(?:\W+\w+){0,3}\W*$")
+_MEETINGS = next(rules for words, rules in _ACTS if words.startswith("schedul"))
+
+
 def offer(sentence: str) -> str:
     """A rule with the operation that the sentence names first, on the kind of record that it names first."""
     text = re.sub(r"\"[^\"]*\"", lambda quoted: " " * len(quoted.group()), sentence.lower())
     text = text.replace("auto-", "     ")
-    found = [(match.start(), rules) for words, rules in _ACTS if (match := re.search(rf"\b(?:{words})\b", text))]
+    found = [
+        (match.start(), rules)
+        for words, rules in _ACTS
+        if (match := re.search(rf"\b(?:{words})\b", text)) and not _FORBIDDEN.search(text[: match.start()])
+    ]
+    if re.search(r"\b(?:cancel\w*|call off)\b", text):  # "meetings may be cancelled": the verb, not what it is done to
+        found = [one for one in found if one[1] is not _MEETINGS]
     records = sorted(
         (match.start(), kind) for kind, words in _RECORDS.items() if (match := re.search(rf"\b(?:{words})\b", text))
     )

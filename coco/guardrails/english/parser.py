@@ -44,13 +44,30 @@ class _Predictions(dict[Any, list[Any]]):
         return found
 
 
+class _Once:
+    """Predictions at one place: what was predicted there already is not predicted again."""
+
+    def __init__(self, view: _Predictions) -> None:
+        self._view, self._seen = view, set[Any]()
+
+    def __getitem__(self, origin: Any) -> list[Any]:
+        if origin in self._seen:
+            return []
+        self._seen.add(origin)
+        return self._view[origin]
+
+
 class _LookaheadEarley(EarleyParser):
-    """lark's Earley parser with one token of lookahead in the predictor."""
+    """lark's Earley parser, with one token of lookahead in the predictor and each rule predicted once at each place."""
+
+    predictions: Any
 
     _types: list[str]
 
     def prepare(self) -> None:
-        full, first, nullable = self.predictions, self.FIRST, self.NULLABLE
+        # lark lists under a symbol all that its rules can begin with as well, which would be predicted over and over
+        full = {origin: [r for r in rules if r.origin == origin] for origin, rules in self.predictions.items()}
+        first, nullable = self.FIRST, self.NULLABLE
         admitted: dict[Any, frozenset[str] | None] = {}
         for rules in full.values():
             for rule in rules:
@@ -86,6 +103,7 @@ class _LookaheadEarley(EarleyParser):
 
     def predict_and_complete(self, i: int, *rest: Any) -> None:
         self._look(i)
+        self.predictions = _Once(self.predictions)
         super().predict_and_complete(i, *rest)  # type: ignore[no-untyped-call]
 
 

@@ -37,12 +37,19 @@ class Parts:
     capped: bool = False  # "up to 20 contacts a day": a cap inside what is named
     new_span: tuple[int, int] | None = None
     start_span: tuple[int, int] | None = None  # where it says when a meeting starts, not in the words of the fact
+    owner_span: tuple[int, int] | None = None  # "Tom Becker's contacts": clear only where an owner is given
+    internal_span: tuple[int, int] | None = None  # "internal meetings": the domains must be named
     silent_span: tuple[int, int] | None = None
+    other_fields_span: tuple[int, int] | None = None  # "leave every other field alone"
     filled_span: tuple[int, int] | None = None  # "with a phone number": what it has, or what it is given?
     conditions: list[Predicate] = field(default_factory=list)
     within: Within | None = None
     weekly_days: tuple[int, ...] = tuple(range(7))
-    weekly_hours: tuple[int, int] = (0, 1440)
+    weekly_minutes: set[int] = field(default_factory=lambda: set(range(1440)))
+    not_days: tuple[int, int] | None = None  # "not on Fridays"
+    overnight: tuple[int, int] | None = None  # hours that run past midnight
+    dated: bool = False  # it says from when or until when the rule runs
+    business: bool = False  # "business hours", with the hours that they are
     weekly_zones: set[str] = field(default_factory=set)
     weekly_span: tuple[int, int] | None = None
     zone_span: tuple[int, int] | None = None  # a zone in a place of its own
@@ -119,7 +126,15 @@ def children(node: Node, *names: str) -> list[Any]:
     ]
 
 
-MODE_KINDS = {"auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait", "ask_else"}
+MODE_KINDS = {
+    "auto", "q", "ns", "rn", "ask", "off_ok", "off_no", "stop", "note", "note_bare", "note_wait", "note_after",
+    "ask_else", "other_fields",
+}  # fmt: skip
+LENGTHS = (
+    "lengthcmp", "len_ge", "len_le", "len_between", "len_between_n", "len_range", "len_range_n", "len_range_u",
+    "len_to",
+)  # fmt: skip
+PERIODS = frozenset({"until_date", "from_date", "from_until", "before_date", "not_before", "not_after"})
 PERSONS = {"anyone", "anybody", "everyone", "everybody", "whoever", "whomever", "any person"}
 UNIVERSAL = {
     "any",

@@ -6,11 +6,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from .faithful import says_the_same
 from .offers import offer
 from .problems import Problem
 
 MAX_TRIES = 20  # compiles spent on the suggestions of one refused sentence
 RECORDS = r"(?:contacts?|deals?|compan(?:y|ies)|leads?|customers?|people|accounts?|opportunit(?:y|ies))"
+_CLAUSES = (
+    "every",
+    "at least",
+    "no email",
+    "any email",
+)  # conditions with a subject of their own, which follow "where"
 _ENTITIES = {"deal": "deals", "contact": "contacts", "company": "companies"}
 
 
@@ -31,15 +38,12 @@ def spliced(
         return compile_it(text) if next(tries, None) is not None else (False, ())
 
     if any(_whole(one.suggestion) for one in problems):
-        return tuple(_exemplified(sentence, _checked(one, counted)) for one in problems)
+        checked = tuple(_checked(one, counted) for one in problems)
+        return tuple(_exemplified(sentence, one) for one in checked)
     found = _repaired(sentence, problems, counted, 2)
-    if found:
+    if found and says_the_same(sentence, problems, found):
         return tuple(replace(one, suggestion=found) for one in problems)
-    if (rest := _rest(sentence, problems, narrows)) is not None:
-        without, left_out = rest
-        said = f'. Left out of the suggestion: "{left_out}"'
-        return tuple(replace(one, message=f"{one.message.rstrip('.')}{said}", suggestion=without) for one in problems)
-    if (tagged := _tagged(sentence, problems, compile_it)) is not None:
+    if (tagged := _marked(sentence, problems, narrows) or _tagged(sentence, problems, compile_it)) is not None:
         found, replaced = tagged
         said = f'. The suggestion takes a tag in place of "{replaced}", which somebody must have put on those records'
         return tuple(replace(one, message=f"{one.message.rstrip('.')}{said}", suggestion=found) for one in problems)
@@ -58,7 +62,7 @@ def _exemplified(sentence: str, problem: Problem) -> Problem:
     return replace(problem, message=f"{problem.message.rstrip('.')}{hint}{example}", suggestion=offer(sentence))
 
 
-# where a clause may begin and end, and what no suggestion may leave out: it would turn the meaning around
+# where a clause may begin and end
 _BEGINS = re.compile(
     r",?\s+(?:and |but )?(?:that|who|which|whose|where|if|when|with|without|in|at|from|on|for|by|as long as|using|via|"
     r"until|before|after|during|while|so|because|since|as)\b|,\s*|\s+and\b",
@@ -67,14 +71,29 @@ _BEGINS = re.compile(
 _ENDS = re.compile(r",|;|\.(?=\s|$)|!|\s(?:and|but|unless|except|if|when)\b|$", re.I)
 _NEEDED = re.compile(
     r"\b(?:unless|except|excluding|not|never|only|most|more|less|fewer|maximum|max|limit|cap|first|me|my|i|i'll|draft\w*|"
-    r"review|approval|or|per|credits?|budget|under|below|over|above|between|at least|both|neither|nor)\b|n't\b",
+    r"review|approval|or|per|credits?|budget|under|below|over|above|between|at least|both|neither|nor|tops|"
+    # when it may run
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays?|weekends?|hours?|noon|midnight|night(?:s|ly)?|until|utc|time)\b|"
+    r"n't\b|\d\s?[ap]\.?m\b|\d:\d\d|\b\d{1,2}-\d{1,2}\b|\b[A-Z][a-z]+/[A-Z]",
+    re.I,
+)
+# what limits when, how often or how much is no mark on a record that a tag could stand for
+_NO_MARK = re.compile(
+    r"\d|\b(?:until|before|after|during|since|hours?|days?|weeks?|months?|quarters?|years?|older|newer|time|noon|night\w*|daily|weekly|recipients?|"
+    r"attendees?|them|invited|everyone|nobody|else|later|soon)\b",
+    re.I,
+)
+
+# what could be asked for by itself is not hidden in a tag
+_FACTS = re.compile(
+    r"\b(?:no|none|ever|emails?|phones?|owners?|owned|titles?|company|companies|amounts?|stages?|dates?|city|country|anyone|everyone)\b|\w\.\w",
     re.I,
 )
 
 
-def _rest(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], bool]) -> tuple[str, str] | None:
-    """The sentence without the clause that holds all of its problems, and that clause; None where the rest is no rule
-    with a condition of its own, or where what would be left out holds back."""
+def _marked(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], bool]) -> tuple[str, str] | None:
+    """The sentence with a tag in place of the clause that holds all of its problems, and that clause: a narrower rule,
+    as nobody has put that tag on a record. None where no tag can stand for it, or the rest is no rule of its own."""
     start, end = min(one.span[0] for one in problems), max(one.span[1] for one in problems)
     if (start, end) == (0, len(sentence)):
         return None
@@ -82,19 +101,26 @@ def _rest(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], b
     ends = _ENDS.search(sentence, end)
     stop = ends.start() if ends is not None else len(sentence)
     for begin in reversed(begins[-3:]):
-        left_out = sentence[begin:stop].strip(" ,")
-        if re.match(r"and(?: \S+){1,2}$", left_out, re.I):
+        clause = sentence[begin:stop].strip(" ,")
+        if re.match(r"and(?: \S+){1,2}$", clause, re.I) and begin != begins[0]:
             continue  # a part of a list: what it belongs to may begin before
-        if not left_out or _NEEDED.search(left_out) or sentence[:begin].count('"') % 2:
+        if not clause or _NEEDED.search(clause) or _NO_MARK.search(clause) or sentence[:begin].count('"') % 2:
             continue
-        joined = re.match(r"\s*(that|who|which)\b", left_out), re.match(r"\s+and\b", sentence[stop:])
-        if joined[0] is not None and joined[1] is not None:  # "that look bad and have no owner"
-            left_out = left_out[joined[0].end() :].strip()
-            without = _tidy(f"{sentence[:begin]} {joined[0].group(1)}{sentence[stop:][joined[1].end() :]}")
-        else:
-            without = _tidy(f"{sentence[:begin]}{sentence[stop:]}")
-        if narrows(without):
-            return without, left_out
+        if not narrows(_tidy(f"{sentence[:begin]}{sentence[stop:]}")):
+            continue
+        name = re.sub(
+            r"^(?:(?:and|but|if|when|where|that|who|which|whose|because|as|so|they|it|with|by|are|is|have|has|provided)\s+)+",
+            "",
+            clause,
+            flags=re.I,
+        )
+        if '"' in name or not 0 < len(name) <= 60 or _FACTS.search(name):
+            continue
+        tag = f'tagged "{name}"'
+        for joined in (f" and {tag}", f" and is {tag}", f" and that are {tag}", f" {tag}", f" if {tag}"):
+            found = _tidy(f"{sentence[:begin]}{joined}{sentence[stop:]}")
+            if says_the_same(sentence, [Problem((begin, stop), clause, "", tag)], found) and narrows(found):
+                return found, clause
     return None
 
 
@@ -149,6 +175,8 @@ def _repaired(
         return ""
     first: tuple[str, tuple[Problem, ...]] | None = None
     for one in dict.fromkeys(_tries(sentence, problems[-1])):
+        if not says_the_same(sentence, problems[-1:], one):
+            continue
         accepted, left = compile_it(one)
         if accepted:
             return one
@@ -192,11 +220,11 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
             yield _tidy(f"{sentence.strip().rstrip('.!')}. {text}")
             continue
         head = re.sub(r"\s(?:that|who|which|whose)\s+$", " ", before)
-        if head != before and text.startswith(("every", "at least")):
+        if head != before and text.startswith(_CLAUSES):
             yield _tidy(f"{head}where {text}{after}")
-        if re.search(rf"\b{RECORDS}\s+$", before, re.I) and text.startswith(("every", "at least")):
+        if re.search(rf"\b{RECORDS}\s+$", before, re.I) and text.startswith(_CLAUSES):
             yield _tidy(f"{before}where {text}{after}")
-        if problem.text.lower().startswith("whose ") and text.startswith(("every", "at least")):
+        if problem.text.lower().startswith("whose ") and text.startswith(_CLAUSES):
             yield _tidy(f"{before}where {text}{after}")
         lead = text.rpartition(' "')[0]
         if lead and before.rstrip().endswith(lead):  # "owned by me" -> 'owned by "Maria Lopez"'
@@ -217,12 +245,12 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         if text.startswith("in the last") and before.endswith(" since "):
             yield _tidy(f"{before.removesuffix('since ')}{text}{after}")
         placed = re.sub(r"\s(?:in|from|at|of|with|that are|who are|which are)\s+$", " ", before)
-        if placed != before and text.startswith(("every", "at least")):
+        if placed != before and text.startswith(_CLAUSES):
             yield _tidy(f"{placed}where {text}{after}")
         if placed != before:  # "in California" -> tagged "California"
             yield _tidy(f"{placed}{text}{after}")
-        if before.strip():
-            yield _tidy(f"{before.rstrip()}. {text[:1].upper()}{text[1:].rstrip('.')}.{after.lstrip(' .')}")
+        if before.strip() and not after.strip(" ."):
+            yield _tidy(f"{before.rstrip(' ,')}. {text[:1].upper()}{text[1:].rstrip('.')}.")
         if record is not None and moved == text:
             rest = after[record.end() :]
             yield _tidy(f"{before}{record.group(1)} {moved}{rest}")
@@ -266,9 +294,12 @@ def _tidy(text: str) -> str:
     text = re.sub(r"\b([Tt]he) the\b", r"\1", text)
     text = re.sub(r"\b([Aa])n (?=message|contact)", r"\1 ", text)
     text = re.sub(r"([.!])(?:\s*[.!])+", r"\1", text)
+    text = re.sub(
+        r"(?<=[.!] )(?:notify|wait|at most|only|queue|run|draft)\b", lambda word: word.group().capitalize(), text
+    )
     text = re.sub(r"\b(that are|which are|who are) that are\b", r"\1", text)
     text = re.sub(r"\bthat are (are|is|have|has|do|does)\b", r"that \1", text)
-    text = re.sub(r"\bthat tagged\b", "that are tagged", text)
+    text = re.sub(r"\b(that|who|which) tagged\b", r"\1 are tagged", text)
     text = re.sub(r"(s) that is\b", r"\1 that are", text)
     text = re.sub(r"\b(Notify me first)[,.] \1\b", r"\1", text, flags=re.I)
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!")) else ".")

@@ -13,6 +13,7 @@ from typing import Any
 
 from lark import Token
 
+from .places import named_place
 from .problems import Refused
 from .vocabulary import COUNTRY_CODES, Vocabulary
 
@@ -72,10 +73,141 @@ _NO_NAMES = frozenset(
 )
 
 
+_PARTICLES = frozenset(
+    {
+        "de",
+        "la",
+        "del",
+        "da",
+        "dos",
+        "das",
+        "di",
+        "van",
+        "von",
+        "der",
+        "den",
+        "ter",
+        "ten",
+        "zu",
+        "el",
+        "al",
+        "bin",
+        "le",
+    }
+)
+# words of rules that are given or family names too: only in a name of several words
+_ALSO_NAMES = frozenset(
+    [
+        "max",
+        "will",
+        "mark",
+        "grant",
+        "chase",
+        "drew",
+        "bill",
+        "rob",
+        "sue",
+        "faith",
+        "hope",
+        "joy",
+        "grace",
+        "may",
+        "june",
+        "april",
+        "august",
+        "summer",
+        "autumn",
+        "dawn",
+        "art",
+        "gene",
+        "frank",
+        "guy",
+        "earl",
+        "duke",
+        "dean",
+        "miles",
+        "penny",
+        "ruby",
+        "rose",
+        "olive",
+        "ivy",
+        "christian",
+        "chad",
+        "price",
+        "young",
+        "long",
+        "small",
+        "little",
+        "black",
+        "white",
+        "brown",
+        "green",
+        "gray",
+        "grey",
+        "king",
+        "day",
+        "days",
+        "banks",
+        "case",
+        "field",
+        "fields",
+        "page",
+        "rich",
+        "sage",
+        "mason",
+        "cook",
+        "baker",
+        "hunter",
+        "reed",
+        "west",
+        "north",
+        "east",
+        "rowe",
+        "cross",
+        "hall",
+        "hill",
+        "lake",
+        "forest",
+        "moss",
+        "stone",
+        "wood",
+        "woods",
+        "marsh",
+        "parks",
+        "star",
+        "love",
+        "power",
+        "powers",
+        "sharp",
+        "strong",
+        "wise",
+        "good",
+        "best",
+        "moore",
+        "read",
+        "close",
+        "cash",
+        "lane",
+        "church",
+        "major",
+        "noble",
+        "post",
+        "bond",
+        "bell",
+        "mills",
+        "hand",
+        "head",
+        "short",
+        "weeks",
+    ]
+)
+
+
 class UnquotedNames:
     """Finds the end of a name that may stand without quotation marks; None where none may."""
 
     def __init__(self, vocabulary: Vocabulary, vague: frozenset[tuple[str, ...]]) -> None:
+        self._vocabulary = vocabulary
         phrases = [*vocabulary.phrases, *vague]
         self._known = {key[0] for key in phrases if len(key) == 1}
         self._longer: dict[str, list[str]] = {}
@@ -87,6 +219,9 @@ class UnquotedNames:
         """The end of the name that begins at `at`; `unquoted` holds where earlier ones began.
 
         Raises Refused where a name stands that may end at two places, or hold a word of the rule language."""
+        end = named_place(text, at, found, unquoted, self._vocabulary)
+        if end is not None:
+            return end if end > at else None
         kind = self._place(found, unquoted)
         if kind is None:
             return None
@@ -97,15 +232,19 @@ class UnquotedNames:
         if before is None or (before.group(1)[0].isupper() and kind not in {"list", "comma"}):
             return None  # a heading, where capitals mean nothing
         words: list[str] = []
-        for word in match.group().split(" "):
-            if not word[0].isupper():
+        spoken = match.group().split(" ")
+        for index, word in enumerate(spoken):
+            particle = words and word in _PARTICLES and any(one[0].isupper() for one in spoken[index + 1 : index + 3])
+            if not word[0].isupper() and not particle:
                 break
             words.append(word)
+        person = kind in {"person", "list", "comma"} and (len(words) > 1 or self._is_place(words[0].lower(), ".city"))
         end = at + len(" ".join(words))
         after = text[end:]
         starts = [at + len(" ".join(words[:i])) + (1 if i else 0) for i in range(len(words))]
         begun = any(self._begins_phrase(text, start, word) for start, word in zip(starts, words, strict=True))
-        if begun or any(not self._is_name(word) for word in words):
+        last = len(words) - 1
+        if begun or any(not self._is_name(word, person, index == last > 0) for index, word in enumerate(words)):
             if begun or any(word.lower() not in self._known and word.lower() not in _NO_NAMES for word in words):
                 said = text[at:end]
                 raise Refused(
@@ -119,8 +258,10 @@ class UnquotedNames:
             return None
         if re.match(r"\w|['@/_-]|\.\w|\s+&|\s+\d|,?\s+(Inc|Ltd|LLC|Jr|Sr|GmbH|Co|Corp|AG|PLC)\b", after, re.IGNORECASE):
             return None
+        if kind == "company" and re.match(r"\s+(stage|pipeline|time)\b", after):
+            return None
         # "from company Marks and Spencer": one name, two, or a name and another condition?
-        if kind == "other" and (more := re.match(r",?\s+(and\s+)?[A-Z][\w'-]*", after)):
+        if kind in {"other", "company"} and (more := re.match(r",?\s+(and\s+)?[A-Z][\w'-]*", after)):
             said = text[at : end + more.end()]
             raise Refused(
                 (at, end + more.end()), f'is "{said}" one name, or two? Put each in quotation marks', f'"{said}"'
@@ -132,8 +273,11 @@ class UnquotedNames:
         here = " ".join(text[at : at + 80].lower().split())
         return any(here.startswith(phrase) for phrase in self._longer.get(word.lower(), ()))
 
-    def _is_name(self, word: str) -> bool:
+    def _is_name(self, word: str, person: bool = False, last: bool = False) -> bool:
+        """`last`: it ends a name of several words, where a place could be a condition ("owned by Kim Germany")."""
         lowered = word.lower()
+        if person and (lowered in _ALSO_NAMES or lowered in _PARTICLES or (self._is_place(lowered) and not last)):
+            return True
         return (
             lowered not in self._known
             and lowered not in _NO_NAMES
@@ -141,6 +285,15 @@ class UnquotedNames:
             and word not in COUNTRY_CODES
             and not (len(word) > 3 and word.isupper())
             and all(part not in self._known for part in re.split("['-]", lowered) if len(part) > 1)
+        )
+
+    def _is_place(self, word: str, *ends: str) -> bool:
+        """A country or a city that people are named after too ("Jordan Blake", "Charlotte Lee")?"""
+        kind, value = self._vocabulary.phrases.get((word,), ("", ()))
+        return (
+            kind == "VAL"
+            and isinstance(value, tuple)
+            and all(name.endswith(ends or (".country", ".city")) for name, _ in value)
         )
 
     def _place(self, found: Sequence[Token], unquoted: set[int]) -> str | None:
@@ -155,10 +308,32 @@ class UnquotedNames:
             return "person"
         if last.type in {"WORKAT", "NAMED"}:
             return "other"
+        if last.type == "TO" and len(statement) > 1 and statement[-2].type == "SETW" and statement[-2].value == "given":
+            return "person"
         if last.type == "TO" and any(token.type in {"OPV", "OPP"} and _assigns(token.value) for token in statement):
             return "person"
+        if last.type in {"EITHER", "NEITHER", "BOTH"} and len(statement) > 1:
+            return "person" if statement[-2].type in {"OWNEDBY", "NOWNEDBY"} else None
         if last.type in {"OR", "NOR"} and len(statement) > 1 and statement[-2].start_pos in unquoted:
             return "list"
+        if (
+            last.type == "UNTIL"
+            and str(last.value) == "by"
+            and len(statement) > 2
+            and statement[-2].type in {"OR", "NOR"}
+        ):
+            return "list" if _owner(statement[:-2]) else None
+        if last.type in {"OR", "NOR"} and _owner(statement[:-1]):
+            return "list"
+        if (
+            last.type == "TO"
+            and len(statement) > 1
+            and statement[-2].type == "FACT"
+            and _fields(statement[-2]) == {"owner"}
+        ):
+            return "person"
+        if last.type == "PREP" and str(last.value) == "at":
+            return "company"
         if (
             last.type == "COMMA"
             and len(statement) > 1
@@ -210,7 +385,18 @@ def _fact(token: Token, before: Sequence[Token]) -> str | None:
 def _owner(statement: Sequence[Token]) -> bool:
     """Does the list that these tokens end with begin after "owned by" or "the owner is"?"""
     rest = list(statement)
-    while rest and rest[-1].type in {"QUOTED", "COMMA", "OR", "AND", "BE", "NBE"}:
+    while rest and rest[-1].type in {
+        "QUOTED",
+        "EMAILADDR",
+        "COMMA",
+        "OR",
+        "NOR",
+        "AND",
+        "BE",
+        "NBE",
+        "NEITHER",
+        "EITHER",
+    }:
         rest.pop()
     return bool(rest) and (
         rest[-1].type in {"OWNEDBY", "NOWNEDBY"} or (rest[-1].type == "FACT" and _fields(rest[-1]) == {"owner"})

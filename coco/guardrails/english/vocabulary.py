@@ -14,6 +14,8 @@ from typing import Any
 
 from ..catalogue import Catalogue
 from ..countries import DISPLAY
+from . import caps, modes
+from .permissions import by_itself, forbidding, permitting, permitting_doing
 
 Entry = tuple[str, object]
 
@@ -115,6 +117,23 @@ def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
         put_all(texts, "OBJ", noun)
     for kind, texts in PHRASES.items():
         put_all(texts, kind, None)
+    for kind, made in (
+        ("NEVERDO", forbidding()),
+        ("PERM", permitting()),
+        ("PERMGER", permitting_doing()),
+        ("AUTO", by_itself()),
+        ("QUEUE", modes.queue_phrases()),
+        ("NOSEND", modes.no_send_phrases()),
+        ("NOTIFY", modes.notify_phrases()),
+        ("NOTIFYBARE", modes.told_phrases()),
+        ("GIVEME", modes.notice_phrases()),
+        ("LIMITTO", caps.cap_phrases()),
+        ("LIMITPER", caps.period_phrases()),
+        ("FREEW", caps.free_phrases()),
+        ("ASKFIRST", modes.approval_phrases()),
+        ("OFNOTICE", modes.since_told_phrases()),
+    ):
+        put_all(made, kind)
     _facts(catalogue, put)
     for fact, names in COUNTS.items():
         put_all(names.split("|"), "COUNTN", fact)
