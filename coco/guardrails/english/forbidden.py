@@ -92,9 +92,8 @@ def _split(statement: Tokens, words: Words) -> list[Tokens]:
             and len(right) > 2
             and right[1].type in _DONE
             and statement[after - 1].type == "BUT"
-        ):
-            if not any(one.type in {"COMMA", "BUT"} for one in right):
-                return [left, right]
+        ) and not any(one.type in {"COMMA", "BUT"} for one in right):
+            return [left, right]
         if _holds(left[-1], words) and right[0].type != "ONLYIF":
             return [left, *_split(right, words)]
         if forbids and (statement[after - 1].type == "BUTDO" or right[0].type in {"PERM", "OTHERWISE"}):
@@ -165,9 +164,9 @@ def _forbids(part: Tokens, words: Words, others: list[Tokens], apart: bool) -> l
             return [[like(part[0], "NOTTO", "never to"), part[-1]]]
         if end is not None and any(one.type in {"ENT", "ENTLC", "THOSE"} for one in part[2:end]):
             return [_left_alone(part[2:end])]
-    if apart and first.type in {"NEVERDO", "NOT"} and len(part) > 2 and part[1].type in {"OPV", "EMAILN", "MAILINGV"}:
-        if part[2].type in {"ENT", "ENTLC", "THOSE", "DET", "VAL"}:
-            return [_left_alone(part[2:])]
+    forbidding = first.type in {"NEVERDO", "NOT"} and len(part) > 2 and part[1].type in {"OPV", "EMAILN", "MAILINGV"}
+    if apart and forbidding and part[2].type in {"ENT", "ENTLC", "THOSE", "DET", "VAL"}:
+        return [_left_alone(part[2:])]
     return None
 
 
@@ -300,7 +299,7 @@ def _apart_from(part: Tokens, words: Words, forbade: Tokens | None) -> Tokens:
             found += [like(token, "DET", "all"), like(token, "ENT", entity)]
         elif token.type == "FIELDW" and part[index - 1].type == "POSS" and found[-1].type == "ENT":
             continue
-        elif token.type == "PRON" and index and part[index - 1].type == "OPV" and not found[0].type == "IF":
+        elif token.type == "PRON" and index and part[index - 1].type == "OPV" and found[0].type != "IF":
             if any(one.type in {"ENT", "ENTLC", "THOSE"} for one in part) or (entity := _entity(forbade)) is None:
                 return part
             found += [like(token, "DET", "all"), like(token, "ENT", entity)]

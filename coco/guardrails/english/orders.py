@@ -220,9 +220,9 @@ def _doing(subject: Tokens, words: Words) -> Tokens | None:
         return [like(first, "OPV", first.value), *rest]
     after = 1 if first.type in {"DET", "OTHER"} and len(subject) > 2 else 0
     noun, verb_of = subject[after], _ACTIONS_NOUN.get(words.said(subject[after]))
-    if verb_of and noun.type in {"ACTIONS", "OPV"} and after + 1 < len(subject):
-        if subject[after + 1].type in {"TO", "OF", "ON", "FOR"}:
-            return [like(noun, "OPV", words.value(verb_of)), *subject[after + 2 :]]
+    beside = subject[after + 1].type if after + 1 < len(subject) else ""
+    if verb_of and noun.type in {"ACTIONS", "OPV"} and beside in {"TO", "OF", "ON", "FOR"}:
+        return [like(noun, "OPV", words.value(verb_of)), *subject[after + 2 :]]
     if first.type == "STAGECHANGE":
         return [like(first, "MOVE", "move"), *subject[1:]]
     if words.said(first).split(" ")[0].endswith("ing") and first.type in {
@@ -652,12 +652,15 @@ def _anything(tokens: Tokens, words: Words) -> Tokens | None:
 def _only_drafts_done(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Delete drafts only on weekdays": only then."""
     for index in range(1, len(tokens)):
-        if tokens[index].type == "QUEUE" and words.said(tokens[index]) == "drafts only":
-            if tokens[index - 1].type in {"OPV", "MAKEV"}:
-                queue = tokens[index]
-                only = implied(tokens[index + 1], "ONLYIF", "only") if index + 1 < len(tokens) else None
-                rest = [only, *tokens[index + 1 :]] if only is not None else []
-                return [*tokens[:index], like(queue, "DRAFT", "drafts"), *rest]
+        queue = tokens[index]
+        if (queue.type, words.said(queue), tokens[index - 1].type in {"OPV", "MAKEV"}) == (
+            "QUEUE",
+            "drafts only",
+            True,
+        ):
+            only = implied(tokens[index + 1], "ONLYIF", "only") if index + 1 < len(tokens) else None
+            rest = [only, *tokens[index + 1 :]] if only is not None else []
+            return [*tokens[:index], like(queue, "DRAFT", "drafts"), *rest]
     return None
 
 
