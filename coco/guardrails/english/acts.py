@@ -11,7 +11,7 @@ from ..catalogue import FactType
 from ..form import Ahead, Covered, Empty, Has, Number, Only, Order, Predicate, conjunction, disjunction, negation
 from ..records import Malformed, fold
 from .grouping import GroupReader
-from .lexer import Length
+from .literals import Length
 from .parts import LENGTHS, UNIVERSAL, Node, child, children, plural, span_of, tokens_of
 from .problems import Refused
 

@@ -24,7 +24,7 @@ from ..form import (
 )
 from .calendar import CalendarReader
 from .doubts import earlier_times, who_answers, within_a_time
-from .lexer import Length, length
+from .literals import Length, length
 from .parts import LENGTHS, Node, child, children, span_of
 from .problems import Refused
 

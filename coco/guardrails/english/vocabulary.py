@@ -82,7 +82,7 @@ class Vocabulary:
 
 def split_words(phrase: str) -> tuple[str, ...]:
     """A phrase as the lexer's words."""
-    from .lexer import words_of
+    from .literals import words_of
 
     return words_of(phrase)
 

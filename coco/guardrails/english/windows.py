@@ -11,7 +11,7 @@ import re
 from ..catalogue import Fact
 from ..form import Clock, Predicate, Weekly
 from .conditions import ConditionReader
-from .lexer import same_half
+from .literals import same_half
 from .parts import Node, Parts, child, children, span_of, tokens_of
 from .problems import Refused
 from .vocabulary import VAGUE
