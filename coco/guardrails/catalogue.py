@@ -95,6 +95,16 @@ RECORD_SYSTEMS = frozenset({"hubspot", "salesforce", "pipedrive"})
 _TOO_SHORT = frozenset({"create", "add", "remove"})
 
 
+def _spellings_of_a_field(text: str) -> tuple[str, ...]:
+    """A field's name as it stands, and without what systems put around it: `deal.amount`, `deal_amount`,
+    `hubspot_owner_id`, `ownerid`."""
+    bare = text
+    for prefix in (*(f"{entity}{mark}" for entity in RECORD_ENTITIES for mark in "._ "), "hubspot_", "hs_"):
+        bare = bare.removeprefix(prefix)
+    shorter = next((bare.removesuffix(end) for end in ("_id", " id", "id") if bare.endswith(end)), bare)
+    return tuple(dict.fromkeys((text, bare, shorter)))
+
+
 def plural(entity: str) -> str:
     """ "companies" for "company" """
     return "companies" if entity == "company" else f"{entity}s"
@@ -188,7 +198,11 @@ class Catalogue:
 
     def field_name(self, text: str, entity: str = "") -> str:
         """The catalogue's name for a field called `text` (folded); `text` itself where it knows none."""
-        return self.field_names.get(f"{entity}:{text}") or self.field_names.get(text) or text
+        for name in _spellings_of_a_field(text):
+            found = self.field_names.get(f"{entity}:{name}") or self.field_names.get(name)
+            if found is not None:
+                return found
+        return text
 
     def operations_named(self, text: str) -> tuple[str, ...]:
         """The operations that a record's `action.operation` may mean: one, several (`archive`), or none."""

@@ -46,7 +46,9 @@ INDUSTRIES = {
     for word in (
         "software", "saas", "fintech", "healthcare", "biotech", "retail", "manufacturing", "education", "insurance",
         "banking", "logistics", "hospitality", "real estate", "construction", "automotive", "telecommunications",
-        "pharmaceuticals", "media", "energy", "agriculture", "e-commerce", "consulting", "nonprofit", "government",
+        "pharmaceuticals", "media", "finance", "financial services", "gaming", "gambling", "travel",
+        "aerospace", "chemicals", "transportation", "utilities", "entertainment",
+        "energy", "agriculture", "e-commerce", "consulting", "nonprofit", "government",
     )
 }  # fmt: skip
 CURRENCIES = {

@@ -29,11 +29,14 @@ def form_requirements(form: Form, catalogue: Catalogue) -> tuple[Requirement, ..
     """The requirements of a whole rule: those of its conditions, and that the record is of the rule's kind at all."""
     found = (*requirements(full_predicate(form), catalogue), *_addressees(form))
     if form.target == "action" or any(
-        need.kind in {"known", "present"} and need.fact.startswith(f"{form.target}.") for need in found
+        need.kind in {"known", "present"} and need.fact.startswith(_OF_RECORD[form.target]) for need in found
     ):
         return found
     return (Requirement("record", form.target), *found)
 
+
+# What tells that there is such a record: its own facts, and for a contact those of the mail to it.
+_OF_RECORD = {"contact": ("contact.", "email."), "deal": ("deal.",), "company": ("company.",)}
 
 _PEOPLE = {"email.send": "recipient", "event.create": "attendee", "event.update": "attendee"}
 

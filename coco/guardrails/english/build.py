@@ -243,7 +243,9 @@ class Builder(VerbReader):
         deontic = child(node, "BE") is not None and self._text(span_of(child(node, "BE"))).lower().startswith(_SHALL)
         if deontic and self.parts.operations:
             raise Refused(span_of(node), "this could say which records are meant, or be a second rule", "", weak=True)
-        if child(node, "p_tag_name") is not None and child(node, "BE") is not None and not deontic:
+        told = child(node, "BE")
+        gets = told is not None and self._text(span_of(told)).lower() in {"get", "gets"}
+        if child(node, "p_tag_name") is not None and told is not None and not deontic and not gets:
             raise Refused(
                 span_of(node),
                 "does this say which records are meant, or what may be done to them?",
@@ -259,6 +261,9 @@ class Builder(VerbReader):
             "p_closed", "p_marked",
         )  # fmt: skip
         self.parts.operation_span = span_of(opp)
+        kind = str(opp.data)
+        if kind == "p_added" and self._text(span_of(opp)).lower() in {"changed", "modified"}:
+            kind = "p_update"
         index = node.children.index(opp)
         before = [c for c in node.children[:index] if isinstance(c, Tree) and c.data == "item"]
         after = [c for c in node.children[index + 1 :] if isinstance(c, Tree) and c.data == "item"]
@@ -268,17 +273,15 @@ class Builder(VerbReader):
         head = child(node, "fieldhead")
         if head is not None:
             fields = child(head, "fieldlist")
-            if opp.data not in {"p_plain", "p_update"}:
+            if kind not in {"p_plain", "p_update"}:
                 raise Refused(span_of(fields), "this is not done to single fields", "")
             self.parts.conditions.append(self._changes_only(fields))
-        if opp.data == "p_plain":
+        if kind == "p_plain":
             self._cover(opp.children[0].value, opp, None, destination)
-        elif opp.data in {"p_added", "p_removed"}:
-            wanted = "added" if opp.data == "p_added" else "removed"
+        elif kind in {"p_added", "p_removed"}:
+            wanted = "added" if kind == "p_added" else "removed"
             said = self._text(span_of(opp)).lower()
-            put = (
-                {"put", "placed"} if opp.data == "p_added" else {"taken off", "taken", "taken out", "pulled", "dropped"}
-            )
+            put = {"put", "placed"} if kind == "p_added" else {"taken off", "taken", "taken out", "pulled", "dropped"}
             if said not in {wanted, *put} or destination is None:
                 made = said == "created"
                 raise Refused(
@@ -290,11 +293,11 @@ class Builder(VerbReader):
                     weak=True,
                 )
             self._cover_by_destination(opp, "v_add" if wanted == "added" else "v_remove", destination)
-        elif opp.data == "p_closed":
+        elif kind == "p_closed":
             if (how := child(opp, "CLOSEDAS").value) not in {"won", "lost"} or destination is not None:
                 raise Refused(span_of(opp), "moved to which stage?", 'moved to "closed lost"', weak=True)
             self._closed_stage(opp, how)
-        elif opp.data == "p_marked":
+        elif kind == "p_marked":
             said = self._text(span_of(opp)).lower()
             if said == "given" and destination is not None and destination.data == "d_to":
                 self._cover(self._named("assign"), opp, None, destination)
@@ -304,15 +307,15 @@ class Builder(VerbReader):
                 self._pinned_stage(opp, destination)
             else:
                 self._cover(("deal.move_stage",), opp, None, destination)
-        elif opp.data == "p_move":
+        elif kind == "p_move":
             self._cover(("deal.move_stage",), opp, None, destination)
-        elif opp.data == "p_update":
+        elif kind == "p_update":
             self._cover(self._named("update"), opp, None, destination)
-        elif opp.data == "p_tag_name":
+        elif kind == "p_tag_name":
             self._cover(self._named("add_tag"), opp, child(opp, "name").children[0], destination)
-        elif opp.data == "p_tag":
+        elif kind == "p_tag":
             self._cover(self._named("add_tag"), opp, None, destination)
-        elif opp.data == "p_assign":
+        elif kind == "p_assign":
             self._cover(self._named("assign"), opp, child(opp, "name").children[0], destination)
         else:
             self._cover(child(opp, "OPP").value, opp, child(opp, "name").children[0], destination)

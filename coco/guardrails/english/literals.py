@@ -139,6 +139,9 @@ _DECIMAL_COMMA = re.compile(
     r"(?:[$€£]\s?)\d+,\d{1,2}(?!\d)|\d+,\d{1,2}(?!\d)(?=\s?(?:%|[€$£]|k\b|m\b|million|mio|EUR\b|USD\b|GBP\b|CHF\b|percent))",
     re.I,
 )
+_RANGE_OF_PERCENT = re.compile(
+    rf"({_NUMBER})(\s+and\s+|\s+to\s+|\s?-\s?)({_NUMBER})\s?(?:%|percent\b|per cent\b)", re.I
+)
 _PERCENT = re.compile(rf"({_NUMBER})\s?(?:%|percent\b|per cent\b)", re.I)
 _PLAIN = re.compile(rf"({_NUMBER})({_SCALE})(?![\w.]*\w@)", re.I)
 _A_HUNDRED = re.compile(r"(?:an?|one)\s+(hundred|thousand|dozen|million)\b", re.I)
@@ -281,6 +284,7 @@ class LiteralReader:
             self._money,
             self._duration_range,
             self._duration,
+            self._percent_range,
             self._percent,
             self._time,
             self._plain,
@@ -463,6 +467,22 @@ class LiteralReader:
             kind, value, end = "DUR", other, again.end()
         more = [made("POSTGE", "+", end, end)] if plus else []
         return [made(kind, value, at, end), *more]
+
+    def _percent_range(self, text: str, at: int) -> list[Token]:
+        """ "50 and 75 percent", "50-75%": the sign stands once for both."""
+        match = _RANGE_OF_PERCENT.match(text, at)
+        if match is None:
+            return []
+        ends = [self._percent(f"{match.group(group)}%", 0)[0].value for group in (1, 3)]
+        joint = match.group(2).strip().lower()
+        between = [] if joint in {"and", "to"} else [made("BETWEEN", "between", at, at)]
+        kind = "TO" if joint == "to" else "AND"
+        return [
+            *between,
+            made("PCT", ends[0], *match.span(1)),
+            made(kind, kind.lower(), *match.span(2)),
+            made("PCT", ends[1], match.start(3), match.end()),
+        ]
 
     def _percent(self, text: str, at: int) -> list[Token]:
         if match := _PERCENT.match(text, at):

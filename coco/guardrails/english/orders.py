@@ -515,6 +515,9 @@ def _gets_tag(tokens: Tokens, words: Words) -> Tokens | None:
             words.said(token) in {"get", "gets"} or (token.type == "MODAL" and words.said(token).endswith(" get"))
         ):
             continue
+        if [one.type for one in tokens[after : after + 2]] == ["TAGGED", "QUOTED"]:
+            tag = [like(tokens[after], "TAGN", "tag"), tokens[after + 1]]
+            tokens = [*tokens[:after], *tag, *tokens[after + 2 :]]
         end = after + 1 if tokens[after].type == "DET" else after
         if end + 1 >= len(tokens) or [one.type for one in tokens[end : end + 2]] != ["TAGN", "QUOTED"]:
             continue
@@ -721,6 +724,32 @@ def _frame_first(tokens: Tokens, words: Words) -> Tokens | None:
     return None
 
 
+def _posted(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Slack messages may be posted in #deals": post them there."""
+    at = 0
+    while at < len(tokens) and tokens[at].type in {"DET", "CONNECTOR"}:
+        at += 1
+    kinds = [one.type for one in tokens[at : at + 3]]
+    if len(kinds) < 3 or kinds[0] not in {"EMAILOBJ", "ACTIONS"} or kinds[1:] != ["MODAL", "MADE"]:
+        return None
+    if words.said(tokens[at + 2]) not in {"posted", "shared"}:
+        return None
+    return [implied(tokens[0], "MAKEV", "post"), *tokens[: at + 1], *tokens[at + 3 :]]
+
+
+def _from_the_last(tokens: Tokens, words: Words) -> Tokens | None:
+    """ "Leads from the last 24 hours": created in them."""
+    for index in range(1, len(tokens) - 1):
+        token = tokens[index]
+        if (
+            token.type == "INLAST"
+            and words.said(token).startswith("from")
+            and tokens[index - 1].type in {"ENT", "ENTLC"}
+        ):
+            return [*tokens[:index], implied(token, "TV", "created_at"), *tokens[index:]]
+    return None
+
+
 def _verbless(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Tasks for deals …", "webhooks only to hooks.acme.com": made and sent, as nothing else is done with them."""
     at = _object_at(tokens)
@@ -749,7 +778,7 @@ _RULES: tuple[Callable[[Tokens, Words], Tokens | None], ...] = (
     _count_after, _anything, _only_drafts_done, _details, _one_recipient, _inverted, _made, _fine, _doing_allowed,
     _gets, _given, _goes, _stages, _after_colon, _colon_drafts, _drafts_of, _added_to, _fields_changed, _mailed,
     _in_sequence, _verb_last, _its_fields, _gets_tag, _off_list, _noted, _have_fields, _gotten, _any_field, _send_bare,
-    _frame_first, _verbless,
+    _frame_first, _verbless, _posted, _from_the_last,
 )  # fmt: skip
 _SURE = frozenset(
     {_anything, _only_drafts_done, _made, _given, _colon_drafts, _fields_changed, _drafts_of, _mailed, _in_sequence}

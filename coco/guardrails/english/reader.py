@@ -67,6 +67,11 @@ class Reader:
     def _entity(self) -> str:
         return self._subject or self.parts.target or "contact"
 
+    def _only_tasks_are_due(self) -> bool:
+        """A contact or a company is never due, so that the task is."""
+        made = {covered.operation for covered in self.parts.operations}
+        return self._entity in {"contact", "company"} and made == {"task.create"}
+
     def _own(self, field_name: str, span: tuple[int, int]) -> str:
         name = f"{self._entity}.{field_name}"
         if field_name == "starts_at":
@@ -79,6 +84,8 @@ class Reader:
                 weak=True,
             )
         if name not in self.catalogue.facts and f"action.{field_name}" in self.catalogue.facts:
+            if field_name == "due_at" and self._only_tasks_are_due():
+                return f"action.{field_name}"
             if field_name == "due_at" and self._entity != "action":
                 raise Refused(
                     span,

@@ -37,7 +37,8 @@ DAYS = {name: index for index, names in enumerate(_DAYS) for name in names.split
 ENTITIES: dict[str, str] = {
     "contact": "contact|contacts|people|persons|folks|individuals|contact record|contact records",
     "deal": "deal|deals|opportunity|opportunities|deal record|deal records",
-    "company": "company|companies|account|accounts|organization|organizations|organisation|organisations",
+    "company": "company|companies|company record|company records|account record|account records|"
+    "account|accounts|organization|organizations|organisation|organisations",
 }
 LIFECYCLE_ENTITIES = {
     "lead": "lead|leads|lead record|lead records",
