@@ -52,12 +52,45 @@ def _plainly(part: Tokens) -> bool:
     return part[0].type in {"NEVERDO", "EXC"} or (part[0].type == "NOT" and len(part) > 1)
 
 
+# "to any other channel not": who or what else is meant is told by nothing but these
+_OTHER_PLACES = frozenset({"COMMA", "TO", "DET", "OTHER", "ELSEW", "CHANNELW", "ENT", "NOT"})
+# what else a statement may say of records beside their size
+_MORE_THAN_SIZE = frozenset(
+    {
+        "OWNEDBY", "NOWNEDBY", "PREP", "NPREP", "AT", "VAL", "QUOTED", "TAGGED", "UNTAGGED", "IF", "ONLYIF", "WHERE",
+        "WHOSE", "AND", "OR", "BUT", "EXC", "TV", "AGO", "SINCE", "SILENT", "NOACT", "ACT", "FACT", "CLOSED",
+        "UNSUB", "SUBBED", "NEW", "EMPTYW", "NHAVE", "NBE", "DOMAIN", "EMAILADDR", "INLAST", "INNEXT", "WITHIN",
+        "DATE", "CAL", "CALEDGE", "LPAR", "CONNECTOR", "ENTPOSS", "BOUNCED", "NOOWNER", "TAGN", "UPDATED", "BEFORE",
+        "AFTERD", "OLDER", "NEWER", "ENTERED", "WORKAT", "NAMED", "CLOSEDAS", "NEITHER", "EITHER", "BOTH", "OWNER",
+        "EMAILN", "REPLYW",
+    }
+)  # fmt: skip
+
+
+def _size_at(tokens: Tokens, below: bool) -> bool:
+    """Is a size bounded on that side: money, a count, or how long a meeting lasts?"""
+    wanted = {"LE", "LT", "POSTLE"} if below else {"GE", "GT", "POSTGE"}
+    meeting = any(one.type == "OBJ" and one.value == "meeting" for one in tokens)
+    for index, token in enumerate(tokens):
+        if token.type not in wanted:
+            continue
+        post = token.type.startswith("POST")
+        sized = tokens[index - 1] if post and index else tokens[index + 1] if index + 1 < len(tokens) else token
+        beside = tokens[index + (1 if post else 2) : index + (2 if post else 3)]
+        people = {"COUNTN", "RECIP", "ENT"} if meeting else {"COUNTN", "RECIP"}
+        counted = sized.type == "NUM" and bool(beside) and beside[0].type in people
+        if sized.type == "MONEY" or counted or (meeting and sized.type in {"DUR", "AHOUR"}):
+            return True
+    return False
+
+
 def _unasked(part: Tokens, words: Words) -> Tokens:
     """ "Never send it without me": not by this rule. "…, to any other channel not": nor that."""
     if part and part[-1].type == "NOT":
         comma = next((i for i in range(len(part) - 1, 0, -1) if part[i].type == "COMMA"), None)
-        if comma is not None and any(one.type in {"OTHER", "ELSEW"} for one in part[comma:]) and len(part) - comma <= 6:
-            part = part[:comma]
+        if comma is not None and any(one.type in {"OTHER", "ELSEW"} for one in part[comma:]):
+            if {one.type for one in part[comma:]} <= _OTHER_PLACES:
+                part = part[:comma]
     forbids = bool(part) and part[0].type in {"NEVERDO", "NOSEND", "EXC", "NOT"}
     found = [
         token
@@ -271,11 +304,14 @@ def _held(subject: Tokens, words: Words, others: list[Tokens]) -> list[Tokens] |
 
 def _bounded(others: list[Tokens], kind: str) -> bool:
     """Does what is permitted end at one side, so that what lies on the other is not permitted?"""
-    below = {"LE", "LT", "POSTLE"}
-    above = {"GE", "GT", "POSTGE"}
+    below = kind == "BIGGER"
     kinds = {token.type for one in others for token in one}
-    wanted, other = (below, above) if kind == "BIGGER" else (above, below)
-    return bool(kinds & wanted) and not kinds & other and "BETWEEN" not in kinds
+    other = {"GE", "GT", "POSTGE"} if below else {"LE", "LT", "POSTLE"}
+    return (
+        any(_size_at(one, below) for one in others)
+        and not kinds & other
+        and not kinds & {"BETWEEN", "OR", "EITHER", "EXC"}
+    )
 
 
 def _apart_from(part: Tokens, words: Words, forbade: Tokens | None) -> Tokens:
@@ -287,7 +323,7 @@ def _apart_from(part: Tokens, words: Words, forbade: Tokens | None) -> Tokens:
     found: Tokens = []
     for index, token in enumerate(part):
         after = part[index + 1].type if index + 1 < len(part) else ""
-        if token.type in {"SMALLER", "BIGGER"} and _beside({one.type for one in forbade}, token.type):
+        if token.type in {"SMALLER", "BIGGER"} and _beside(forbade, token.type):
             if words.said(token).endswith("ones"):
                 noun = next((one for one in forbade if one.type in {"ENT", "OBJ", *_SENT}), None)
                 if noun is None:
@@ -331,11 +367,12 @@ def _apart_from(part: Tokens, words: Words, forbade: Tokens | None) -> Tokens:
     return _elliptic(found, words, forbade)
 
 
-def _beside(kinds: set[str], side: str) -> bool:
-    """Was what lies on the other side forbidden?"""
-    above, below = {"GT", "GE", "POSTGE"}, {"LT", "LE", "POSTLE"}
-    wanted, other = (above, below) if side == "SMALLER" else (below, above)
-    return bool(kinds & wanted) and not kinds & other
+def _beside(forbade: Tokens, side: str) -> bool:
+    """Was what lies on the other side forbidden, and nothing said but its size?"""
+    below = side == "BIGGER"
+    kinds = {one.type for one in forbade}
+    other = {"GT", "GE", "POSTGE"} if below else {"LT", "LE", "POSTLE"}
+    return _size_at(forbade, below) and not kinds & other and not kinds & _MORE_THAN_SIZE
 
 
 def _entity(forbade: Tokens) -> str | None:

@@ -200,6 +200,7 @@ class GroupReader(FrameReader):
                 f'"{said}": this long after both, or after the first? Say each in full',
                 f"{said} in the last 30 days",
             )
+        self._check_window_after_not(first, then, item)
         if child(item, "conn") is not None:
             return
         if first.data == "weekly_not" and then.data == "weekly" and child(then, "days", "day_span") is None:
@@ -223,6 +224,35 @@ class GroupReader(FrameReader):
                 fatal=not (mode.data == "stop" and other.data in {"within", "within_bare"}),
                 weak=True,
             )
+
+    def _check_window_after_not(self, first: Node, then: Node, item: Node) -> None:
+        """ "Never on weekends and after 18:00", "except customers and on weekends", "no replies on Fridays": "not" may
+        reach the window that follows."""
+        if then.data not in {"weekly", "outside", "weekly_not"}:
+            return
+        only = child(then, "ONLYIF", "RUNONLY") is not None or child(item, "i_only") is not None
+        not_there = child(then, "NOT", "NEVERDO", "EXC", "NOTHINGW") is not None
+        conn = self._conn(child(item, "conn"))
+        window = first.data in {"weekly_not", "outside"}
+        joined = (first.data in EXCEPTIONS and conn not in {"", "comma"}) or (conn != "comma" and self._no_mail(first))
+        if only or not_there or not (window or joined):
+            return
+        said = self._text((span_of(first)[0], span_of(then)[1])).strip(" ,")
+        raise Refused(
+            (span_of(first)[0], span_of(then)[1]),
+            f'"{said}": not then either, or only then? Write each window as a sentence of its own, such as '
+            '"Never on weekends." or "Only on weekdays."',
+            "",
+            fatal=True,
+        )
+
+    def _no_mail(self, piece: Node) -> bool:
+        """ "No emails", "no replies": none were there, or none may go out?"""
+        kind = self._kind(piece)
+        if kind == "has_not":
+            mail = child(piece.children[-1], "fn_mail")
+            return mail is not None and self._text(span_of(mail)).lower().endswith("s")
+        return kind in {"no_reply_ever", "ev_no_reply"}
 
     def _check_modifier(self, before: Node | None, item: Node) -> None:
         """ "With a last activity older than …", "without an owner in Germany": what follows a fact without a word
@@ -397,7 +427,7 @@ class GroupReader(FrameReader):
                 raise Refused(
                     span,
                     '"or" cannot join this to the rest of the rule; write it as a sentence of its own',
-                    self._text(span_of(piece)),
+                    "",
                 )
             allowed = {"", "only"}
             if kind == "weekly":

@@ -137,6 +137,10 @@ def named_place(text: str, at: int, found: Sequence[Token], unquoted: set[int], 
         and not _AHEAD.get(kind, _RUN).match(text, at)
     ):
         return None  # one name, or two?
+    if kind == "title" and re.search(r" (?:of|for) ", match.group()):
+        beside = re.match(rf",? (?:or|and) (?P<next>{_TITLE.pattern})", text[match.end() :])
+        if beside is not None and not re.search(r" (?:of|for) ", beside.group("next")):
+            return None  # "VP of Sales or Marketing": one title more, or of both?
     return match.end()
 
 

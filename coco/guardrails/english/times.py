@@ -168,7 +168,10 @@ class TimeReader(CalendarReader):
                 field_name, silence = self._tv(node), child(node, *_SILENCES)
                 if field_name in {"last_reply_at", "last_contacted_at"}:
                     self._no_within(field_name, silence)
-                return self._silence(self._own(field_name, span), silence)
+                fact = self._own(field_name, span)
+                if not self.catalogue.fact(fact).past:
+                    raise Refused(span, "in the time ahead, or in the time that has passed?", "", weak=True)
+                return self._silence(fact, silence)
             case "not_updated":
                 return self._silence(self._own("updated_at", span), child(node, *_SILENCES))
             case "never_tv":
