@@ -88,9 +88,9 @@ def _unasked(part: Tokens, words: Words) -> Tokens:
     """ "Never send it without me": not by this rule. "…, to any other channel not": nor that."""
     if part and part[-1].type == "NOT":
         comma = next((i for i in range(len(part) - 1, 0, -1) if part[i].type == "COMMA"), None)
-        if comma is not None and any(one.type in {"OTHER", "ELSEW"} for one in part[comma:]):
-            if {one.type for one in part[comma:]} <= _OTHER_PLACES:
-                part = part[:comma]
+        end = {one.type for one in part[comma:]} if comma is not None else set()
+        if end & {"OTHER", "ELSEW"} and end <= _OTHER_PLACES:
+            part = part[:comma]
     forbids = bool(part) and part[0].type in {"NEVERDO", "NOSEND", "EXC", "NOT"}
     found = [
         token
