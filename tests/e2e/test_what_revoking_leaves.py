@@ -31,14 +31,16 @@ def owner_dsn(stack: Stack) -> str:
     return stack.settings.database_url.get_secret_value()
 
 
-def rows_with(stack: Stack, marker: str) -> list[tuple[str, str]]:
-    """(table, row) of everything in the database that holds the marker, bytes as hex included."""
+def rows_with(stack: Stack, marker: str, user_id: str | None = None) -> list[tuple[str, str]]:
+    """(table, row) of everything in the database that holds the marker, bytes as hex included; with a person, of that
+    person and of nobody: others read the same records over connections of their own."""
     found = []
     with psycopg.connect(owner_dsn(stack), autocommit=True) as owner:
         tables = owner.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         for (table,) in tables:
             rows = owner.execute(f'SELECT row_to_json(t)::text FROM "{table}" t').fetchall()
-            found += [(table, row) for (row,) in rows if marker in row or marker.encode().hex() in row]
+            own = [row for (row,) in rows if user_id is None or json.loads(row).get("user_id") in {None, user_id}]
+            found += [(table, row) for row in own if marker in row or marker.encode().hex() in row]
     return found
 
 
@@ -113,14 +115,14 @@ def test_nothing_is_left_but_what_was_approved(stack: Stack, person: Person) -> 
     (volume / "cache" / "notes.txt").write_text(markers[0])
     (volume / "link").symlink_to("/etc/hostname")
     for marker in markers:
-        assert rows_with(stack, marker), "the marker was never read: this test would show nothing"
+        assert rows_with(stack, marker, person.user_id), "the marker was never read: this test would show nothing"
     assert files_with(volume, markers[0])
     assert person.hubspot in (volume / "keystore.json").read_text()
 
     person.call("POST", f"/connections/{person.hubspot}/state", {"state": "revoked"})
     # At once, in Postgres: nothing but rows of the approved action.
     for marker in [*markers, approved]:
-        assert [(table, row) for table, row in rows_with(stack, marker) if chosen["id"] not in row] == []
+        assert [(table, row) for table, row in rows_with(stack, marker, person.user_id) if chosen["id"] not in row] == []
     state = person.run(run_id)
     assert state["plan"] is None
     by_id = {item["id"]: item for item in state["actions"]}
