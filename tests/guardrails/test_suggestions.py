@@ -52,6 +52,7 @@ def test_what_is_offered_is_accepted(rule: str) -> None:
     assert compile_sentence(rule).ok
 
 
+KEPT = 'Archive contacts tagged "x", unless owned by Kim Lee.'
 # sentence, what is suggested; "" for an example of the same kind, which the message says it is
 SUGGESTED = [
     (
@@ -79,9 +80,20 @@ SUGGESTED = [
         "from now.",
     ),
     (
-        "If a contact has no owner and loves Brazil, archive it.",
-        'If a contact has no owner and is tagged "loves Brazil", archive it.',
+        "Enrich contacts only when they have an email and only on weekdays in London.",
+        "Enrich contacts only when they have an email and only on weekdays Europe/London.",
     ),
+    (
+        "Enrich contacts from Germany costing less than 2 credits.",
+        "Enrich contacts from Germany costing less than 2 credits per action.",
+    ),
+    (
+        'Archive contacts tagged "x", but not customers, partners or leads.',
+        'Archive contacts tagged "x", but not customers, contacts tagged "partner" or leads.',
+    ),
+    ('Archive contacts tagged "x" even if they replied, unless owned by Kim Lee.', KEPT),
+    # of two dates, the one that covers less
+    ("Archive contacts created before 03/04/2025.", "Archive contacts created before 2025-03-04."),
     (
         "Create a task, due within 48 hours, for every deal over $25k.",
         "Create a task due within 48 hours for every deal over $25k.",
@@ -100,6 +112,44 @@ SUGGESTED = [
     ('Archive contacts inactive for 90 days, starting with those tagged "junk".', ""),
     ('Archive contacts neither owned by "Ann" nor tagged "vip" or created before 2025.', ""),
     ('Move lost deals to "Archive" after 90 days.', ""),
+    # what follows a phrase that adds nothing is not cut with it
+    ('Archive contacts tagged "x" even when in Germany unless owned by Kim Lee.', ""),
+    ('Archive contacts tagged "x" no matter who owns them but Kim.', ""),
+    ('Email contacts tagged "x" whether or not they replied and notify me first.', ""),
+    ('Email contacts tagged "x" even if unsubscribed but draft only.', ""),
+    ('Email contacts tagged "x" even when in Germany and only on weekdays Europe/Berlin.', ""),
+    ('Email contacts tagged "x" no matter if they are in Germany but at most 5 per day.', ""),
+    # an alternative is denied as well, where the first is
+    ("Archive contacts that have never replied or bounced.", ""),
+    ("Archive contacts without a reply or bounce.", ""),
+    # no tag stands for a clause, or narrows an exception
+    ("If a contact has no owner and loves Brazil, archive it.", ""),
+    ('Archive contacts tagged "x". Customers in Germany need my approval, and so do contacts in France.', ""),
+    ("Archive deals in negotiation. Deals over $10k wait for my OK, all other deals may be deleted.", ""),
+    ('Update contacts tagged "x" except the job title and contacts in Germany.', ""),
+    ("Deals over $10k in Germany need my approval, smaller ones may be archived.", ""),
+    ('Archive deals over $10k whatever the stage is except "Won".', ""),
+    ("Email contacts in Germany with a polite tone.", ""),
+    ("Archive contacts in Germany, probably.", ""),
+    # caps, modes and times
+    ('Email contacts tagged "x" every other Monday Europe/Berlin.', ""),
+    ('Email contacts tagged "x", at most 5 per company.', ""),
+    ('Email contacts tagged "x", at most 5 every 2 days.', ""),
+    ('Enrich contacts tagged "x", at most 100 overall.', ""),
+    ('Enrich contacts tagged "x" with a budget of 20 credits.', ""),
+    ('Archive contacts tagged "x". Notify me first and wait for my ok.', ""),
+    ('Archive contacts tagged "x". Ask me first.', ""),
+    ('Email contacts tagged "x". No follow-ups on weekends Europe/Berlin.', ""),
+    ("Archive deals that have not closed within 30 days.", ""),
+    ("Archive contacts that unsubscribed more than 30 days ago.", ""),
+    ("Archive contacts with at least 2 bounced emails in the last 30 days.", ""),
+    ("Archive contacts in the morning, Berlin time.", ""),
+    ("Archive contacts in Germany one by one.", ""),
+    ("Archive deals worth $10k.", ""),
+    ("Archive deals between $1 and 5 million.", ""),
+    ("Enrich contacts with a score above 80 and below 20.", ""),
+    ('Email contacts tagged "lead" from anna@ourco.com.', ""),
+    ("Create tasks for deals that have never been in Negotiation.", ""),
 ]
 
 
@@ -145,10 +195,59 @@ def test_no_suggestion_leaves_out_what_holds_a_rule_back(sentence: str) -> None:
         ("Archive deals nobody seems to love.", "Archive deals "),
         ("Create tasks for companies that look odd.", "Create tasks for companies "),
         ("Move deals somewhere nice.", "Move deals "),
-        ("Run enrichment on companies that feel right.", "Run enrichment on companies "),
+        ("Run enrichment on companies that feel right.", "Enrich companies "),
         ("Send DMs to whoever is around.", "Send direct messages "),
     ],
 )
 def test_an_example_has_the_same_operation_and_records(sentence: str, opening: str) -> None:
     for problem in compile_sentence(sentence).problems:
         assert problem.suggestion.startswith(opening), problem
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        'Email contacts tagged "x" never after 18:00 or before 8:00 Europe/Berlin.',
+        'Email contacts tagged "x" never on weekends or Mondays Europe/Berlin.',
+        'Email contacts tagged "x" not between 22:00 and 6:00 or on weekends Europe/Berlin.',
+        'Email contacts tagged "x" except customers or on weekends Europe/Berlin.',
+    ],
+)
+def test_no_suggestion_turns_a_window_around(sentence: str) -> None:
+    compiled = compile_sentence(sentence)
+    for problem in compiled.problems:
+        assert not problem.suggestion or "for example" in problem.message or "two ways" in problem.message, problem
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Archive deals not closing within 30 days.", "Archive deals that aren't over $5k but under $20k."]
+)
+def test_neither_of_two_readings_is_suggested_where_neither_covers_less(sentence: str) -> None:
+    (problem,) = compile_sentence(sentence).problems
+    assert "(1)" in problem.message
+    assert "(2)" in problem.message
+    assert problem.suggestion == ""
+
+
+@pytest.mark.parametrize(
+    ("sentence", "suggested"),
+    [
+        ('Enrich contacts tagged "x", 500 contacts max.', 'Enrich contacts tagged "x", at most 500 per day.'),
+        (
+            'Enrich contacts tagged "x" during business hours.',
+            'Enrich contacts tagged "x" on weekdays between 9:00 and 17:00 Europe/Berlin.',
+        ),
+    ],
+)
+def test_what_is_guessed_in_a_suggestion_is_said_to_be_an_example(sentence: str, suggested: str) -> None:
+    (problem,) = compile_sentence(sentence).problems
+    assert problem.suggestion == suggested
+    assert "only an example" in problem.message
+
+
+def test_the_time_of_a_bounce_is_said_not_to_be_recorded() -> None:
+    for sentence in (
+        "Archive contacts with at least 2 bounced emails in the last 30 days.",
+        "Archive contacts with 2 bounced emails in the last 30 days.",
+    ):
+        assert all("not recorded" in one.message for one in compile_sentence(sentence).problems)

@@ -36,6 +36,7 @@ from ..form import (
 from ..reading import clause_text, reading
 from ..sanity import finding
 from .build import Builder
+from .faithful import says_the_same
 from .forbidden import told_apart
 from .frame import DEFAULT_WAIT_HOURS
 from .lexer import Lexer
@@ -72,6 +73,7 @@ def _lexer(catalogue: Catalogue) -> Lexer:
     return Lexer(build_vocabulary(catalogue))
 
 
+TWO_WAYS = "this can be read in two ways"
 GRANTS = frozenset(
     {"grant", "passive", "gerund", "g_capped", "g_before", "g_told", "p_get"}
 )  # statements that permit something
@@ -88,7 +90,9 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, sugge
     compiled = _compile(sentence, catalogue, explained=suggesting)
     if compiled.ok or not suggesting:
         return compiled
-    compiled = _with_repairs(compiled, catalogue)
+    compiled, repaired = _with_repairs(_with_reasons(compiled), catalogue)
+    if repaired or any(problem.message.startswith(TWO_WAYS) for problem in compiled.problems):
+        return compiled
 
     def again(text: str) -> tuple[bool, tuple[Problem, ...]]:
         found = _compile(text, catalogue, explained=False)
@@ -104,6 +108,25 @@ def compile_sentence(sentence: str, catalogue: Catalogue | None = None, *, sugge
     return replace(compiled, problems=spliced(sentence, compiled.problems, again, narrows))
 
 
+_BOUNCES_IN_TIME = re.compile(r"\bbounc\w+\b.*\b(?:in|within|over|during|since)\b", re.I)
+
+
+def _with_reasons(compiled: Compiled) -> Compiled:
+    """The problems, those said again that name what the compiler found and not what is wrong."""
+    if not _BOUNCES_IN_TIME.search(compiled.sentence):
+        return compiled
+    said = "when an e-mail bounced is not recorded; whether one has bounced, and how many have, is"
+    return replace(
+        compiled,
+        problems=tuple(
+            replace(problem, message=said)
+            if "contact.email is a" in problem.message or problem.text.lower().startswith("bounce")
+            else problem
+            for problem in compiled.problems
+        ),
+    )
+
+
 # words that may be left out, and alternatives, without which a rule covers less
 _ADDS_LITTLE = re.compile(
     r"the|teh|ones?|marked|priced|inclusive|in total|ever|due|again|please|kindly|thanks?|ago|"
@@ -111,24 +134,43 @@ _ADDS_LITTLE = re.compile(
 )
 # where an alternative holds a rule back, there it covers more without it
 _HOLDS_BACK = re.compile(r"\b(?:no|not|without|never|unless|except\w*|excluding|neither|nobody)\b|n't\b", re.I)
+# what changes nothing: the phrase with a few words, up to where it truly ends
 _ADDS_NOTHING = re.compile(
     r",?\s*\b(?:even (?:if|when|though)|regardless of|no matter (?:what|which|who|how|if|whether)|whether or not)\b"
-    r"[^.,;]*",
+    r"(?P<said>(?:\s+(?:\"[^\"]*\"|[^\s.,;\"]+)){0,6})\s*(?=$|[.;!]|,(?P<next>\s*\w+))",
     re.I,
 )
+# what may not be cut with it: another clause, exception, cap, mode or window
+_OF_ITS_OWN = re.compile(
+    r"\b(?:unless|except\w*|excluding|but|and|only|as|not(?<!or not)|never|without|other|than|apart|if|when|while|"
+    r"where|that|who|whose|which|with|drafts?|notif\w*|tell|let|wait|ask\w*|approv\w*|review|first|at|per|max\w*|more|up|"
+    r"limit\w*|capp?\w*|credits?|until|before|after|between|during|on|\w+days?|hours?|weekends?|time|nor|\w+/\w+)\b|"
+    r"\d|n't\b",
+    re.I,
+)
+# what begins anew after a comma; anything else may be the next of a list that the phrase began
+_ANEW = re.compile(r"\s*(?:unless|except|excluding|but|only|never|notify|at|max|up|limit\w*|draft|wait)\b", re.I)
 
 
-def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
-    """Where a single problem has no suggestion and the rest of the sentence is a rule, suggest the rest."""
+def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> tuple[Compiled, bool]:
+    """Where a single problem has no suggestion and the rest of the sentence is a rule, suggest the rest. And whether
+    that was done."""
     if len(compiled.problems) != 1 or (compiled.problems[0].suggestion and not _ADDS_NOTHING.search(compiled.sentence)):
-        return compiled
+        return compiled, False
     problem = compiled.problems[0]
     start, end = problem.span
     for moot in _ADDS_NOTHING.finditer(compiled.sentence):
+        cut = [Problem(moot.span(), moot.group(), "")]
+        cut += [Problem((moot.start(),) * 2, name, "") for name in re.findall(r"\"[^\"]*\"", moot.group())]
         kept = re.sub(r"\s+", " ", f"{compiled.sentence[: moot.start()]}{compiled.sentence[moot.end() :]}").strip()
-        if moot.start() <= start < moot.end() and _compile(kept, catalogue, explained=False).ok:
+        if (
+            moot.start() <= start < moot.end()
+            and _is_moot(moot)
+            and says_the_same(compiled.sentence, cut, kept)
+            and _compile(kept, catalogue, explained=False).ok
+        ):
             message = f'"{moot.group().strip(" ,")}" adds nothing to a rule: it covers what it says. Leave it out'
-            return replace(compiled, problems=(replace(problem, message=message, suggestion=kept),))
+            return replace(compiled, problems=(replace(problem, message=message, suggestion=kept),)), True
     said = problem.text.strip(" ,").lower()
     if (
         problem.suggestion
@@ -136,7 +178,7 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
         or not (_ADDS_LITTLE.fullmatch(said) or "leave the name out" in problem.message)
         or (said.startswith("or ") and _HOLDS_BACK.search(compiled.sentence[:start]))
     ):
-        return compiled  # anything else may be what the rule is limited to
+        return compiled, False  # anything else may be what the rule is limited to
     rest = re.sub(r"\s+", " ", f"{compiled.sentence[:start]} {compiled.sentence[end:]}")
     without = re.sub(r"\.\s*\.$", ".", re.sub(r"\s*,?\s+([.,;])|,(\.)", r"\1\2", rest).strip())
     negated = re.search(
@@ -145,8 +187,16 @@ def _with_repairs(compiled: Compiled, catalogue: Catalogue) -> Compiled:
     left = _compile(without, catalogue, explained=False)
     if left.ok and not left.warnings and not negated:
         message = f'{problem.message}. Without "{problem.text}", the sentence is accepted'
-        return replace(compiled, problems=(replace(problem, message=message, suggestion=without),))
-    return compiled
+        return replace(compiled, problems=(replace(problem, message=message, suggestion=without),)), True
+    return compiled, False
+
+
+def _is_moot(moot: re.Match[str]) -> bool:
+    """Does the phrase hold nothing but what it says to be of no matter?"""
+    said, following = moot.group("said"), moot.group("next")
+    return not _OF_ITS_OWN.search(re.sub(r"\"[^\"]*\"", "", said)) and (
+        following is None or bool(_ANEW.match(following))
+    )
 
 
 def _accepted(sentence: str, catalogue: Catalogue) -> bool:
@@ -230,15 +280,12 @@ def _contradiction(form: Form, fact: str, sentence: str, catalogue: Catalogue) -
     noun = declared.nouns[0] if declared.nouns else declared.field.replace("_", " ")
     items = form.predicate.items if isinstance(form.predicate, And) else (form.predicate,)
     about = [item for item in items if any(atom.fact == fact for atom in atoms(item))]
-    kept = form.model_copy(update={"predicate": conjunction([one for one in items if one not in about[1:]])})
     said = " and ".join(clause_text(item, catalogue, dict(form.spellings)) for item in about)
-    rest = reading(kept, catalogue)
-    suggestion = rest if len(about) > 1 and _accepted(rest, catalogue) else ""
     return Refused(
         (0, len(sentence)),
         f"a contradiction: nothing can be true of the {declared.entity}'s {noun} here ({said}), so the rule would "
         'never apply. Leave one of them out, or join them with "or"',
-        suggestion,
+        "",
     )
 
 
@@ -350,6 +397,14 @@ def _unparsed(tokens: list[Token], problem: NoParse, sentence: str, explained: b
             )
         if token.type in _NEEDS_ANOTHER:
             said = sentence[slice(*span_of(token))]
+            if re.match(r"(?:every|each)\b", said, re.I) or re.search(
+                r"\bevery\s+$", sentence[: token.start_pos], re.I
+            ):
+                return Refused(
+                    span_of(token),
+                    f'"{said}": every second time cannot be said. Name the days, or give the first day and the last',
+                    "",
+                )
             without = re.sub(r"\s+", " ", f"{sentence[: token.start_pos]}{sentence[token.end_pos :]}").strip()
             return Refused(
                 span_of(token),
@@ -587,8 +642,14 @@ def _one_meaning(parsed: list[list[Any]], sentence: str, catalogue: Catalogue) -
         if len(forms) > 1:
             break
     if len(forms) > 1:
-        first, second = (reading(form, catalogue) for form in list(forms)[:2])
-        raise Refused((0, len(sentence)), f"this can be read in two ways: (1) {first} (2) {second}", first)
+        one, other = list(forms)[:2]
+        first, second = reading(one, catalogue), reading(other, catalogue)
+        stricter = first if _is_stricter(one, other) else second if _is_stricter(other, one) else ""
+        raise Refused(
+            (0, len(sentence)),
+            f"{TWO_WAYS}: (1) {first} (2) {second}{'' if stricter else ' Take the words of the one that is meant'}",
+            stricter,
+        )
     if not forms:
         raise min(failures, key=lambda failure: int(failure.weak))
     return next(iter(forms.items()))
@@ -601,6 +662,13 @@ def _same(one: Form, other: Form) -> bool:
     return one.model_copy(update={"predicate": TRUE}) == other.model_copy(update={"predicate": TRUE}) and set(
         _conjuncts(one.predicate)
     ) == set(_conjuncts(other.predicate))
+
+
+def _is_stricter(one: Form, other: Form) -> bool:
+    """Does the first cover nothing that the second does not, and that at sight: the same, with more conditions?"""
+    return one.model_copy(update={"predicate": TRUE}) == other.model_copy(update={"predicate": TRUE}) and set(
+        _conjuncts(one.predicate)
+    ) > set(_conjuncts(other.predicate))
 
 
 def _grants_first(parsed: list[list[Any]]) -> list[list[Any]]:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from .faithful import says_the_same
+from .faithful import STATEMENT, guesses, is_unlike, keeps_all, loses, says_the_same
 from .offers import offer
 from .problems import Problem
+from .zones import zone_at
 
 MAX_TRIES = 20  # compiles spent on the suggestions of one refused sentence
 RECORDS = r"(?:contacts?|deals?|compan(?:y|ies)|leads?|customers?|people|accounts?|opportunit(?:y|ies))"
@@ -38,28 +39,88 @@ def spliced(
         return compile_it(text) if next(tries, None) is not None else (False, ())
 
     if any(_whole(one.suggestion) for one in problems):
-        checked = tuple(_checked(one, counted) for one in problems)
-        return tuple(_exemplified(sentence, one) for one in checked)
+        return tuple(_checked(sentence, one, counted) for one in problems)
+    problems = tuple(_precise(sentence, one) for one in problems)
+    if found := _zoned(sentence, problems, counted):
+        said = re.sub(r"; Europe/Berlin stands .*", "; the city is no zone by itself", problems[0].message)
+        return (replace(problems[0], message=said, suggestion=found),)
     found = _repaired(sentence, problems, counted, 2)
     if found and says_the_same(sentence, problems, found):
-        return tuple(replace(one, suggestion=found) for one in problems)
-    if (tagged := _marked(sentence, problems, narrows) or _tagged(sentence, problems, compile_it)) is not None:
+        if not guesses(sentence, found):
+            return tuple(replace(one, suggestion=found) for one in problems)
+        if all(_asks(sentence, one) for one in problems):
+            return tuple(_with_guess(one, found) for one in problems)
+    if (tagged := _marked(sentence, problems, narrows)) is not None:
         found, replaced = tagged
         said = f'. The suggestion takes a tag in place of "{replaced}", which somebody must have put on those records'
-        return tuple(replace(one, message=f"{one.message.rstrip('.')}{said}", suggestion=found) for one in problems)
+        return tuple(replace(one, message=f"{_open(one.message)}{said}", suggestion=found) for one in problems)
     if found := _told_before(sentence, compile_it):
         return tuple(replace(one, suggestion=found) for one in problems)
     return tuple(_exemplified(sentence, one) for one in problems)
 
 
-def _exemplified(sentence: str, problem: Problem) -> Problem:
-    """A problem whose suggestion is a fragment: the fragment is said in the message, and a whole rule suggested."""
+_HOURS_LEFT_OPEN = re.compile(r"\b(?:business|working|work|office) hours\b", re.I)
+_ALL_TOLD = re.compile(r"\b(?:budget|overall|altogether|total|it|spen[dt]\w*)\b", re.I)
+
+
+def _asks(sentence: str, problem: Problem) -> bool:
+    """Is what the suggestion guesses what its author is asked for? Not where all that is ever done is capped, as any
+    period allows more."""
+    if "in what time?" in problem.message:
+        return not _ALL_TOLD.search(problem.text) and not problem.text.lower().startswith("credits")
+    return "what one action costs is" in problem.message or _HOURS_LEFT_OPEN.search(problem.text) is not None
+
+
+def _with_guess(problem: Problem, found: str) -> Problem:
+    said = f'"{problem.suggestion}" in the suggestion is only an example: put in its place what you mean'
+    return replace(problem, message=f"{_open(problem.message)}. {said}", suggestion=found)
+
+
+def _open(message: str) -> str:
+    """A message that another sentence can follow."""
+    return message[:-1] if message.endswith((".", "?")) and not message.endswith("…") else message
+
+
+def _exemplified(sentence: str, problem: Problem, example: str = "") -> Problem:
+    """A problem that nothing near the sentence puts right: the fragment is said in the message, and a whole rule is
+    suggested, which is said to be an example."""
+    start, end = problem.span
     said = problem.suggestion
-    if _whole(said):
-        return problem
-    hint = f". It could say: {said}" if said and "…" not in said and said not in problem.message else ""
-    example = ". No sentence close to this one is accepted; the suggestion is, for example, a rule of this kind"
-    return replace(problem, message=f"{problem.message.rstrip('.')}{hint}{example}", suggestion=offer(sentence))
+    spliced_in = f"{sentence[:start]}{said}{sentence[end:]}"
+    if _whole(said) or "…" in said or said in problem.message or said.lower() in problem.text.lower():
+        said = ""
+    invented = guesses(sentence, spliced_in) and "?" not in problem.message
+    hint = f"It could say: {said}. " if said and not invented and not loses(sentence, [problem], spliced_in) else ""
+    marked = "No sentence close to this one is accepted; the suggestion is, for example, a rule of this kind"
+    stop = " " if problem.message.rstrip(".").endswith(("?", "…")) else ". "
+    message = f"{problem.message.rstrip('.')}{stop}{hint}{marked}"
+    return replace(problem, message=message, suggestion=example or offer(sentence))
+
+
+_CITY = re.compile(r"\s+in (?:the )?([A-Z][a-z]+(?: [A-Z][a-z]+)?)\b")
+
+
+def _zoned(
+    sentence: str, problems: tuple[Problem, ...], compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]
+) -> str:
+    """ "Only on weekdays in London": the city right after days or hours says which clock is meant."""
+    if len(problems) != 1 or "in which time zone?" not in problems[0].message:
+        return ""
+    end = problems[0].span[1]
+    city = _CITY.match(sentence, end)
+    zone = zone_at(f"{city.group(1)} time", 0) if city is not None else None
+    if city is None or zone is None:
+        return ""
+    found = _tidy(f"{sentence[:end]} {zone[0]}{sentence[city.end() :]}")
+    wrong = Problem((end, city.end()), city.group(), "", zone[0])
+    return found if says_the_same(sentence, [wrong], found) and compile_it(found)[0] else ""
+
+
+def _precise(sentence: str, problem: Problem) -> Problem:
+    """ "Costing less than 2 credits": what something costs is said of one action."""
+    if "per action, or in what time?" in problem.message and re.match(r"\W*costing\b", problem.text, re.I):
+        return replace(problem, suggestion=f"{problem.text.strip(' ,')} per action")
+    return problem
 
 
 # where a clause may begin and end
@@ -91,6 +152,20 @@ _FACTS = re.compile(
 )
 
 
+_LEADING = re.compile(
+    r"^(?:(?:and|but|if|when|where|that|who|which|whose|because|as|so|they|it|with|by|are|is|have|has|in|from|at|provided)"
+    r"\s+)+",
+    re.I,
+)
+
+
+def _unknown(clause: str, problems: Sequence[Problem]) -> bool:
+    """Is this nothing but one or two words that nobody knows? More may be another condition, or a second rule."""
+    name = _LEADING.sub("", clause).split()
+    unknown = " ".join(problem.text for problem in problems).split()
+    return 0 < len(name) <= 2 and all(word in unknown for word in name)
+
+
 def _marked(sentence: str, problems: Sequence[Problem], narrows: Callable[[str], bool]) -> tuple[str, str] | None:
     """The sentence with a tag in place of the clause that holds all of its problems, and that clause: a narrower rule,
     as nobody has put that tag on a record. None where no tag can stand for it, or the rest is no rule of its own."""
@@ -102,18 +177,15 @@ def _marked(sentence: str, problems: Sequence[Problem], narrows: Callable[[str],
     stop = ends.start() if ends is not None else len(sentence)
     for begin in reversed(begins[-3:]):
         clause = sentence[begin:stop].strip(" ,")
+        if not _unknown(clause, problems):
+            continue
         if re.match(r"and(?: \S+){1,2}$", clause, re.I) and begin != begins[0]:
             continue  # a part of a list: what it belongs to may begin before
         if not clause or _NEEDED.search(clause) or _NO_MARK.search(clause) or sentence[:begin].count('"') % 2:
             continue
         if not narrows(_tidy(f"{sentence[:begin]}{sentence[stop:]}")):
             continue
-        name = re.sub(
-            r"^(?:(?:and|but|if|when|where|that|who|which|whose|because|as|so|they|it|with|by|are|is|have|has|provided)\s+)+",
-            "",
-            clause,
-            flags=re.I,
-        )
+        name = _LEADING.sub("", clause)
         if '"' in name or not 0 < len(name) <= 60 or _FACTS.search(name):
             continue
         tag = f'tagged "{name}"'
@@ -124,44 +196,22 @@ def _marked(sentence: str, problems: Sequence[Problem], narrows: Callable[[str],
     return None
 
 
-def _tagged(
-    sentence: str, problems: tuple[Problem, ...], compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]
-) -> tuple[str, str] | None:
-    """The operation with its records and a tag in place of what was said of them, and what it stands for.
-
-    None where the sentence does not begin with both, or where what is wrong stands elsewhere."""
-    opening = re.match(rf"[^.;,:\"]*?\b{RECORDS}\b", sentence, re.I)
-    if opening is None or problems[0].span[0] < opening.end():
-        return None
-    condition = sentence[opening.end() :]
-    nameable = "judgement|not a fact of the catalogue"
-    named = next((one for one in problems if re.search("judgement|not a fact of", one.message)), problems[0])
-    said = named.text.strip()
-    may_be_a_name = said.isalpha() and re.search(nameable, named.message)
-    if not may_be_a_name or said.lower() in {"not", "no", "never", "nobody", "other", "ago", "per"}:
-        return None
-    if '"' in re.sub(r"\s(?:to|with|as|into) (?:the \w+ )?\"[^\"]+\"\W*$", "", condition):
-        return None  # more was said of them than what the tag would stand for
-    if re.search(r"\b(?:no|nobody|no one|none|not|never|without)\b|n't\b", condition, re.I) or _NEEDED.search(
-        condition
-    ):
-        return None
-    target = re.search(r"\s((?:to|with|as|into) (?:the \w+ )?\"[^\"]+\")", condition)
-    end = f" {target.group(1)}" if target else ""
-    for one in (f'{opening.group()} tagged "{said}"{end}.', f'{opening.group()} tagged "{said}".'):
-        if compile_it(one)[0]:
-            return one, condition.strip(" .!")
-    return None
-
-
-def _checked(problem: Problem, compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]) -> Problem:
-    """A problem whose suggestion, where it is a whole sentence, compiles: put right where it does not yet."""
-    if not _whole(problem.suggestion):
-        return problem
-    accepted, left = compile_it(problem.suggestion)
-    if accepted:
-        return problem
-    return replace(problem, suggestion=_repaired(problem.suggestion, left, compile_it, 1))
+def _checked(sentence: str, problem: Problem, compile_it: Callable[[str], tuple[bool, tuple[Problem, ...]]]) -> Problem:
+    """A problem whose suggestion, where it is a whole sentence, compiles: put right where it does not yet. One that
+    does not keep all of the sentence is an example."""
+    found = problem.suggestion
+    if not _whole(found):
+        return _exemplified(sentence, problem)
+    accepted, left = compile_it(found)
+    if not accepted:
+        found = _repaired(found, left, compile_it, 1)
+    forbids = problem.message.startswith("this only forbids")
+    if not found or forbids or guesses(sentence, found) or not keeps_all(sentence, problem, found):
+        return _exemplified(sentence, problem, found if found and (forbids or is_unlike(sentence, found)) else "")
+    if "Europe/Berlin" in found and "Europe/Berlin" not in f"{sentence} {problem.message}":
+        said = f"{_open(problem.message)}. Europe/Berlin stands for your time zone in what is suggested"
+        return replace(problem, message=said, suggestion=found)
+    return replace(problem, suggestion=found)
 
 
 def _repaired(
@@ -191,8 +241,11 @@ def _whole(suggestion: str) -> bool:
     return suggestion[:1].isupper() and suggestion.endswith(".") and len(suggestion.split()) > 3
 
 
-def _fragments(problem: Problem) -> Iterator[str]:
-    for text in re.split(r" / | or (?=\d{4}-)", problem.suggestion):
+def _fragments(problem: Problem, before: str) -> Iterator[str]:
+    texts = re.split(r" / | or (?=\d{4}-)", problem.suggestion)
+    if all(re.fullmatch(r"\d{4}-\d\d-\d\d", text.strip()) for text in texts):  # the one that covers less first
+        texts.sort(reverse=re.search(r"\b(?:after|since|from)\s+$", before, re.I) is not None)
+    for text in texts:
         if text.strip() and "…" not in text:
             yield text.strip()
 
@@ -211,7 +264,7 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
         rest = after[len(said) :]
         for head in (before, re.sub(r"\s(?:that|who|which)\s+$", " that ", before)):
             yield _tidy(f"{head}{first} {said.strip()} {last}{rest}")
-    for text in _fragments(problem):
+    for text in _fragments(problem, before):
         if (said := re.match(r"\s*(?:in|within|over|during) the (?:last|past)\b", after)) is not None:
             text = re.sub(r" in the last \d+ (?:hours|days)$", "", text)  # how long is said already
             if text.startswith("replied") and said:
@@ -249,7 +302,7 @@ def _tries(sentence: str, problem: Problem) -> Iterator[str]:
             yield _tidy(f"{placed}where {text}{after}")
         if placed != before:  # "in California" -> tagged "California"
             yield _tidy(f"{placed}{text}{after}")
-        if before.strip() and not after.strip(" ."):
+        if before.strip() and not after.strip(" .") and STATEMENT.match(text):
             yield _tidy(f"{before.rstrip(' ,')}. {text[:1].upper()}{text[1:].rstrip('.')}.")
         if record is not None and moved == text:
             rest = after[record.end() :]
