@@ -122,7 +122,9 @@ def test_nothing_is_left_but_what_was_approved(stack: Stack, person: Person) -> 
     person.call("POST", f"/connections/{person.hubspot}/state", {"state": "revoked"})
     # At once, in Postgres: nothing but rows of the approved action.
     for marker in [*markers, approved]:
-        assert [(table, row) for table, row in rows_with(stack, marker, person.user_id) if chosen["id"] not in row] == []
+        assert [
+            (table, row) for table, row in rows_with(stack, marker, person.user_id) if chosen["id"] not in row
+        ] == []
     state = person.run(run_id)
     assert state["plan"] is None
     by_id = {item["id"]: item for item in state["actions"]}

@@ -16,6 +16,10 @@ from coco.guardrails.english.compiler import compile_sentence
         ("Archive contacts from the company Initech.", "Initech"),
         ("Archive contacts in the city of Munich.", "Munich"),
         ("Archive contacts owned by April in France.", "April"),
+        ("Archive contacts owned by May Grant.", "May Grant"),
+        ("Archive contacts owned by Maria de la Cruz.", "Maria de la Cruz"),
+        ("Archive contacts tagged VIP.", "VIP"),
+        ("Move deals in discovery to Onboarding.", "Onboarding"),
     ],
 )
 def test_the_reading_shows_the_name_in_quotation_marks(sentence: str, name: str) -> None:
@@ -27,7 +31,6 @@ def test_the_reading_shows_the_name_in_quotation_marks(sentence: str, name: str)
 @pytest.mark.parametrize(
     "sentence",
     [
-        "Archive contacts owned by May Grant.",
         "Archive contacts owned by Kim Germany.",
         "Archive contacts owned by Kim Notify me first.",
         "Archive contacts owned by Nobody Special.",
@@ -35,16 +38,13 @@ def test_the_reading_shows_the_name_in_quotation_marks(sentence: str, name: str)
         "Archive contacts owned by Me.",
         "Archive contacts owned by Kim's team.",
         "Archive contacts owned by Sam J. Smith.",
-        "Archive contacts owned by Maria de la Cruz.",
         "ARCHIVE CONTACTS OWNED BY KIM.",
         "Archive Contacts Owned By Kim.",
         "Archive contacts from company Marks and Spencer.",
         "Archive contacts from company Johnson & Johnson.",
         "Archive contacts unless the company is Acme, Inc or Globex.",
         "Archive contacts whose city is New York.",
-        "Archive contacts tagged VIP.",
         "Archive contacts from Acme.",
-        "Move deals in discovery to Onboarding.",
     ],
 )
 def test_what_could_be_something_else_stays_refused(sentence: str) -> None:

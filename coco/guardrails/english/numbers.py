@@ -100,7 +100,8 @@ class NumberReader(NameReader):
                         above = above.model_copy(update={"value": scaled})
                     if above.currency != below.currency:
                         raise Refused(span_of(node), "both ends need the same currency", "between $1,000 and $5,000")
-                    if above.value >= below.value:
+                    point = above.value == below.value and (first, second) == (">=", "<=")
+                    if above.value >= below.value and not point:
                         raise Refused(span_of(node), "the range is empty: its end is not above its start", "")
                 return conjunction([above, below])
             case "n_between":
