@@ -103,9 +103,11 @@ class _World:
                 self.zones.setdefault(zone, z3.Int(f"week:{zone}"))
         mentioned = [atom for form in forms for atom in atoms(full_predicate(form))]
         self.calendar = Bounds(atom for atom in mentioned if isinstance(atom, Calendar))
-        # Dates against lengths of time come out differently at another moment, so it is left open where it can be.
-        self.free = any(isinstance(atom, Moment) for atom in mentioned) and not self.zones and not self.calendar
-        self.axioms = [self.now >= _YEARS[0], self.now <= _YEARS[1]] if self.free else []
+        # Dates, days of the calendar and hours come out differently at another moment, so none is taken for all.
+        self.dates = sorted({atom.at for atom in mentioned if isinstance(atom, Moment)})
+        self.tried = bool(self.calendar) or bool(self.dates and self.zones)
+        self.free = bool(self.dates) and not self.tried
+        self.axioms = [self.now >= _YEARS[0], self.now <= _YEARS[1]] if self.free or self.tried else []
         self.axioms += self.calendar.always()
         self.axioms += [z3.And(minute >= 0, minute < 7 * 1440) for minute in self.zones.values()]
         for fact in self.facts:
@@ -305,7 +307,7 @@ class _World:
     def at(self, now: datetime) -> list[Any]:
         """What is true when this is `now`."""
         found = [self.now == microseconds(now), *self.calendar.at(now)]
-        for zone, minute in self.zones.items() if self.calendar else ():
+        for zone, minute in self.zones.items() if self.tried else ():
             local = now.astimezone(ZoneInfo(zone))
             found.append(minute == local.weekday() * 1440 + local.hour * 60 + local.minute)
         return found
@@ -315,7 +317,7 @@ class _World:
             return model.eval(term, model_completion=True)
 
         now = moment_of(value(self.now).as_long())
-        for zone, minute in self.zones.items() if not self.calendar else ():
+        for zone, minute in self.zones.items() if not self.tried else ():
             now = _moment_at(zone, value(minute).as_long())
         facts: dict[str, Any] = {"now": now.isoformat()}
         for entity, there in self.record_of.items():
@@ -383,14 +385,14 @@ def _witness(world: _World, formula: Any, covered: list[tuple[Form, bool]]) -> W
     solver = z3.Solver()
     solver.set("timeout", TIMEOUT_MS)
     solver.add(*world.axioms, formula)
-    if not world.calendar:
+    if not world.tried:
         if not world.free:
             solver.add(*world.at(MOMENT))
         return _found(world, solver, covered)
     if solver.check() == z3.unsat:
         return None
     problem = Unconfirmed("no record was found at the moments that were tried")
-    for now in candidates():
+    for now in candidates(world.dates):
         solver.push()
         solver.add(*world.at(now))
         try:

@@ -7,7 +7,7 @@ any time: that answer is sound when it is "no record". A record is then looked f
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -39,10 +39,14 @@ _CANDIDATES = (
 )  # fmt: skip
 
 
-def candidates() -> Iterator[datetime]:
-    """Moments at the start, middle and end of units."""
+def candidates(dates: Iterable[datetime] = ()) -> Iterator[datetime]:
+    """Moments at the start, middle and end of units, and around the dates that a rule names."""
     for text in _CANDIDATES:
         yield datetime.fromisoformat(text).replace(tzinfo=UTC)
+    for one in dates:
+        for days in (-8, -3, -2, -1, 0, 1, 2, 3, 8):
+            for hours in (0, 6, 12, 18):
+                yield one + timedelta(days=days, hours=hours)
 
 
 class Bounds:
