@@ -59,7 +59,7 @@ def test_days_and_weeks_end_at_midnight_in_the_zone() -> None:
         ("not created this month", "created before this month", "equivalent"),
         ("created since 2026-11-01", "created in the last 30 days", "incomparable"),
         ("created after 2026-11-24, only on weekdays UTC", "created after 2026-11-24", "looser"),
-        ("tagged \"a\", only on weekdays UTC", "created after 2026-12-24", "incomparable"),
+        ('tagged "a", only on weekdays UTC', "created after 2026-12-24", "incomparable"),
     ],
 )
 def test_relations_hold_at_any_time(old: str, new: str, relation: str) -> None:
