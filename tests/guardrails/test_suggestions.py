@@ -219,11 +219,8 @@ def test_no_suggestion_turns_a_window_around(sentence: str) -> None:
         assert not problem.suggestion or "for example" in problem.message or "two ways" in problem.message, problem
 
 
-@pytest.mark.parametrize(
-    "sentence", ["Archive deals not closing within 30 days.", "Archive deals that aren't over $5k but under $20k."]
-)
-def test_neither_of_two_readings_is_suggested_where_neither_covers_less(sentence: str) -> None:
-    (problem,) = compile_sentence(sentence).problems
+def test_neither_of_two_readings_is_suggested_where_neither_covers_less() -> None:
+    (problem,) = compile_sentence("Archive deals that aren't over $5k but under $20k.").problems
     assert "(1)" in problem.message
     assert "(2)" in problem.message
     assert problem.suggestion == ""
