@@ -14,7 +14,7 @@ from coco.guardrails.records import Record
 from .strategies import CATALOGUE, FORMS, records
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(form=FORMS, sample=st.lists(records(), min_size=1, max_size=6))
 def test_every_execution_gives_the_same_verdict(form: Form, sample: list[Record]) -> None:
     explained = [evaluate(form, record, CATALOGUE).covered for record in sample]

@@ -13,7 +13,7 @@ from coco.guardrails.records import Record
 from .strategies import CATALOGUE, FORMS, records
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(form=FORMS, record=records())
 def test_a_reading_that_compiles_means_the_same(form: Form, record: Record) -> None:
     compiled = compile_sentence(reading(form, CATALOGUE), suggesting=False)  # only what it means is looked at
