@@ -30,7 +30,11 @@ def ordinal(unit: Unit, at: int, zone: str) -> int:
 
 def falls(calendar: Calendar, at: int, now: int) -> bool:
     """Is the instant in the units that the condition asks for, seen from `now`?"""
-    distance = ordinal(calendar.unit, at, calendar.zone) - ordinal(calendar.unit, now, calendar.zone)
+    return reaches(calendar, ordinal(calendar.unit, at, calendar.zone) - ordinal(calendar.unit, now, calendar.zone))
+
+
+def reaches(calendar: Calendar, distance: int) -> bool:
+    """Are so many units after the present one among those that the condition asks for?"""
     return (calendar.first is None or distance >= calendar.first) and (
         calendar.last is None or distance <= calendar.last
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import nan
 from typing import Any
 
-from .calendars import falls, ordinal
+from .calendars import falls, ordinal, reaches
 from .catalogue import Catalogue
 from .evaluate import SECOND, compare, frame_problem, weekly_open
 from .form import (
@@ -349,10 +349,7 @@ class Columns:
         flags = bytearray(self._count)
         for row, (now, at) in enumerate(zip(self._column("now"), self._column(atom.fact), strict=True)):
             if now is not None and at is not None:
-                distance = number(at) - number(now)
-                flags[row] = (atom.first is None or distance >= atom.first) and (
-                    atom.last is None or distance <= atom.last
-                )
+                flags[row] = reaches(atom, number(at) - number(now))
         return int.from_bytes(flags, "little")
 
     @staticmethod

@@ -169,27 +169,8 @@ class AtLeast(_Node):
     items: tuple[Predicate, ...]
 
 
-Predicate = Annotated[
-    Is
-    | Has
-    | Only
-    | Number
-    | Age
-    | Ahead
-    | Moment
-    | Clock
-    | Calendar
-    | Truth
-    | Empty
-    | Count
-    | Share
-    | And
-    | Or
-    | Not
-    | AtLeast,
-    Field(discriminator="kind"),
-]
 Atom = Is | Has | Only | Number | Age | Ahead | Moment | Clock | Calendar | Truth | Empty | Count | Share
+Predicate = Annotated[Atom | And | Or | Not | AtLeast, Field(discriminator="kind")]
 for _model in (And, Or, Not, AtLeast):
     _model.model_rebuild()
 

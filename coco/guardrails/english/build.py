@@ -240,20 +240,19 @@ class Builder(VerbReader):
             raise Refused(span_of(np), "to whom is checked by address", "Send emails to …", weak=True)
 
     def _passive(self, node: Node) -> None:
-        deontic = child(node, "BE") is not None and self._text(span_of(child(node, "BE"))).lower().startswith(_SHALL)
+        told = child(node, "BE")
+        said = self._text(span_of(told)).lower() if told is not None else ""
+        deontic = said.startswith(_SHALL)
         if deontic and self.parts.operations:
             raise Refused(span_of(node), "this could say which records are meant, or be a second rule", "", weak=True)
-        told = child(node, "BE")
-        gets = told is not None and self._text(span_of(told)).lower() in {"get", "gets"}
-        if child(node, "p_tag_name") is not None and told is not None and not deontic and not gets:
+        if child(node, "p_tag_name") is not None and told is not None and not deontic and said not in {"get", "gets"}:
             raise Refused(
                 span_of(node),
                 "does this say which records are meant, or what may be done to them?",
                 'Contacts … may be tagged "old".',
             )
-        done = child(node, "BE")
-        if done is not None and re.search(r"\b(was|were|been|got|became|become)\b", self._text(span_of(done)), re.I):
-            raise Refused(span_of(done), "this tells what has been done; say what may be done", "may be", fatal=True)
+        if told is not None and re.search(r"\b(was|were|been|got|became|become)\b", said):
+            raise Refused(span_of(told), "this tells what has been done; say what may be done", "may be", fatal=True)
         self._begin(node)
         self._np(child(node, "np"))
         opp = child(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from ..catalogue import Fact
 from ..form import Age, Calendar, Predicate, Unit, conjunction, negation
+from .doubts import LAST_ONLY
 from .numbers import NumberReader
 from .parts import Node, child, span_of
 from .problems import Refused
-
-# facts that keep the last time only
-_LAST = ("last_activity_at", "last_contacted_at", "last_reply_at", "updated_at")
 
 
 class CalendarReader(NumberReader):
@@ -59,7 +57,7 @@ class CalendarReader(NumberReader):
         last: int | None = None
         match str(node.data), side, part:
             case "w_cal", _, _:
-                if fact.name.endswith(_LAST) and offset < 0 and (negated or self._excluding):
+                if fact.name.endswith(LAST_ONLY) and offset < 0 and (negated or self._excluding):
                     raise Refused(
                         span, "only the last time is recorded, which may be later. Say since when", "", weak=2
                     )
@@ -103,28 +101,26 @@ class CalendarReader(NumberReader):
 
     def _calendar_silence(self, fact: str, node: Node) -> Predicate:
         """ "Not contacted this week": the last time lies before it."""
-        if not self.catalogue.fact(fact).past or not fact.endswith(_LAST):
+        if not self.catalogue.fact(fact).past or not fact.endswith(LAST_ONLY):
             raise Refused(span_of(node), "in that time, or before it?", "", weak=True)  # read as "not then"
-        unit, offset, part, zone = self._cal(child(node, "cal"))
-        since = self._side(node) == "since"
-        if part or offset > 0 or (offset < 0 and (not since or unit != "day")):
-            raise Refused(
-                span_of(node),
-                "only the last time is recorded. Say since when there was none",
-                "since yesterday" if unit == "day" else f"since the start of the {unit}",
-                fatal=True,
-            )
+        unit, offset, zone, _ = self._up_to_now(node, "none")
         return Calendar(fact=fact, unit=unit, first=None, last=offset - 1, zone=zone)
 
     def _calendar_presence(self, fact: str, node: Node) -> Predicate:
         """ "Activity this week": the last one lies in it, as it cannot lie ahead."""
+        unit, offset, zone, since = self._up_to_now(node, "any")
+        return Calendar(fact=fact, unit=unit, first=offset, last=None if since else offset, zone=zone)
+
+    def _up_to_now(self, node: Node, many: str) -> tuple[Unit, int, str, bool]:
+        """Unit, offset, zone, and whether "since" was said, of a time that lasts until now: of one that ended before,
+        the last time tells nothing."""
         unit, offset, part, zone = self._cal(child(node, "cal"))
         since = self._side(node) == "since"
         if part or offset > 0 or (offset < 0 and (not since or unit != "day")):
             raise Refused(
                 span_of(node),
-                "only the last time is recorded. Say since when there was any",
-                "since yesterday",
+                f"only the last time is recorded. Say since when there was {many}",
+                "since yesterday" if unit == "day" or many == "any" else f"since the start of the {unit}",
                 fatal=True,
             )
-        return Calendar(fact=fact, unit=unit, first=offset, last=None if since else offset, zone=zone)
+        return unit, offset, zone, since

@@ -258,21 +258,16 @@ _NEEDS_ANOTHER = frozenset({"OTHER", "ELSEW", "OTHERWISE", "BIGGER", "SMALLER"})
 def _parsed(statement: list[Token], words: Words) -> list[Any]:
     """The derivations of a statement, in another order of its words where the grammar has none for it as it stands."""
     other = other_orders(statement, words)
-    if other is not None and other[1]:
-        try:
-            return parse(other[0])
-        except NoParse:
-            pass
-    try:
+    if other is None:
         return parse(statement)
-    except NoParse:
-        if other is None:
-            raise
+    tried, sure = other
+    try:
+        return parse(tried if sure else statement)
+    except NoParse as first:
         try:
-            return parse(other[0])
-        except NoParse:
-            pass
-        raise
+            return parse(statement if sure else tried)
+        except NoParse as second:
+            raise (second if sure else first) from None  # told of the statement as it was written
 
 
 def _contradiction(form: Form, fact: str, sentence: str, catalogue: Catalogue) -> Refused:

@@ -126,9 +126,7 @@ def _part_of_year(text: str, at: int) -> tuple[Days, int] | None:
     if match := _HALF_YEAR.match(text, at):
         half = int(match.group(1)) if match.group(1) else _ORDINALS[match.group(3).lower()]
         return _months(int(match.group(2) or match.group(4)), half * 6 - 5, 6, match.span()), match.end()
-    if (match := _QUARTER_ALONE.match(text, at)) and re.search(
-        r"\b(in|during|by|before|after|since|until)\s$", text[:at], re.I
-    ):
+    if (match := _QUARTER_ALONE.match(text, at)) and _WHEN.search(text[:at]):
         raise Refused(match.span(), "which year? A rule outlives the year it was written in", f"{match.group()} 2027")
     return None
 

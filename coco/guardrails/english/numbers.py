@@ -15,9 +15,12 @@ from ..form import (
     negation,
 )
 from .doubts import bare_number
+from .literals import SCALES
 from .names import NameReader
 from .parts import Node, child, children, span_of, tokens_of
 from .problems import Refused
+
+_SCALED = re.compile(rf"\d\s?({'|'.join(SCALES)})\b")
 
 
 class NumberReader(NameReader):
@@ -61,10 +64,10 @@ class NumberReader(NameReader):
         """ "Between 1 and 10 million": the first number in millions too, the narrower of two readings. None where both
         are written in full. Raises Refused in an exception, where it would be the wider."""
         texts = [self._text((one.start_pos or 0, one.end_pos or 0)).lower() for one in (low, high)]
-        scale = re.search(r"\d\s?(k|m|mm|mn|mio|million|millions|thousand|grand|bn|billion)\b", texts[1])
-        if scale is None or re.search(r"\d\s?(k|m|mm|mn|mio|million|millions|thousand|grand|bn|billion)\b", texts[0]):
+        scale = _SCALED.search(texts[1])
+        if scale is None or _SCALED.search(texts[0]):
             return None
-        size = {"k": 1e3, "thousand": 1e3, "grand": 1e3, "bn": 1e9, "billion": 1e9}.get(scale.group(1), 1e6)
+        size = SCALES[scale.group(1)]
         first, last = (one.value[0] if one.type == "MONEY" else one.value for one in (low, high))
         currency = f" {high.value[1]}" if high.type == "MONEY" else ""
         if first * size >= last:

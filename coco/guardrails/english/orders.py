@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from lark import Token
 
+from .literals import made
+
 Tokens = list[Token]
 
 
@@ -38,7 +40,6 @@ _MAIL = frozenset({"EMAILOBJ", "EMAILN", "REPLYW", "CONTENTN"})
 _LEADS = frozenset({"IF", "ONLYIF", "WHERE", "FOR"})
 _DETS = frozenset({"DET", "EACH", "GT", "GE", "LT", "LE", "NUM", "NEW", "CONNECTOR", "OF"})
 _RECORDS = frozenset({"ENT", "ENTLC", "THOSE", "ENTPOSS"})
-_PREPS = frozenset({"FOR", "ON", "OF", "OFTHE", "TO", "WITH", "ABOUT", "PREP"})
 _BOUNDS = frozenset({"COMMA", "IF", "ONLYIF", "EXC", "WHERE", "BUT", "AND", "COLON", "AUTO", "NOTIFY", "NOTIFYBARE"})
 _NOUNS = {"meeting": "schedule", "task": "create", "note": "add", "direct message": "send", "webhook": "send"}
 _PASSIVE = {
@@ -60,16 +61,12 @@ _DEONTIC = ("should", "must", "have to", "has to", "need", "needs")
 
 def like(token: Token, kind: str, value: object) -> Token:
     """A token of another kind where this one stands."""
-    made = Token(kind, str(value), start_pos=token.start_pos, end_pos=token.end_pos)
-    made.value = value
-    return made
+    return made(kind, value, token.start_pos or 0, token.end_pos or 0)
 
 
 def implied(at: Token, kind: str, value: object) -> Token:
     """A token that no word stands for, in front of another."""
-    made = Token(kind, str(value), start_pos=at.start_pos, end_pos=at.start_pos)
-    made.value = value
-    return made
+    return made(kind, value, at.start_pos or 0, at.start_pos or 0)
 
 
 def other_orders(tokens: Tokens, words: Words) -> tuple[Tokens, bool] | None:
@@ -84,6 +81,22 @@ def other_orders(tokens: Tokens, words: Words) -> tuple[Tokens, bool] | None:
         else:
             break
     return (tokens, sure) if changed else None
+
+
+def _past(tokens: Tokens, kinds: set[str], start: int = 0) -> int:
+    """Where what stands before the verb ends; the last token at the latest."""
+    while start < len(tokens) - 1 and tokens[start].type in kinds:
+        start += 1
+    return start
+
+
+def _colon(tokens: Tokens) -> int | None:
+    return next((index for index, token in enumerate(tokens) if token.type == "COLON"), None)
+
+
+def _get(token: Token, words: Words) -> bool:
+    """ "Get", "gets", "may get"."""
+    return words.said(token) in {"get", "gets"} or (token.type == "MODAL" and words.said(token).endswith(" get"))
 
 
 def _split_lead(tokens: Tokens, fits: Callable[[Tokens], bool]) -> tuple[Tokens, Tokens] | None:
@@ -152,8 +165,8 @@ def _made(tokens: Tokens, words: Words) -> Tokens | None:
             continue
         if noun.type == "DRAFT" and lemma == "create":  # "drafts may be created for …"
             at = _object_at(subject) or 0
-            made = like(noun, "DRAFTOBJ", "create drafts")
-            return [*before, *subject[:at], made, *subject[at + 1 :], *adverb, *tokens[after:]]
+            drafts = like(noun, "DRAFTOBJ", "create drafts")
+            return [*before, *subject[:at], drafts, *subject[at + 1 :], *adverb, *tokens[after:]]
         verb = _verb(tokens[after - 1], noun, lemma)
         if verb is None:
             continue
@@ -174,8 +187,8 @@ def _fine(tokens: Tokens, words: Words) -> Tokens | None:
     rest = tokens[index + 1 :]
     records = any(token.type in _RECORDS for token in subject)
     if not records and len(rest) > 1 and rest[0].type in {"FOR", "ON", "OF"}:
-        made = any(token.type in _MAIL or token.type == "OBJ" for token in doing)
-        return [*before, *doing, *(rest if made else rest[1:])]
+        makes = any(token.type in _MAIL or token.type == "OBJ" for token in doing)
+        return [*before, *doing, *(rest if makes else rest[1:])]
     if not records and before and len(doing) == 1 and doing[0].type == "OPV":
         doing = [*doing, implied(tokens[index], "PRON", "it")]
     return [*before, *doing, *rest]
@@ -183,7 +196,7 @@ def _fine(tokens: Tokens, words: Words) -> Tokens | None:
 
 def _of_these(tokens: Tokens, index: int, words: Words) -> Tokens | None:
     """ "Deals: changing the close date is fine if …"."""
-    colon = next((i for i, token in enumerate(tokens[:index]) if token.type == "COLON"), None)
+    colon = _colon(tokens[:index])
     if not colon or not any(token.type in {"ENT", "ENTLC"} for token in tokens[:colon]):
         return None
     doing = _doing(tokens[colon + 1 : index], words)
@@ -243,11 +256,7 @@ def _doing(subject: Tokens, words: Words) -> Tokens | None:
 def _gets(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Any deal over $50k gets a task": a task is created for it."""
     for index, token in enumerate(tokens):
-        getting = (
-            token.type == "PERMGET"
-            or (token.type == "MODAL" and words.said(token).endswith(" get"))
-            or (token.type == "BE" and words.said(token) in {"get", "gets"})
-        )
+        getting = token.type == "PERMGET" or (token.type in {"MODAL", "BE"} and _get(token, words))
         if not getting or index == 0:
             continue
         after = index + 1
@@ -263,12 +272,8 @@ def _gets(tokens: Tokens, words: Words) -> Tokens | None:
         if lead is None:
             return None
         before, subject = lead
-        if before and len(subject) == 1 and subject[0].type == "PRON":
-            whom: Tokens = [like(tokens[index], "FOR", "for"), *subject]
-        else:
-            whom = [like(tokens[index], "FOR", "for"), *subject]
-        verb = like(token, "MAKEV", _NOUNS[str(tokens[after].value)])
-        return [*before, verb, *tokens[index + 1 : end], *whom, *tokens[end:]]
+        verb, to = like(token, "MAKEV", _NOUNS[str(tokens[after].value)]), like(token, "FOR", "for")
+        return [*before, verb, *tokens[index + 1 : end], to, *subject, *tokens[end:]]
     return None
 
 
@@ -383,12 +388,10 @@ def _stages(tokens: Tokens, words: Words) -> Tokens | None:
 
 def _after_colon(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Companies in France: tag "fr"": tag them."""
-    colon = next((i for i, token in enumerate(tokens) if token.type == "COLON"), None)
+    colon = _colon(tokens)
     if colon is None or colon == 0 or colon + 1 >= len(tokens):
         return None
-    start = colon + 1
-    while start < len(tokens) - 1 and tokens[start].type in {"AUTO", "PERM"}:
-        start += 1
+    start = _past(tokens, {"AUTO", "PERM"}, colon + 1)
     verb, after = tokens[start], tokens[start + 1] if start + 1 < len(tokens) else None
     if verb.type == "QUEUE":
         return None
@@ -413,7 +416,7 @@ def _after_colon(tokens: Tokens, words: Words) -> Tokens | None:
 
 def _colon_drafts(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Contacts in France: drafts only"."""
-    colon = next((i for i, token in enumerate(tokens) if token.type == "COLON"), None)
+    colon = _colon(tokens)
     if not colon or colon + 1 >= len(tokens) or tokens[colon + 1].type != "QUEUE":
         return None
     queue = tokens[colon + 1]
@@ -449,7 +452,7 @@ def _added_to(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Add to the sequence "x": contacts …": the records first."""
     if not tokens or tokens[0].type != "ADD" or len(tokens) < 4 or tokens[1].type not in {"TO", "MOVETO", "PREP"}:
         return None
-    colon = next((i for i, token in enumerate(tokens) if token.type == "COLON"), None)
+    colon = _colon(tokens)
     if colon is None or colon + 1 >= len(tokens):
         return None
     return [tokens[0], *tokens[colon + 1 :], *tokens[1:colon]]
@@ -511,8 +514,8 @@ def _gets_tag(tokens: Tokens, words: Words) -> Tokens | None:
         given = token.type == "MODAL" and words.said(tokens[after]) == "given"
         if given:
             after += 1
-        elif not (token.type == "PERMGET" and not words.said(token).endswith((" have", " sent"))) and not (
-            words.said(token) in {"get", "gets"} or (token.type == "MODAL" and words.said(token).endswith(" get"))
+        elif not (token.type == "PERMGET" and not words.said(token).endswith((" have", " sent"))) and not _get(
+            token, words
         ):
             continue
         if [one.type for one in tokens[after : after + 2]] == ["TAGGED", "QUOTED"]:
@@ -545,9 +548,7 @@ def _off_list(tokens: Tokens, words: Words) -> Tokens | None:
 
 def _noted(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Leave a note on deals …", "write a note": add one."""
-    start = 0
-    while start < len(tokens) - 1 and tokens[start].type in {"PERM", "AUTO"}:
-        start += 1
+    start = _past(tokens, {"PERM", "AUTO"})
     at = _object_at(tokens[start + 1 :])
     leaves = tokens[start].type == "LEAVEV" or words.said(tokens[start]) in {"write", "writing"}
     if not leaves or at is None or tokens[start + 1 + at].type != "OBJ" or tokens[start + 1 + at].value != "note":
@@ -557,9 +558,7 @@ def _noted(tokens: Tokens, words: Words) -> Tokens | None:
 
 def _gotten(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Get the job title for contacts …": look it up."""
-    start = 0
-    while start < len(tokens) - 1 and tokens[start].type in {"PERM", "AUTO"}:
-        start += 1
+    start = _past(tokens, {"PERM", "AUTO"})
     if tokens[start].type != "BE" or words.said(tokens[start]) != "get":
         return None
     return [*tokens[:start], like(tokens[start], "FILLV", "find"), *tokens[start + 1 :]]
@@ -567,9 +566,7 @@ def _gotten(tokens: Tokens, words: Words) -> Tokens | None:
 
 def _any_field(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Change any field of a deal but the amount and the stage": update it, except these."""
-    start = 0
-    while start < len(tokens) - 1 and tokens[start].type in {"PERM", "AUTO"}:
-        start += 1
+    start = _past(tokens, {"PERM", "AUTO"})
     if tokens[start].type not in {"OPV", "SETV"} or len(tokens) < start + 5:
         return None
     if tokens[start].type == "OPV" and tokens[start].value != words.value("update"):
@@ -661,8 +658,8 @@ def _only_drafts_done(tokens: Tokens, words: Words) -> Tokens | None:
             "drafts only",
             True,
         ):
-            only = implied(tokens[index + 1], "ONLYIF", "only") if index + 1 < len(tokens) else None
-            rest = [only, *tokens[index + 1 :]] if only is not None else []
+            after = tokens[index + 1 :]
+            rest = [implied(after[0], "ONLYIF", "only"), *after] if after else []
             return [*tokens[:index], like(queue, "DRAFT", "drafts"), *rest]
     return None
 
@@ -670,9 +667,7 @@ def _only_drafts_done(tokens: Tokens, words: Words) -> Tokens | None:
 def _details(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Fill in missing details for contacts …": enrich them. "Update the details of …": update them."""
     at = next((i for i, token in enumerate(tokens) if token.type == "DETAILS"), None)
-    start = 0
-    while start < len(tokens) - 1 and tokens[start].type in {"PERM", "AUTO", "COMMA"}:
-        start += 1
+    start = _past(tokens, {"PERM", "AUTO", "COMMA"})
     if at is None or at <= start or tokens[start].type not in {"FILLV", "OPV", "SETV"}:
         return None
     filling = tokens[start].type == "FILLV"
@@ -705,9 +700,7 @@ def _one_recipient(tokens: Tokens, words: Words) -> Tokens | None:
 
 def _frame_first(tokens: Tokens, words: Words) -> Tokens | None:
     """ "Send emails on weekdays 9-17 Europe/Berlin to contacts …": when comes after whom."""
-    start = 0
-    while start < len(tokens) - 1 and tokens[start].type in {"PERM", "AUTO"}:
-        start += 1
+    start = _past(tokens, {"PERM", "AUTO"})
     at = _object_at(tokens[start + 1 :])
     if tokens[start].type not in {"SEND", "DRAFT", "MAKEV", "ADD"} or at is None:
         return None

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from lark import Token
 
-from .vocabulary import Vocabulary, split_words
+from .literals import words_of
+from .vocabulary import Vocabulary
 
 _WORD = r"[A-Z][^\W_]*(?:['&-][^\W_]+)*"
 _NAME = rf"{_WORD}(?: (?:& )?{_WORD})*"
@@ -120,7 +121,7 @@ def named_place(text: str, at: int, found: Sequence[Token], unquoted: set[int], 
         return None
     if any(word in _NEVER - _INSIDE for word in words[1:]) or words[-1] in {"at", "all", "not"}:
         return None
-    known = vocabulary.phrases.get(split_words(match.group()))
+    known = vocabulary.phrases.get(words_of(match.group()))
     if known is not None and known[0] in {"VAL", "CLOSED", "CONNECTOR", "ENTLC"} and kind not in {"title", "name"}:
         # "in the stages Contract and Won": a stage too, though it is known as something else
         other = kind in {"stage", "pipeline"} and known[0] == "VAL" and not _has_value(known[1], kind)

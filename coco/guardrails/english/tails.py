@@ -12,6 +12,7 @@ from lark import Token
 
 from ..catalogue import Catalogue
 from ..form import Predicate, atoms
+from .literals import made
 from .problems import Refused
 
 _FIELDS = {
@@ -70,9 +71,7 @@ def tail_at(text: str, at: int) -> Token | None:
 
 
 def _token(fields: tuple[str, ...], start: int, end: int) -> Token:
-    token = Token("NOMATTER", "", start_pos=start, end_pos=end)
-    token.value = fields
-    return token
+    return made("NOMATTER", fields, start, end)
 
 
 def without_tails(tokens: list[Token]) -> tuple[list[Token], list[Token]]:

@@ -15,6 +15,7 @@ from typing import Any
 from ..catalogue import Catalogue
 from ..countries import DISPLAY
 from . import caps, modes
+from .literals import words_of
 from .permissions import by_itself, forbidding, permitting, permitting_doing
 
 Entry = tuple[str, object]
@@ -81,19 +82,12 @@ class Vocabulary:
     words: frozenset[str]
 
 
-def split_words(phrase: str) -> tuple[str, ...]:
-    """A phrase as the lexer's words."""
-    from .literals import words_of
-
-    return words_of(phrase)
-
-
 def build_vocabulary(catalogue: Catalogue) -> Vocabulary:
     """The vocabulary of a catalogue: the fixed phrases, its nouns, values, operations and connectors."""
     phrases: dict[tuple[str, ...], Entry] = {}
 
     def put(text: str, kind: str, value: object = None, *, override: bool = False) -> None:
-        key = split_words(text)
+        key = words_of(text)
         if key and (override or key not in phrases):
             phrases[key] = (kind, value)
 
